@@ -1,0 +1,206 @@
+"""The protocol that benchmark plugins implement.
+
+A plugin knows how to build, call and read one benchmark, and when not to believe it. It opens no
+connection and touches no database: the engine gives it parameters and output, it gives back data.
+Plugins are found through the entry-point group ``hpcvirt.benchmarks``; listing them imports none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+from hpcvirt.core.errors import BenchmarkBroken, BenchmarkUnknown
+from hpcvirt.core.model import NO_ENV, Better, Scope, Status, Value
+
+GROUP = "hpcvirt.benchmarks"
+
+
+class Category(StrEnum):
+    """The paper's Table 1: what a benchmark stands for."""
+
+    MICRO = "micro"
+    MACRO = "macro"
+    APPLICATION = "application"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One number that a benchmark yields."""
+
+    name: str
+    unit: str
+    """Unit in the database and the statistics."""
+    better: Better
+    primary: bool = False
+    """Primary metrics form the family that is corrected for multiplicity."""
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One setting of a benchmark. The type of ``default`` is the type of the parameter."""
+
+    name: str
+    default: Value
+    help: str
+    minimum: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A file that must be on every node, the same to the bit."""
+
+    name: str
+    """File name in the benchmark's folder on the node."""
+    path: Path
+    """Where it is on this machine."""
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path, name: str | None = None) -> Artifact:
+        """The file at ``path``, hashed now."""
+        return cls(name or path.name, path, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What to execute on the node, in the folder that holds the benchmark's artifacts."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = NO_ENV
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What one execution left behind."""
+
+    stdout: bytes
+    stderr: bytes
+    exit_status: int
+    """As the shell gives it: 128 + n after signal n."""
+    truncated: bool = False
+    """The middle of stdout or stderr is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One value read from an output."""
+
+    value: float
+    unit: str
+    """As printed."""
+    normalised: float
+    normalised_unit: str
+    """What the database and the statistics use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a plugin makes of an output."""
+
+    status: Status
+    """``OK``, ``FAILED``, ``UNVERIFIED`` or ``UNPARSABLE``."""
+    reason: str = ""
+    """Why it is not ok, in words for the operator."""
+    readings: Mapping[str, Reading] = field(default_factory=dict)
+    """By metric name. With a status that is not ok they are what was printed, and count for nothing."""
+
+
+class BenchmarkPlugin(ABC):
+    """One benchmark."""
+
+    name: str
+    title: str
+    category: Category
+    scope: Scope = Scope.NODE
+    parameters: Sequence[Parameter] = ()
+    metrics: Sequence[Metric] = ()
+    default_timeout_s: float = 600.0
+
+    @abstractmethod
+    def estimate_s(self, parameters: Mapping[str, Value]) -> float:
+        """Roughly how long one run takes, for plans made before there is a history."""
+
+    def build(self, parameters: Mapping[str, Value], folder: Path) -> tuple[Artifact, ...]:
+        """Make what must be on the nodes, in ``folder`` on this machine. Called once per campaign.
+
+        A second call with the same parameters and folder returns the same files, to the bit.
+
+        Raises CompilerMissing or BuildFailed.
+        """
+        del parameters, folder
+        return ()
+
+    @abstractmethod
+    def command(self, parameters: Mapping[str, Value]) -> Command:
+        """What to execute for one run. Relative paths are relative to the artifacts' folder."""
+
+    @abstractmethod
+    def parse(self, output: Output, parameters: Mapping[str, Value] | None = None) -> Report:
+        """Read an output and judge it. Raises nothing: what cannot be read is a status.
+
+        With ``parameters`` the output must also be of the problem that was asked for.
+        """
+
+
+def complete(plugin: BenchmarkPlugin, given: Mapping[str, Value]) -> tuple[dict[str, Value], list[str]]:
+    """Parameters with defaults filled in, and the faults of those given, one line each."""
+    known = {parameter.name: parameter for parameter in plugin.parameters}
+    faults = [
+        f"{name}: {plugin.name} has no such parameter (it has {', '.join(known) or 'none'})"
+        for name in given
+        if name not in known
+    ]
+    values: dict[str, Value] = {name: parameter.default for name, parameter in known.items()}
+    for name, value in given.items():
+        if name not in known:
+            continue
+        kind, minimum = type(known[name].default), known[name].minimum
+        if type(value) is not kind and not (kind is float and type(value) is int):
+            faults.append(f"{name}: {value!r} is not of type {kind.__name__}")
+        elif minimum is not None and not isinstance(value, str) and value < minimum:
+            faults.append(f"{name}: {value} is below {minimum:g}")
+        else:
+            values[name] = value
+    return values, faults
+
+
+@cache
+def _entry_points() -> Mapping[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=GROUP)}
+
+
+def installed() -> tuple[str, ...]:
+    """Names of the installed plugins, none imported."""
+    return tuple(sorted(_entry_points()))
+
+
+@cache
+def load(name: str) -> BenchmarkPlugin:
+    """The plugin of this name.
+
+    Raises BenchmarkUnknown, or BenchmarkBroken when its module does not import.
+    """
+    entry = _entry_points().get(name)
+    if entry is None:
+        raise BenchmarkUnknown(
+            f"no benchmark plugin is called {name!r}",
+            hint=f"installed: {', '.join(installed()) or 'none'}; a plugin is a package with an entry point in {GROUP}",
+        )
+    try:
+        plugin = entry.load()()
+    except Exception as error:  # a third party's module may raise anything at import
+        raise BenchmarkBroken(
+            f"benchmark plugin {name!r} ({entry.value}) cannot be used: {type(error).__name__}: {error}",
+            hint="reinstall or remove the package it comes from",
+        ) from error
+    if not isinstance(plugin, BenchmarkPlugin):
+        raise BenchmarkBroken(f"benchmark plugin {name!r} ({entry.value}) is not a BenchmarkPlugin")
+    return plugin

@@ -1,0 +1,109 @@
+"""Errors an operator can act on: one base, one leaf per meaning.
+
+Each carries a message (what and where) and a hint (what to do about it). The command line prints both
+and exits with ``exit_code``; a traceback is shown only with ``--debug``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class HpcvirtError(Exception):
+    """Base of every error this program raises on purpose."""
+
+    exit_code = 4
+    """What the command line exits with: 2 wrong usage or campaign file, 4 something could not be used."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class CampaignInvalid(HpcvirtError):
+    """A campaign file has faults; all of them are listed, each with its key path."""
+
+    exit_code = 2
+
+    def __init__(self, faults: Sequence[str], *, hint: str = "") -> None:
+        super().__init__("\n".join(faults), hint=hint)
+        self.faults = tuple(faults)
+
+
+class UsageWrong(HpcvirtError):
+    """The command's words do not fit together."""
+
+    exit_code = 2
+
+
+class PlanChanged(HpcvirtError):
+    """The database was started from another plan than the one given now."""
+
+    exit_code = 2
+
+
+class BenchmarkUnknown(HpcvirtError):
+    """No installed plugin has this name."""
+
+    exit_code = 2
+
+
+class BenchmarkBroken(HpcvirtError):
+    """A plugin is installed but cannot be imported or used."""
+
+
+class CompilerMissing(HpcvirtError):
+    """A benchmark must be built and there is no C compiler on this machine."""
+
+
+class BuildFailed(HpcvirtError):
+    """The compiler refused a benchmark's source."""
+
+
+class BinaryDiffers(HpcvirtError):
+    """A benchmark's file on a node is not the one that was built: its SHA-256 differs."""
+
+
+class NodeUnreachable(HpcvirtError):
+    """No SSH connection to a node could be made."""
+
+
+class HostKeyUnknown(HpcvirtError):
+    """The node showed a host key that is not in the known hosts, or another than the known one."""
+
+
+class PermissionRefused(HpcvirtError):
+    """The node refused every key that was offered."""
+
+
+class ConnectionLost(HpcvirtError):
+    """An SSH connection ended in the middle of something. Never an exit status."""
+
+
+class NodeUnusable(HpcvirtError):
+    """A node answers but cannot run benchmarks (no scratch folder, no shell, another user's files)."""
+
+
+class WrongKernel(HpcvirtError):
+    """What runs on a node is not what the kernel's ``expect`` says."""
+
+
+class OutputUnparsable(HpcvirtError):
+    """What came back from a node is not what the launcher sends."""
+
+
+class StoreLocked(HpcvirtError):
+    """Another runner works on this database."""
+
+
+class StoreUnusable(HpcvirtError):
+    """The database cannot be opened, read or written."""
+
+
+class LabFailed(HpcvirtError):
+    """The embedded cluster did not start."""
+
+
+class ScreenUnsuited(HpcvirtError):
+    """The terminal cannot show the screen."""

@@ -1,0 +1,199 @@
+"""The words of the project as frozen data: what a campaign is and what its plan is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+Value = str | int | float | bool
+"""What a benchmark parameter can be."""
+
+NO_ENV: Mapping[str, str] = MappingProxyType({})
+
+
+class Status(StrEnum):
+    """How an attempt ended. Only ``OK`` enters the statistics."""
+
+    OK = "ok"
+    FAILED = "failed"
+    """The benchmark said so, or its output is not a whole result."""
+    UNVERIFIED = "unverified"
+    """Numbers without the benchmark's own verification."""
+    UNPARSABLE = "unparsable"
+    """A complete output in a layout the plugin does not know."""
+    TIMEOUT = "timeout"
+    LOST = "lost"
+    """The node or the connection went away and the result with it."""
+    VOID = "void"
+    """It ran, but not provably under the kernel it was planned for."""
+    ABORTED = "aborted"
+    """Ended because the operator said so."""
+
+
+class Order(StrEnum):
+    """In which order kernels are visited."""
+
+    RANDOMIZED_BLOCKS = "randomized-blocks"
+    SEQUENTIAL = "sequential"
+
+
+class Scope(StrEnum):
+    """What one run of a benchmark occupies."""
+
+    NODE = "node"
+    CLUSTER = "cluster"
+
+
+class Better(StrEnum):
+    """Which direction of a metric is good."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A machine reached over SSH."""
+
+    name: str
+    host: str
+    port: int | None = None
+    """None: what the SSH configuration says, else 22."""
+    user: str | None = None
+    identity_file: str | None = None
+    scratch: str = "/var/tmp"  # noqa: S108 - the launcher makes a folder of its own in it, 0700 and checked for its owner
+    """Folder on the node under which the program keeps a folder of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A command whose first line of output tells one kernel from another."""
+
+    command: str
+    matches: str
+    """Shell pattern for the whole line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """What identity must show for a node to be in a kernel. None: not asked."""
+
+    release: str | None = None
+    """Shell pattern for ``uname -r``."""
+    version: str | None = None
+    """Shell pattern for ``uname -v``."""
+    role: str | None = None
+    """``none``, ``xen-dom0``, ``xen-guest`` or what /sys/hypervisor/type says."""
+    cmdline: str | None = None
+    """Shell pattern for /proc/cmdline."""
+    cpus: int | None = None
+    memory_mib: tuple[int, int] | None = None
+    """Lowest and highest MemTotal, in MiB."""
+    probe: Probe | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A treatment: how to bring a node into it, an optional wrap, and how to prove it."""
+
+    name: str
+    boot: str = "none"
+    """Boot method. ``none``: whatever runs; it is only proved."""
+    expect: Expect = Expect()
+    wrap: tuple[str, ...] = ()
+    """Prefix for every command of a run, identity included."""
+    env: Mapping[str, str] = NO_ENV
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """A plugin plus parameters."""
+
+    plugin: str
+    parameters: Mapping[str, Value]
+    """Every parameter of the plugin, defaults filled in."""
+    timeout_s: float
+    scope: Scope = Scope.NODE
+
+    @property
+    def label(self) -> str:
+        """Name and parameters in one line: ``stream array_size=2000000 ntimes=10 threads=1``."""
+        words = [f"{name}={value}" for name, value in sorted(self.parameters.items())]
+        return " ".join([self.plugin, *words])
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """How the experiment is laid out."""
+
+    order: Order = Order.RANDOMIZED_BLOCKS
+    runs: int = 50
+    """Ok runs wanted per kernel, benchmark and node, over all blocks."""
+    blocks: int = 10
+    seed: int = 0
+    at_once: int | None = None
+    """How many nodes run a benchmark at the same time. None: all."""
+    retries: int = 2
+    """How many more attempts a run gets after one that the benchmark or the proof of kernel spoilt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What will be tested, said before the data."""
+
+    baseline: str
+    alpha: float = 0.05
+    delta: float = 0.02
+    """Half-width of the band of equivalence, as a fraction of the baseline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """One experiment. Frozen when it starts."""
+
+    name: str
+    nodes: tuple[Node, ...]
+    kernels: tuple[Kernel, ...]
+    benchmarks: tuple[Benchmark, ...]
+    design: Design
+    analysis: Analysis
+    title: str = ""
+    notes: str = ""
+    lab: bool = False
+    """The nodes are those of the embedded lab, started by the runner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """One planned visit of one kernel to one node in one block: the unit of replication."""
+
+    id: int
+    block: int
+    """Counted from 1."""
+    position: int
+    """Which visit to this node within the block, from 1."""
+    kernel: str
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One planned execution of one benchmark in one boot."""
+
+    id: int
+    boot: Boot
+    benchmark: Benchmark
+    number: int
+    """From 1 to ``design.runs`` within kernel, benchmark and node."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Every boot and run of a campaign, in the order of execution on each node."""
+
+    boots: tuple[Boot, ...]
+    runs: tuple[Run, ...]
+    digest: str = field(default="")
+    """SHA-256 over the campaign and the expanded plan: the same campaign gives the same digest anywhere."""
