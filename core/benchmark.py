@@ -17,7 +17,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from hpcvirt.core.errors import BenchmarkBroken, BenchmarkUnknown
-from hpcvirt.core.model import NO_ENV, Better, Scope, Status, Value
+from hpcvirt.core.model import Better, Scope, Status, Value
 
 GROUP = "hpcvirt.benchmarks"
 
@@ -74,7 +74,7 @@ class Command:
     """What to execute on the node, in the folder that holds the benchmark's artifacts."""
 
     argv: tuple[str, ...]
-    env: Mapping[str, str] = NO_ENV
+    env: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

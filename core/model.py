@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 
 Value = str | int | float | bool
 """What a benchmark parameter can be."""
-
-NO_ENV: Mapping[str, str] = MappingProxyType({})
 
 
 class Status(StrEnum):
@@ -104,7 +101,7 @@ class Kernel:
     expect: Expect = Expect()
     wrap: tuple[str, ...] = ()
     """Prefix for every command of a run, identity included."""
-    env: Mapping[str, str] = NO_ENV
+    env: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
