@@ -1,0 +1,72 @@
+"""STREAM: sustained memory bandwidth of copy, scale, add and triad."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from hpcvirt.core.benchmark import Artifact, BenchmarkPlugin, Category, Command, Metric, Output, Parameter, Report
+from hpcvirt.core.model import Better, Scope, Value
+from hpcvirt.plugins.stream.build import binary
+from hpcvirt.plugins.stream.report import UNIT, judge
+
+__all__ = ["Stream"]
+
+BYTES_PER_PASS = 16 + 16 + 24 + 24
+"""Bytes that the four kernels move per element, together."""
+GUESSED_BYTES_PER_S = 5e9
+STARTUP_S = 0.05
+
+
+class Stream(BenchmarkPlugin):
+    """The STREAM kernels in a program of our own; reads the reports of the original as well."""
+
+    name = "stream"
+    title = "STREAM memory bandwidth"
+    category = Category.MICRO
+    scope = Scope.NODE
+    parameters = (
+        Parameter(
+            "array_size",
+            2_000_000,
+            "elements of 8 bytes in each of three arrays; the default is the paper's (46 MiB in all), which a large "
+            "cache holds today: take four times the last level cache to measure memory",
+            1000,
+        ),
+        Parameter(
+            "ntimes", 10, "iterations, of which the first is not counted and the best is reported; at most 261", 2
+        ),
+        Parameter("threads", 1, "OpenMP threads; above 1 the nodes need the compiler's OpenMP library", 1),
+    )
+    metrics = (
+        Metric("copy", UNIT, Better.HIGHER, primary=True, help="c = a"),
+        Metric("scale", UNIT, Better.HIGHER, primary=True, help="b = s * c"),
+        Metric("add", UNIT, Better.HIGHER, primary=True, help="c = a + b"),
+        Metric("triad", UNIT, Better.HIGHER, primary=True, help="a = b + s * c"),
+    )
+
+    def estimate_s(self, parameters: Mapping[str, Value]) -> float:
+        """Seconds at a guessed 5 GB/s; filling and checking the arrays cost about two iterations."""
+        size, ntimes, _ = _numbers(parameters)
+        return STARTUP_S + size * (ntimes + 2) * BYTES_PER_PASS / GUESSED_BYTES_PER_S
+
+    def build(self, parameters: Mapping[str, Value], folder: Path) -> tuple[Artifact, ...]:
+        """Compile our own stream.c, unless ``folder`` has it already.
+
+        Raises CompilerMissing or BuildFailed.
+        """
+        return (Artifact.of(binary(*_numbers(parameters), folder), "stream"),)
+
+    def command(self, parameters: Mapping[str, Value]) -> Command:
+        """The program takes its problem at compile time; only the threads are told here."""
+        threads = _numbers(parameters)[2]
+        return Command(("./stream",), {"OMP_NUM_THREADS": str(threads)})
+
+    def parse(self, output: Output, parameters: Mapping[str, Value] | None = None) -> Report:
+        """Read the report of any STREAM. Several in one text: without ``parameters`` the last counts."""
+        return judge(output, parameters)
+
+
+def _numbers(parameters: Mapping[str, Value]) -> tuple[int, int, int]:
+    """Array size, ntimes and threads; the protocol gives them complete and of their types."""
+    return int(parameters["array_size"]), int(parameters["ntimes"]), int(parameters["threads"])

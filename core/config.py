@@ -1,0 +1,342 @@
+"""Campaign files: TOML text in, a Campaign out, or all of its faults at once, each with its key path."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from hpcvirt.core import benchmark as benchmarks
+from hpcvirt.core.errors import CampaignInvalid, HpcvirtError
+from hpcvirt.core.model import (
+    Analysis,
+    Benchmark,
+    Campaign,
+    Design,
+    Expect,
+    Kernel,
+    Node,
+    Order,
+    Probe,
+    Value,
+)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+LARGEST_FILE_BYTES = 1 << 20
+NAME = r"[A-Za-z0-9][A-Za-z0-9._+-]*"
+
+Name = Annotated[str, Field(pattern=f"^{NAME}$", max_length=64)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _Campaign(_Table):
+    name: Name
+    title: str = ""
+    notes: str = ""
+
+
+class _Design(_Table):
+    order: Literal["randomized-blocks", "sequential"] = "randomized-blocks"
+    runs: Count = 50
+    blocks: Count | None = None
+    seed: Annotated[int, Field(ge=0)] = 0
+    at_once: Count | None = None
+    retries: Annotated[int, Field(ge=0, le=100)] = 2
+
+
+class _Analysis(_Table):
+    baseline: str
+    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    delta: Annotated[float, Field(gt=0, lt=1)] = 0.02
+
+
+class _Lab(_Table):
+    nodes: Annotated[int, Field(ge=1, le=64)] = 4
+
+
+class _Node(_Table):
+    name: Name
+    host: str | None = None
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    user: str | None = None
+    identity_file: str | None = None
+    scratch: Annotated[str, Field(pattern="^/[A-Za-z0-9._/@+-]*$")] = "/var/tmp"  # noqa: S108 - see model.Node
+
+
+class _Probe(_Table):
+    command: Annotated[str, Field(min_length=1)]
+    matches: str
+
+
+class _Expect(_Table):
+    release: str | None = None
+    version: str | None = None
+    role: str | None = None
+    cmdline: str | None = None
+    cpus: Count | None = None
+    memory_mib: Annotated[list[int], Field(min_length=2, max_length=2)] | None = None
+    probe: _Probe | None = None
+
+
+class _Kernel(_Table):
+    name: Name
+    boot: Literal["none"] = "none"
+    expect: _Expect = _Expect()
+    wrap: list[str] = []
+    env: dict[Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$")], str] = {}
+
+
+class _Benchmark(_Table):
+    plugin: str
+    parameters: dict[str, Value | list[Value]] = {}
+    timeout: Annotated[float, Field(gt=0)] | None = None
+    """Seconds."""
+
+
+class _File(_Table):
+    campaign: _Campaign
+    design: _Design = _Design()
+    analysis: _Analysis
+    lab: _Lab | None = None
+    node: list[_Node] = []
+    kernel: Annotated[list[_Kernel], Field(min_length=1)]
+    benchmark: Annotated[list[_Benchmark], Field(min_length=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What an operator picks from a campaign before it starts. None: as the file says."""
+
+    kernels: tuple[str, ...] | None = None
+    benchmarks: tuple[str, ...] | None = None
+    """Labels or plugin names."""
+    runs: int | None = None
+    blocks: int | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignFile:
+    """A campaign with the text it was read from."""
+
+    source: str
+    """Where it was read, for messages."""
+    text: str
+    campaign: Campaign
+    folder: Path = field(default=Path())
+
+
+def read_campaign(path: Path) -> CampaignFile:
+    """Read a campaign file.
+
+    Raises CampaignInvalid with all faults, each as ``file: key.path: what``.
+    """
+    try:
+        if path.stat().st_size > LARGEST_FILE_BYTES:
+            raise CampaignInvalid([f"{path}: larger than 1 MiB; this is not a campaign file"])
+        text = path.read_bytes().decode()
+    except OSError as error:
+        raise CampaignInvalid([f"{path}: {error.strerror}"], hint="name a campaign file that can be read") from error
+    except UnicodeDecodeError as error:
+        raise CampaignInvalid([f"{path}: not UTF-8 (byte {error.start})"], hint="save it as UTF-8") from error
+    return CampaignFile(str(path), text, parse_campaign(text, str(path)), path.parent)
+
+
+def parse_campaign(text: str, source: str = "campaign") -> Campaign:
+    """The campaign in a TOML text.
+
+    Raises CampaignInvalid with all faults.
+    """
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise CampaignInvalid([f"{source}: {error}"], hint="mend the TOML syntax at that line") from error
+    try:
+        file = _File.model_validate(table)
+    except ValidationError as error:
+        raise CampaignInvalid([f"{source}: {fault}" for fault in _pydantic_faults(error)]) from None
+    campaign, faults = _campaign(file)
+    faults += list(_semantic_faults(campaign))
+    if faults:
+        raise CampaignInvalid([f"{source}: {fault}" for fault in faults])
+    return campaign
+
+
+def choose(campaign: Campaign, choice: Choice) -> Campaign:
+    """The campaign reduced to what was picked.
+
+    Raises CampaignInvalid when nothing, or something unknown, was picked.
+    """
+    faults: list[str] = []
+    kernels = _picked(campaign.kernels, choice.kernels, lambda kernel: {kernel.name}, "kernel", faults)
+    picked = _picked(campaign.benchmarks, choice.benchmarks, lambda use: {use.label, use.plugin}, "benchmark", faults)
+    blocks = choice.blocks or min(campaign.design.blocks, choice.runs or campaign.design.runs)
+    design = replace(
+        campaign.design,
+        runs=campaign.design.runs if choice.runs is None else choice.runs,
+        blocks=blocks,
+        seed=campaign.design.seed if choice.seed is None else choice.seed,
+    )
+    chosen = replace(campaign, kernels=tuple(kernels), benchmarks=tuple(picked), design=design)
+    faults += list(_semantic_faults(chosen))
+    if faults:
+        raise CampaignInvalid(faults, hint="choose among what the campaign file has")
+    return chosen
+
+
+def _picked(items: Sequence[Any], names: tuple[str, ...] | None, known: Any, what: str, faults: list[str]) -> list[Any]:
+    if names is None:
+        return list(items)
+    every = set().union(*(known(item) for item in items))
+    faults += [f"{what}: no {name!r} in this campaign{_nearest(name, every)}" for name in names if name not in every]
+    if not names:
+        faults.append(f"{what}: none picked")
+    return [item for item in items if known(item) & set(names)]
+
+
+def _campaign(file: _File) -> tuple[Campaign, list[str]]:
+    uses: list[Benchmark] = []
+    faults: list[str] = []
+    for index, table in enumerate(file.benchmark):
+        found, wrong = _benchmark_uses(table)
+        uses += found
+        faults += [f"benchmark[{index + 1}].{fault}" for fault in wrong]
+    return (
+        Campaign(
+            name=file.campaign.name,
+            title=file.campaign.title,
+            notes=file.campaign.notes,
+            nodes=_nodes(file),
+            kernels=tuple(_kernel(table) for table in file.kernel),
+            benchmarks=tuple(uses),
+            design=_design(file.design),
+            analysis=Analysis(**file.analysis.model_dump()),
+            lab=file.lab is not None,
+        ),
+        faults + _node_faults(file),
+    )
+
+
+def _design(table: _Design) -> Design:
+    fields = table.model_dump() | {"order": Order(table.order)}
+    if table.blocks is None:
+        fields["blocks"] = 1 if table.order == "sequential" else min(10, table.runs)
+    return Design(**fields)
+
+
+def _nodes(file: _File) -> tuple[Node, ...]:
+    if file.lab is not None:
+        return tuple(Node(name=f"node{i}", host="127.0.0.1") for i in range(1, file.lab.nodes + 1))
+    return tuple(Node(**(table.model_dump() | {"host": table.host or table.name})) for table in file.node)
+
+
+def _node_faults(file: _File) -> list[str]:
+    if file.lab is None and not file.node:
+        return ["node: no node is named; write [[node]] tables, or [lab] for the embedded cluster"]
+    if file.lab is not None and file.node:
+        return ["lab: a campaign has either [lab] or [[node]] tables"]
+    return []
+
+
+def _kernel(table: _Kernel) -> Kernel:
+    told = table.expect
+    return Kernel(
+        name=table.name,
+        boot=table.boot,
+        expect=Expect(
+            release=told.release,
+            version=told.version,
+            role=told.role,
+            cmdline=told.cmdline,
+            cpus=told.cpus,
+            memory_mib=None if told.memory_mib is None else (told.memory_mib[0], told.memory_mib[1]),
+            probe=None if told.probe is None else Probe(told.probe.command, told.probe.matches),
+        ),
+        wrap=tuple(table.wrap),
+        env=table.env,
+    )
+
+
+def _benchmark_uses(table: _Benchmark) -> tuple[list[Benchmark], list[str]]:
+    """One use per combination of the parameters given as lists."""
+    try:
+        plugin = benchmarks.load(table.plugin)
+    except HpcvirtError as error:
+        return [], [f"plugin: {error.message}; {error.hint}"]
+    names = list(table.parameters)
+    columns = [value if isinstance(value, list) else [value] for value in table.parameters.values()]
+    uses, faults = [], []
+    for row in product(*columns):
+        values, wrong = benchmarks.complete(plugin, dict(zip(names, row, strict=True)))
+        faults += [f"parameters.{fault}" for fault in wrong]
+        uses.append(Benchmark(plugin.name, values, table.timeout or plugin.default_timeout_s, plugin.scope))
+    return uses, list(dict.fromkeys(faults))
+
+
+def _semantic_faults(campaign: Campaign) -> Iterator[str]:
+    names = [kernel.name for kernel in campaign.kernels]
+    yield from _doubles("kernel", names)
+    yield from _doubles("node", [node.name for node in campaign.nodes])
+    yield from _doubles("benchmark", [use.label for use in campaign.benchmarks])
+    if campaign.analysis.baseline not in names:
+        nearest = _nearest(campaign.analysis.baseline, names)
+        yield f"analysis.baseline: {campaign.analysis.baseline!r} is not among the kernels{nearest}"
+    design = campaign.design
+    if min(design.runs, design.blocks) < 1:
+        yield "design: runs and blocks are at least 1"
+    if design.blocks > design.runs:
+        yield f"design.blocks: {design.blocks} blocks need at least as many runs, not {design.runs}"
+    if design.order is Order.SEQUENTIAL and design.blocks != 1:
+        yield "design.blocks: a sequential campaign visits each kernel once; leave blocks out or use randomized-blocks"
+
+
+def _doubles(what: str, names: Sequence[str]) -> Iterator[str]:
+    yield from (f"{what}: {name!r} stands there twice" for name in sorted({n for n in names if names.count(n) > 1}))
+
+
+def _pydantic_faults(error: ValidationError) -> Iterator[str]:
+    for fault in error.errors(include_url=False):
+        path = [part for part in fault["loc"] if not str(part).startswith(("list[", "function-", "constrained-"))]
+        if fault["type"] == "extra_forbidden":
+            yield f"{_key_path(path)}: unknown key{_nearest(str(path[-1]), _keys_beside(path))}"
+        else:
+            yield f"{_key_path(path)}: {fault['msg'][0].lower()}{fault['msg'][1:]}{_shown(fault['input'])}"
+
+
+def _shown(value: object) -> str:
+    return "" if isinstance(value, dict | list) else f", not {value!r}"
+
+
+def _key_path(path: Sequence[int | str]) -> str:
+    """``kernel[1].boot``: tables of an array are counted from 1, as people do."""
+    text = ""
+    for part in path:
+        text += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def _keys_beside(path: Sequence[int | str]) -> list[str]:
+    model: Any = _File
+    for part in path[:-1]:
+        if isinstance(part, int):
+            continue
+        annotation = str(model.model_fields[part].annotation)
+        named = re.search(r"\b(_[A-Z]\w+)", annotation)
+        if named is None:
+            return []
+        model = globals()[named.group(1)]
+    return list(model.model_fields)
+
+
+def _nearest(word: str, known: Sequence[str] | set[str]) -> str:
+    close = difflib.get_close_matches(word, sorted(known), 1)
+    return f"; did you mean {close[0]!r}?" if close else f" (known: {', '.join(sorted(known))})" if known else ""

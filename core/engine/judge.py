@@ -1,0 +1,110 @@
+"""From what a job left on its node to how its attempt is filed. Pure: no connection, no database."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+
+from hpcvirt.core.benchmark import BenchmarkPlugin, Output, Reading, Report
+from hpcvirt.core.model import Expect, Status, Value
+from hpcvirt.core.remote.identity import Identity, Moment, changes, elapsed_s, mismatches
+from hpcvirt.core.remote.job import JobState, Reply
+from hpcvirt.core.store.database import Ended
+from hpcvirt.core.text import clean_line
+
+NO_EXIT = -1
+"""Exit status filed where the benchmark has none."""
+
+LOST = {
+    JobState.NEVER: "it was never started on the node",
+    JobState.KILLED: "its processes are gone and left no end",
+    JobState.REBOOTED: "the node rebooted under it",
+}
+
+
+def judge(
+    reply: Reply,
+    expect: Expect,
+    plugin: BenchmarkPlugin,
+    parameters: Mapping[str, Value],
+    *,
+    elapsed: float | None,
+    unfinished: Status = Status.LOST,
+    why: str = "",
+) -> Ended:
+    """File-ready end of an attempt.
+
+    ``unfinished`` and ``why`` are for jobs that we ended: ``TIMEOUT`` or ``ABORTED``.
+    """
+    status, reason, readings = _verdict(reply, expect, plugin, parameters, unfinished, why)
+    before, after = reply.before, reply.after
+    return Ended(
+        status=status,
+        reason=clean_line(reason, 1000),
+        duration_s=elapsed_s(before[1], after[1]) if before and after else None,
+        elapsed_s=elapsed,
+        exit_status=reply.exit_status,
+        boot_id=before[0].boot_id if before else None,
+        identity_before=_content(before),
+        identity_after=_content(after),
+        stdout=reply.stdout,
+        stderr=reply.stderr,
+        truncated=reply.truncated,
+        readings=readings,
+    )
+
+
+def _content(reading: tuple[Identity, Moment] | None) -> dict[str, object] | None:
+    return None if reading is None else dataclasses.asdict(reading[0])
+
+
+def _verdict(
+    reply: Reply,
+    expect: Expect,
+    plugin: BenchmarkPlugin,
+    parameters: Mapping[str, Value],
+    unfinished: Status,
+    why: str,
+) -> tuple[Status, str, Mapping[str, Reading]]:
+    if reply.state is not JobState.FINISHED:
+        if reply.state is JobState.STUCK:
+            why = f"{why}; some of its processes cannot be ended"
+        return unfinished, why or LOST.get(reply.state, ""), {}
+    doubt = _doubt(reply, expect)
+    if doubt:
+        return Status.VOID, doubt, {}
+    report = _believed(plugin, _parsed(reply, plugin, parameters))
+    return report.status, report.reason, report.readings
+
+
+def _doubt(reply: Reply, expect: Expect) -> str:
+    """Why it is not proved that the run happened under its kernel; empty if it is."""
+    if reply.before is None:
+        return f"the wrap did not start (exit status {reply.wrap_status}): {clean_line(reply.stderr[-300:])}"
+    if reply.after is None:
+        return "identity could not be read after the run: is the scratch folder full?"
+    wrong = mismatches(expect, reply.before[0]) or mismatches(expect, reply.after[0])
+    return "; ".join(wrong or changes(reply.before[0], reply.after[0]))
+
+
+def _parsed(reply: Reply, plugin: BenchmarkPlugin, parameters: Mapping[str, Value]) -> Report:
+    exit_status = NO_EXIT if reply.exit_status is None else reply.exit_status
+    output = Output(reply.stdout, reply.stderr, exit_status, reply.truncated)
+    try:
+        return plugin.parse(output, parameters)
+    except Exception as error:  # noqa: BLE001 - a third party's parser may raise anything; the run's output is kept
+        return Report(Status.UNPARSABLE, f"plugin {plugin.name} raised {type(error).__name__}: {error}")
+
+
+def _believed(plugin: BenchmarkPlugin, report: Report) -> Report:
+    """The plugin's report, unless it says ok about something that is no number of its own metrics."""
+    if report.status is not Status.OK:
+        return report
+    known = {metric.name for metric in plugin.metrics}
+    strange = [name for name in report.readings if name not in known]
+    odd = [name for name, reading in report.readings.items() if not math.isfinite(reading.normalised)]
+    if strange or odd or not report.readings:
+        told = ", ".join(strange + odd) or "nothing"
+        return Report(Status.UNPARSABLE, f"plugin {plugin.name} took this for a result: {told}")
+    return report

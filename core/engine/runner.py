@@ -1,0 +1,215 @@
+"""The runner: the one process that works on a database, from its lock to its last checkpoint."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import signal
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from hpcvirt.core.config import CampaignFile
+from hpcvirt.core.engine.artifacts import frozen_files
+from hpcvirt.core.engine.lock import runner_lock
+from hpcvirt.core.engine.walker import Ground, NodeWalker
+from hpcvirt.core.engine.wishes import Wishes
+from hpcvirt.core.errors import HpcvirtError, LabFailed
+from hpcvirt.core.lab import RunningLab, start_lab
+from hpcvirt.core.model import Campaign, Node, Plan
+from hpcvirt.core.plan import make_plan
+from hpcvirt.core.process import this_process
+from hpcvirt.core.remote.connection import Credentials, NodeConnection
+from hpcvirt.core.store.database import Database, RunHistory
+from hpcvirt.core.store.queries import read_totals
+from hpcvirt.core.store.writer import Writer
+
+
+class Ending(StrEnum):
+    """How a runner's life ended, as filed."""
+
+    DONE = "done"
+    STOPPED = "stopped"
+    ABORTED = "aborted"
+    FAILED = "failed"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a runner reached."""
+
+    ending: Ending
+    given_up: int
+    """Runs that got no ok attempt."""
+    left: int
+    """Runs not done."""
+
+    @property
+    def exit_code(self) -> int:
+        """As DESIGN.md's command line has it."""
+        if self.ending is Ending.ABORTED:
+            return 130
+        if self.ending is Ending.STOPPED:
+            return 3
+        if self.ending is Ending.FAILED:
+            return 4
+        return 1 if self.given_up else 0
+
+
+def run_campaign(file: CampaignFile, database: Path) -> Outcome:
+    """Work on an existing database until it is done or the operator stops it.
+
+    SIGINT, SIGTERM and SIGHUP stop it after the runs under way; a second one aborts those.
+
+    Raises StoreLocked, StoreUnusable, LabFailed.
+    """
+    with runner_lock(database):
+        return asyncio.run(_live(file.campaign, database))
+
+
+async def _live(campaign: Campaign, path: Path) -> Outcome:
+    store = await Writer.open(lambda: Database(path))
+    ending = Ending.FAILED
+    is_finished = False
+    runner = await store.do(lambda database: database.register_runner(this_process()))
+    try:
+        ending = await _work(campaign, path, store)
+    except HpcvirtError as error:
+        message = error.message
+        await store.do(lambda database: database.event("error", message))
+        raise
+    finally:
+        planned, ok, given_up = await asyncio.to_thread(read_totals, path)
+        is_finished = ok + given_up >= planned
+        await store.do(lambda database: database.runner_ended(runner, ending))
+        await store.close(finished=True)
+    return Outcome(Ending.DONE if is_finished else ending, given_up, planned - ok - given_up)
+
+
+async def _work(campaign: Campaign, path: Path, store: Writer) -> Ending:
+    wishes = Wishes(store)
+    # Wishes of a time without a runner were for an earlier one.
+    await store.do(lambda database: database.obey(number for number, _ in database.open_wishes()))
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(_signals(wishes))
+        await stack.enter_async_context(_watching(wishes))
+        lab = await _lab(stack, campaign, path, store)
+        walk = _walk_all(campaign, *_nodes(campaign, lab), store, wishes)
+        is_whole = await (walk if lab is None else _while_it_lives(lab, walk))
+    if wishes.aborting.is_set():
+        return Ending.ABORTED
+    if wishes.stopping.is_set():
+        return Ending.STOPPED
+    return Ending.DONE if is_whole else Ending.FAILED
+
+
+async def _walk_all(
+    campaign: Campaign, nodes: Sequence[Node], credentials: Credentials, store: Writer, wishes: Wishes
+) -> bool:
+    """Every node side by side; a fault of one does not touch the others."""
+    plan = make_plan(campaign)
+    histories = await store.do(lambda database: database.histories())
+    leftovers = await store.do(lambda database: database.open_attempts())
+    frozen = frozen_files(campaign, await store.do(lambda database: database.artifacts()))
+    places = asyncio.Semaphore(campaign.design.at_once or len(nodes))
+    ground = Ground(campaign, store, wishes, places, frozen)
+    await store.do(lambda database: database.event("info", _told(plan, histories)))
+
+    async def walk(node: Node) -> bool:
+        runs = [run for run in plan.runs if run.boot.node == node.name]
+        async with NodeConnection(node, credentials) as link:
+            return await NodeWalker(ground, node, link).walk(runs, histories, leftovers.get(node.name, ()))
+
+    walks = await asyncio.gather(*(walk(node) for node in nodes), return_exceptions=True)
+    for walked in walks:
+        if isinstance(walked, BaseException):
+            raise walked
+    return all(walks)
+
+
+def _told(plan: Plan, histories: dict[int, RunHistory]) -> str:
+    closed = sum(history.is_closed for history in histories.values())
+    return f"{len(plan.runs)} runs planned in {len(plan.boots)} boots, {closed} done"
+
+
+async def _lab(stack: AsyncExitStack, campaign: Campaign, path: Path, store: Writer) -> RunningLab | None:
+    """The embedded lab, if the campaign's nodes are its."""
+    if not campaign.lab:
+        return None
+    running = await start_lab(lab_folder(path), len(campaign.nodes), keep=True)
+    await stack.enter_async_context(running)
+    await store.do(lambda database: database.event("info", f"embedded lab started (pid {running.lab.pid})"))
+    return running
+
+
+async def _while_it_lives(lab: RunningLab, walk: Coroutine[Any, Any, bool]) -> bool:
+    """Without its lab a runner would wait for nodes that cannot come back."""
+    walking, ended = asyncio.ensure_future(walk), asyncio.ensure_future(lab.ended())
+    try:
+        await asyncio.wait({walking, ended}, return_when=asyncio.FIRST_COMPLETED)
+        if walking.done():
+            return walking.result()
+        raise LabFailed(
+            f"the embedded lab ended by itself: {ended.result()}", hint="`run` again goes on with a new one"
+        )
+    finally:
+        for task in (walking, ended):
+            task.cancel()
+        await asyncio.gather(walking, ended, return_exceptions=True)
+
+
+def _nodes(campaign: Campaign, lab: RunningLab | None) -> tuple[Sequence[Node], Credentials]:
+    """The campaign's nodes with their addresses, and what lets us in."""
+    if lab is None:
+        return campaign.nodes, Credentials()
+    addresses = {address.name: address for address in lab.lab.nodes}
+    nodes = [
+        dataclasses.replace(
+            node,
+            host=addresses[node.name].host,
+            port=addresses[node.name].port,
+            user=addresses[node.name].user,
+            scratch=str(lab.lab.folder / node.name / "scratch"),
+        )
+        for node in campaign.nodes
+    ]
+    return nodes, Credentials(lab.lab.client_key, lab.lab.known_hosts)
+
+
+def lab_folder(database: Path) -> Path:
+    """Where a campaign's embedded lab lives: beside its database, over several lives of the runner."""
+    return database.with_name(database.name + ".lab")
+
+
+@asynccontextmanager
+async def _watching(wishes: Wishes) -> AsyncIterator[None]:
+    task = asyncio.create_task(wishes.watch())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@asynccontextmanager
+async def _signals(wishes: Wishes) -> AsyncIterator[None]:
+    """The first signal stops after the runs under way, the second aborts them."""
+    loop = asyncio.get_running_loop()
+    tasks: set[asyncio.Task[None]] = set()
+
+    def obey() -> None:
+        task = asyncio.create_task(wishes.obey("abort" if wishes.stopping.is_set() else "stop"))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    told = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    for number in told:
+        loop.add_signal_handler(number, obey)
+    try:
+        yield
+    finally:
+        for number in told:
+            loop.remove_signal_handler(number)

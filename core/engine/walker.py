@@ -1,0 +1,324 @@
+"""One node's walk through the plan: boot after boot, run after run, one at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+
+from hpcvirt.core.benchmark import load
+from hpcvirt.core.engine.artifacts import FrozenFiles, make_same
+from hpcvirt.core.engine.judge import judge
+from hpcvirt.core.engine.wishes import Interrupted, Wishes
+from hpcvirt.core.errors import (
+    ConnectionLost,
+    HpcvirtError,
+    NodeUnreachable,
+    NodeUnusable,
+    OutputUnparsable,
+    WrongKernel,
+)
+from hpcvirt.core.kernels import METHODS
+from hpcvirt.core.model import Boot, Campaign, Kernel, Node, Run, Status
+from hpcvirt.core.remote import job as jobs
+from hpcvirt.core.remote.connection import NodeConnection
+from hpcvirt.core.remote.identity import mismatches
+from hpcvirt.core.store.database import Database, Ended, OpenAttempt, RunHistory
+from hpcvirt.core.store.writer import Writer
+
+PATIENCE_S = 600.0
+"""How long a node may be unreachable before it is set aside."""
+
+SHORT_S = 60.0
+"""Limit of everything on a node that is no benchmark."""
+
+END_S = 60.0
+LOSSES_IN_A_ROW = 3
+
+SPOILT = {Status.FAILED, Status.UNVERIFIED, Status.UNPARSABLE, Status.TIMEOUT, Status.VOID}
+"""Ends that use up a retry. A lost attempt is not the benchmark's doing, an aborted one nobody's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What all walkers share."""
+
+    campaign: Campaign
+    store: Writer
+    wishes: Wishes
+    places: asyncio.Semaphore
+    """One for each node that may run a benchmark at the same time."""
+    frozen: Mapping[str, FrozenFiles]
+    """Artifacts by benchmark label."""
+
+    def kernel(self, name: str) -> Kernel:
+        """The campaign's kernel of this name."""
+        return next(kernel for kernel in self.campaign.kernels if kernel.name == name)
+
+
+class NodeWalker:
+    """Walks one node through its part of the plan."""
+
+    def __init__(self, ground: Ground, node: Node, connection: NodeConnection) -> None:
+        self._ground = ground
+        self._store = ground.store
+        self._node = node
+        self._link = connection
+        self._histories: dict[int, RunHistory] = {}
+        self._forget: list[str] = []
+        self._losses = 0
+
+    async def walk(
+        self, runs: Sequence[Run], histories: Mapping[int, RunHistory], open_attempts: Sequence[OpenAttempt]
+    ) -> bool:
+        """Do every run that is still to be done. False: the node was set aside, or the operator stopped."""
+        self._histories = dict(histories)
+        try:
+            await self._state("connecting")
+            await self._collect_leftovers(open_attempts, {run.id: run for run in runs})
+            for boot, members in groupby(runs, key=lambda run: run.boot):
+                if not await self._boot(boot, list(members)):
+                    await self._state("stopped")
+                    return False
+            await self._clean_up()
+            await self._state("done")
+            return True
+        except Interrupted:
+            await self._state("stopped")
+        except HpcvirtError as error:
+            await self._set_aside(error)
+        return False
+
+    async def _boot(self, boot: Boot, runs: Sequence[Run]) -> bool:
+        """One visit of one kernel. False: stopped before its last run."""
+        left = [run for run in runs if not self._is_closed(run)]
+        if not left:
+            return True
+        if not await self._ground.wishes.may_go_on():
+            return False
+        await self._store.do(lambda database: database.boot_started(boot.id))
+        await self._prove(boot, left)
+        for run in left:
+            if not await self._run(run):
+                return False
+        await self._store.do(lambda database: database.boot_ended(boot.id))
+        return True
+
+    async def _prove(self, boot: Boot, runs: Sequence[Run]) -> None:
+        """Bring the node into the kernel, prove it, and see that the artifacts are the frozen ones."""
+        kernel = self._ground.kernel(boot.kernel)
+        method = METHODS[kernel.boot]
+        await self._state("proving", kernel.name)
+        await self._connect()
+        await method.bring_up(self._link, kernel)
+        frozen = {run.benchmark.label: self._ground.frozen[run.benchmark.label] for run in runs}
+        found = await self._look(kernel, [path for one in frozen.values() for path in one.paths])
+        wrong = mismatches(kernel.expect, found.identity)
+        if wrong:
+            raise WrongKernel(
+                f"{self._node.name} is not in kernel {kernel.name}: {'; '.join(wrong)}",
+                hint="boot the node into that kernel, or mend the kernel's `expect`",
+            )
+        for label, one in frozen.items():
+            checks = await make_same(self._link, self._node, label, one, found.artifacts)
+            await self._store.do(partial(Database.artifacts_checked, boot=boot.id, benchmark=label, checks=checks))
+        identity = dataclasses.asdict(found.identity)
+        await self._store.do(lambda database: database.boot_proved(boot.id, identity, rebooted=method.reboots))
+
+    async def _look(self, kernel: Kernel, paths: Sequence[str]) -> jobs.Look:
+        probe = kernel.expect.probe.command if kernel.expect.probe else None
+        script = jobs.look(self._node.scratch, kernel.wrap, kernel.env, probe, paths)
+        return jobs.parse_look(script, await self._unlost(script))
+
+    async def _unlost(self, script: jobs.Script) -> bytes:
+        """Run a script that may be run again: a lost connection is made again, with patience."""
+        while True:
+            await self._connect()
+            try:
+                return await self._ground.wishes.unless_aborted(self._link.run(script, SHORT_S))
+            except ConnectionLost as error:
+                await self._note_loss(error.message)
+            except TimeoutError:
+                raise NodeUnusable(
+                    f"{self._node.name} does not answer within {SHORT_S:.0f} s",
+                    hint="is it overloaded, or its disk stuck?",
+                ) from None
+
+    async def _connect(self) -> None:
+        """Be connected, waiting for the node as long as nobody wishes to stop."""
+        await self._ground.wishes.unless_stopped(self._link.connect_again(PATIENCE_S))
+
+    async def _note_loss(self, message: str) -> None:
+        await self._event("warning", f"connection lost: {message}")
+        self._losses += 1
+        if self._losses >= LOSSES_IN_A_ROW:
+            raise NodeUnreachable(
+                f"{self._node.name} was lost {self._losses} times in a row",
+                hint="look at its console, then `run` again",
+            )
+
+    async def _run(self, run: Run) -> bool:
+        """Attempts until one is ok or the retries are used up. False: stopped before that."""
+        while not self._is_closed(run):
+            if self._spoilt(run) > self._ground.campaign.design.retries:
+                await self._give_up(run)
+                break
+            await self._connect()
+            async with self._ground.places:
+                # Asked within: the wish may have come while this node waited for its turn.
+                if not await self._ground.wishes.may_go_on():
+                    return False
+                await self._attempt(run)
+        return True
+
+    async def _attempt(self, run: Run) -> None:
+        attempt = uuid.uuid4().hex
+        await self._store.do(lambda database: database.begin_attempt(attempt, run.id))
+        started = time.monotonic()
+        script = jobs.launch(self._node.scratch, self._job(run, attempt), self._forget)
+        forgotten = len(self._forget)
+        try:
+            work = self._exchange(script, run.benchmark.timeout_s)
+            reply = await self._ground.wishes.unless_aborted(work)
+            del self._forget[:forgotten]
+            await self._file(run, attempt, reply, time.monotonic() - started)
+        except TimeoutError:
+            await self._end(run, attempt, Status.TIMEOUT, f"longer than {run.benchmark.timeout_s:g} s", started)
+        except Interrupted:
+            await self._end(run, attempt, Status.ABORTED, "the operator aborted it", started)
+            raise
+        except (ConnectionLost, NodeUnreachable, OutputUnparsable) as error:
+            await self._event("warning", f"{error.message}; the run goes on there and will be collected")
+            left_s = max(run.benchmark.timeout_s - (time.monotonic() - started), 1.0)
+            await self._collect(run, attempt, left_s)
+
+    async def _exchange(self, script: jobs.Script, limit_s: float) -> jobs.Reply:
+        return jobs.parse_reply(script, await self._link.run(script, limit_s))
+
+    def _job(self, run: Run, attempt: str) -> jobs.Job:
+        kernel = self._ground.kernel(run.boot.kernel)
+        command = load(run.benchmark.plugin).command(run.benchmark.parameters)
+        return jobs.Job(
+            attempt=attempt,
+            folder=self._ground.frozen[run.benchmark.label].folder,
+            argv=command.argv,
+            env={**kernel.env, **command.env},
+            wrap=kernel.wrap,
+            probe=kernel.expect.probe.command if kernel.expect.probe else None,
+        )
+
+    async def _collect(self, run: Run, attempt: str, limit_s: float) -> None:
+        """Find out what became of an attempt whose connection is gone, waiting for it if it still runs."""
+        started = time.monotonic()
+        while True:
+            await self._state("collecting", run.benchmark.label)
+            await self._ground.wishes.unless_aborted(self._link.connect_again(PATIENCE_S))
+            script = jobs.collect(self._node.scratch, attempt)
+            left_s = limit_s - (time.monotonic() - started)
+            try:
+                reply = await self._ground.wishes.unless_aborted(self._exchange(script, max(left_s, 1.0)))
+                return await self._file(run, attempt, reply, None)
+            except TimeoutError:
+                return await self._end(run, attempt, Status.TIMEOUT, f"longer than {run.benchmark.timeout_s:g} s", None)
+            except Interrupted:
+                await self._end(run, attempt, Status.ABORTED, "the operator aborted it", None)
+                raise
+            except ConnectionLost as error:
+                await self._note_loss(error.message)
+
+    async def _end(self, run: Run, attempt: str, status: Status, why: str, started: float | None) -> None:
+        """End an attempt's processes; it is filed only when the node has said what became of it."""
+        await self._state("ending", run.benchmark.label)
+        script = jobs.end(self._node.scratch, attempt)
+        await self._link.connect_again(END_S)
+        reply = await self._exchange(script, END_S)
+        elapsed = None if started is None else time.monotonic() - started
+        await self._file(run, attempt, reply, elapsed, unfinished=status, why=why)
+        if reply.state is jobs.JobState.STUCK:
+            raise NodeUnusable(
+                f"{self._node.name}: processes of an ended run cannot be killed",
+                hint="reboot the node, then `run` again",
+            )
+
+    async def _file(
+        self,
+        run: Run,
+        attempt: str,
+        reply: jobs.Reply,
+        elapsed: float | None,
+        *,
+        unfinished: Status = Status.LOST,
+        why: str = "",
+    ) -> None:
+        kernel = self._ground.kernel(run.boot.kernel)
+        plugin = load(run.benchmark.plugin)
+        ended = judge(
+            reply, kernel.expect, plugin, run.benchmark.parameters, elapsed=elapsed, unfinished=unfinished, why=why
+        )
+        await self._store.do(lambda database: database.end_attempt(attempt, ended))
+        self._forget.append(attempt)
+        await self._remember(run, ended)
+
+    async def _remember(self, run: Run, ended: Ended) -> None:
+        history = self._histories.get(run.id, RunHistory(is_closed=False, attempts=0, statuses=()))
+        is_closed = history.is_closed or ended.status is Status.OK
+        statuses = (*history.statuses, ended.status)
+        self._histories[run.id] = RunHistory(is_closed, len(statuses), statuses)
+        if ended.status is not Status.OK:
+            told = f"{run.benchmark.label} run {run.number} under {run.boot.kernel}: {ended.status}: {ended.reason}"
+            await self._event("warning", told)
+        if ended.status is Status.LOST:
+            await self._note_loss(ended.reason)
+        else:
+            self._losses = 0
+
+    async def _collect_leftovers(self, attempts: Sequence[OpenAttempt], runs: Mapping[int, Run]) -> None:
+        """What an earlier life of the runner left under way; and spools whose attempts are filed."""
+        for attempt in attempts:
+            run = runs[attempt.run]
+            await self._event(
+                "info", f"collecting run {run.number} of {run.benchmark.label}, begun by an earlier runner"
+            )
+            await self._collect(run, attempt.id, run.benchmark.timeout_s)
+            # Lost with the runner, not by the node.
+            self._losses = 0
+        filed = set(await self._store.do(lambda database: database.ended_attempts(self._node.name)))
+        if filed:
+            script = jobs.look(self._node.scratch, (), {}, None, ())
+            self._forget = sorted(jobs.parse_look(script, await self._unlost(script)).spools & filed)
+
+    async def _clean_up(self) -> None:
+        """Leave nothing on the node: every end is on the disk."""
+        folders = {one.folder for one in self._ground.frozen.values()}
+        for folder in sorted(folders) or [""]:
+            script = jobs.forget(self._node.scratch, self._forget, folder)
+            jobs.parse_done(script, await self._unlost(script))
+
+    async def _give_up(self, run: Run) -> None:
+        history = self._histories[run.id]
+        self._histories[run.id] = dataclasses.replace(history, is_closed=True)
+        await self._store.do(lambda database: database.give_up(run.id))
+        await self._event("error", f"{run.benchmark.label} run {run.number} under {run.boot.kernel}: given up")
+
+    async def _set_aside(self, error: HpcvirtError) -> None:
+        await self._state("set aside", error.message)
+        await self._event("error", f"set aside: {error.message}. {error.hint}")
+
+    def _is_closed(self, run: Run) -> bool:
+        history = self._histories.get(run.id)
+        return history is not None and history.is_closed
+
+    def _spoilt(self, run: Run) -> int:
+        history = self._histories.get(run.id)
+        return 0 if history is None else sum(status in SPOILT for status in history.statuses)
+
+    async def _state(self, state: str, detail: str = "") -> None:
+        await self._store.do(lambda database: database.node_state(self._node.name, state, detail))
+
+    async def _event(self, level: str, message: str) -> None:
+        await self._store.do(lambda database: database.event(level, message, self._node.name))

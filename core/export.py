@@ -1,0 +1,53 @@
+"""CSV for others' tools."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, fields
+from pathlib import Path
+from typing import TextIO
+
+from hpcvirt.core.errors import StoreUnusable
+from hpcvirt.core.store.queries import read_measurements
+from hpcvirt.core.store.records import Measurement
+
+COLUMNS = tuple(field.name for field in fields(Measurement))
+
+
+def write_measurements_csv(database: Path, target: Path) -> int:
+    """Write one row per measurement; the number of rows. The file appears whole or not at all.
+
+    Raises StoreUnusable.
+    """
+    rows = read_measurements(database)
+    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        with draft.open("x", newline="", encoding="utf-8") as file:
+            write_rows(file, rows)
+        draft.replace(target)
+    except OSError as error:
+        raise StoreUnusable(f"{target}: {error.strerror}", hint="name another file with --output") from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return len(rows)
+
+
+def write_rows(file: TextIO, rows: Iterable[Measurement]) -> None:
+    """The header and a line per measurement; floats are written so that they read back the same."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(map(_cells, rows))
+
+
+def _cells(row: Measurement) -> Sequence[object]:
+    return [
+        harmless(value) if isinstance(value, str) else repr(value) if isinstance(value, float) else value
+        for value in astuple(row)
+    ]
+
+
+def harmless(text: str) -> str:
+    """Text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

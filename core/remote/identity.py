@@ -1,0 +1,156 @@
+"""What a node says it is, and whether that is what a kernel expects."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+
+from hpcvirt.core.model import Expect
+from hpcvirt.core.text import clean_line
+
+LONGEST_LINE = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One reading. None: the node cannot tell."""
+
+    boot_id: str | None = None
+    release: str | None = None
+    """``uname -r``."""
+    version: str | None = None
+    """``uname -v``."""
+    hostname: str | None = None
+    cmdline: str | None = None
+    role: str = "none"
+    """``none``, ``xen-dom0``, ``xen-guest``, or another hypervisor's /sys/hypervisor/type."""
+    cpus: int | None = None
+    memory_kib: int | None = None
+    probe: str | None = None
+    """First line of the kernel's own probe."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Where a node's clocks stood."""
+
+    clock_s: float | None = None
+    """Unix time; it may jump."""
+    uptime_s: float | None = None
+    """Hundredths of seconds since boot; it does not jump."""
+
+
+def parse_identity(text: bytes) -> tuple[Identity, Moment]:
+    """Read the lines of identity.sh. Unknown lines are passed over, absent ones are None."""
+    values, cpus = _values(text.decode("utf-8", "replace").splitlines())
+    identity = Identity(
+        boot_id=values.get("boot_id"),
+        release=values.get("release"),
+        version=values.get("version"),
+        hostname=values.get("hostname"),
+        cmdline=values.get("cmdline"),
+        role=_role(values),
+        cpus=_cpu_count(values.get("cpus")) or cpus or None,
+        memory_kib=_number(values.get("memory", "").removeprefix("MemTotal:").split()[:1]),
+        probe=values.get("probe"),
+    )
+    return identity, Moment(_seconds(values.get("clock")), _seconds(values.get("uptime", "").partition(" ")[0]))
+
+
+def _values(lines: Iterable[str]) -> tuple[dict[str, str], int]:
+    values: dict[str, str] = {}
+    cpus = 0
+    for line in lines:
+        key, _, value = line.partition(" ")
+        cpus += key == "cpu"
+        values.setdefault(key, clean_line(value, LONGEST_LINE))
+    return values, cpus
+
+
+def _role(values: Mapping[str, str]) -> str:
+    hypervisor = values.get("hypervisor", "none")
+    if hypervisor != "xen":
+        return hypervisor
+    return "xen-dom0" if "control_d" in values.get("xen_capabilities", "") else "xen-guest"
+
+
+def _cpu_count(ranges: str | None) -> int | None:
+    """``0-3,8`` names five CPUs."""
+    if not ranges:
+        return None
+    try:
+        ends = [part.partition("-") for part in ranges.split(",")]
+        return sum(int(last or first) - int(first) + 1 for first, _, last in ends)
+    except ValueError:
+        return None
+
+
+def _number(words: list[str]) -> int | None:
+    return int(words[0]) if words and words[0].isdecimal() else None
+
+
+def _seconds(word: str | None) -> float | None:
+    """None also for what busybox's ``date`` makes of ``%N``."""
+    try:
+        return float(word) if word else None
+    except ValueError:
+        return None
+
+
+def mismatches(expect: Expect, found: Identity) -> tuple[str, ...]:
+    """In what the identity is not what is expected, a line each. What is not expected is not asked."""
+    return tuple(_mismatches(expect, found))
+
+
+def _mismatches(expect: Expect, found: Identity) -> Iterator[str]:
+    if found.boot_id is None:
+        yield "boot_id could not be read"
+    for name in ("release", "version", "role", "cmdline"):
+        pattern, value = getattr(expect, name), getattr(found, name)
+        if pattern is not None and not _matches(pattern, value):
+            yield _told(name, pattern, value)
+    if expect.cpus is not None and expect.cpus != found.cpus:
+        yield _told("cpus", expect.cpus, found.cpus)
+    if expect.memory_mib is not None and not _within(expect.memory_mib, found.memory_kib):
+        yield _told("memory_mib", expect.memory_mib, found.memory_kib and found.memory_kib // 1024)
+    if expect.probe is not None and not _matches(expect.probe.matches, found.probe):
+        yield _told("probe", expect.probe.matches, found.probe)
+
+
+def _matches(pattern: str, value: str | None) -> bool:
+    return value is not None and fnmatch.fnmatchcase(value, pattern)
+
+
+def _within(bounds: tuple[int, int], memory_kib: int | None) -> bool:
+    return memory_kib is not None and bounds[0] <= memory_kib / 1024 <= bounds[1]
+
+
+def _told(name: str, expected: object, found: object) -> str:
+    return f"{name}: expected {expected}, found {'nothing' if found is None else found}"
+
+
+def changes(before: Identity, after: Identity) -> tuple[str, ...]:
+    """What differs between two readings, a line each."""
+    return tuple(
+        f"{field.name} changed from {getattr(before, field.name)} to {getattr(after, field.name)}"
+        for field in fields(Identity)
+        if getattr(before, field.name) != getattr(after, field.name)
+    )
+
+
+def elapsed_s(before: Moment, after: Moment) -> float | None:
+    """Seconds between two moments on the node: by its clock, unless that jumped against its uptime."""
+    uptime = _difference(before.uptime_s, after.uptime_s)
+    clock = _difference(before.clock_s, after.clock_s)
+    if clock is not None and (uptime is None or abs(clock - uptime) <= _UPTIME_GRAIN_S + 0.001 * uptime):
+        return clock if clock >= 0 else uptime
+    return uptime
+
+
+_UPTIME_GRAIN_S = 0.03
+"""/proc/uptime has hundredths, at both ends, and the two clocks are read one after the other."""
+
+
+def _difference(first: float | None, last: float | None) -> float | None:
+    return None if first is None or last is None else last - first

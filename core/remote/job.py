@@ -1,0 +1,270 @@
+"""One attempt as a durable job on a node: the scripts that start, collect and end it, and their answers."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+from shlex import join, quote
+
+from hpcvirt.core.errors import NodeUnusable, OutputUnparsable
+from hpcvirt.core.remote.identity import Identity, Moment, parse_identity
+from hpcvirt.core.text import clean_line
+
+OUTPUT_LIMIT_BYTES = 8 << 20
+"""Of each of stdout and stderr: longer ones lose their middle."""
+
+
+class JobState(StrEnum):
+    """What became of a job on its node."""
+
+    FINISHED = "finished"
+    NEVER = "never"
+    """It did not start, and now never will."""
+    KILLED = "killed"
+    """It started, is not there any more, and left no end."""
+    REBOOTED = "rebooted"
+    """It started before the node rebooted and left no end."""
+    ENDED = "ended"
+    """We ended it."""
+    STUCK = "stuck"
+    """Some of its processes cannot be ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What one attempt executes."""
+
+    attempt: str
+    """Hexadecimal; marks every process as HPCVIRT_RUN."""
+    folder: str
+    """The benchmark's folder, relative to the program's folder on the node."""
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+    wrap: tuple[str, ...] = ()
+    probe: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a job left on its node."""
+
+    state: JobState
+    before: tuple[Identity, Moment] | None
+    after: tuple[Identity, Moment] | None
+    exit_status: int | None
+    """Of the benchmark; None when it did not come to its end."""
+    wrap_status: int | None
+    stdout: bytes
+    stderr: bytes
+    truncated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was found on a node before a boot's first run."""
+
+    identity: Identity
+    artifacts: Mapping[str, str | None]
+    """SHA-256 by path relative to the program's folder; None: the node cannot hash it. Missing files are not in it."""
+    spools: frozenset[str]
+    """Attempts whose spool is on the node."""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script for /bin/sh and the word that tells its answer from whatever else comes out of the channel."""
+
+    text: bytes
+    nonce: str
+
+
+def launch(scratch: str, job: Job, forget: Iterable[str]) -> Script:
+    """Start the job, wait for it, answer with everything it left. ``forget``: spools that may go."""
+    settings = {"hv_job": _job_text(job), "hv_inner": _inner_text(job), "hv_forget": " ".join(forget)}
+    return _script("hv_do_launch", scratch, job.attempt, settings)
+
+
+def collect(scratch: str, attempt: str) -> Script:
+    """Wait for a job that an earlier connection started; make sure it never starts if it did not."""
+    return _script("hv_do_collect", scratch, attempt)
+
+
+def end(scratch: str, attempt: str) -> Script:
+    """End the job's processes, TERM then KILL, and answer with what it left."""
+    return _script("hv_do_end", scratch, attempt)
+
+
+def look(
+    scratch: str, wrap: tuple[str, ...], env: Mapping[str, str], probe: str | None, artifacts: Iterable[str]
+) -> Script:
+    """Read identity under the wrap, digests of artifacts, and which spools are there."""
+    inner = _identity_text(probe) + "hv_identity\nhv_clock\n"
+    wrapped = f"({_exports(env)}{join((*wrap, '/bin/sh', '-c', inner))}) </dev/null 2>/dev/null"
+    return _script("hv_do_look", scratch, "-", {"hv_wrapped": wrapped, "hv_artifacts": " ".join(artifacts)})
+
+
+def make_folder(scratch: str, folder: str) -> Script:
+    """Make a benchmark's folder; the answer names the program's folder."""
+    return _script("hv_do_folder", scratch, "-", {"hv_folder": folder})
+
+
+def place(scratch: str, file: str) -> Script:
+    """Turn the draft of an artifact into the artifact."""
+    return _script("hv_do_place", scratch, "-", {"hv_file": file})
+
+
+def fetch(scratch: str, file: str) -> Script:
+    """Read a file back from the node."""
+    return _script("hv_do_fetch", scratch, "-", {"hv_file": file})
+
+
+def forget(scratch: str, attempts: Iterable[str], folder: str = "") -> Script:
+    """Remove spools, a benchmark's folder, and what is empty then."""
+    return _script("hv_do_forget", scratch, "-", {"hv_forget": " ".join(attempts), "hv_folder": folder})
+
+
+def _script(function: str, scratch: str, attempt: str, settings: Mapping[str, str] | None = None) -> Script:
+    nonce = secrets.token_hex(16)
+    assigned = {
+        "hv_scratch": scratch,
+        "hv_nonce": nonce,
+        "hv_attempt": attempt,
+        "hv_limit": str(OUTPUT_LIMIT_BYTES),
+        "hv_forget": "",
+        "hv_folder": "",
+        **(settings or {}),
+    }
+    preamble = "".join(f"{name}={quote(value)}\n" for name, value in assigned.items())
+    return Script(f"{preamble}{_shell('node.sh')}\n{function}\nexit 0\n".encode(), nonce)
+
+
+@cache
+def _shell(name: str) -> str:
+    """A script of ours without its comments: it travels with every run."""
+    lines = files("hpcvirt.core.remote").joinpath(name).read_text(encoding="ascii").splitlines()
+    return "\n".join(line for line in lines if line.strip() and not line.lstrip().startswith("#")) + "\n"
+
+
+def _identity_text(probe: str | None) -> str:
+    return f"hv_probe={quote(probe or '')}\n{_shell('identity.sh')}"
+
+
+def _exports(env: Mapping[str, str]) -> str:
+    return "".join(f"export {name}={quote(value)}; " for name, value in env.items())
+
+
+def _job_text(job: Job) -> str:
+    """Claims the attempt, runs ``inner`` under the wrap, says that it is done."""
+    return f"""mkdir claim 2>/dev/null || exit 0
+{_exports(job.env)}
+{join((*job.wrap, "/bin/sh", "./inner"))} </dev/null >wrapped 2>&1
+printf 'wrap_status %s\\n' "$?" >>meta
+[ -f err ] || mv wrapped err
+: >done.draft && mv done.draft done
+"""
+
+
+def _inner_text(job: Job) -> str:
+    """Reads identity, runs the benchmark in its folder, reads identity again; all within the wrap."""
+    return f"""{_identity_text(job.probe)}
+hv_root=${{PWD%/spool/*}}
+{{ echo before; hv_identity; hv_clock; }} >meta
+( cd "$hv_root"/{quote(job.folder)} || exit 126; exec {join(job.argv)} ) </dev/null >out 2>err
+hv_status=$?
+{{ echo after; hv_clock; hv_identity; echo "exit_status $hv_status"; }} >>meta
+"""
+
+
+def parse_reply(script: Script, raw: bytes) -> Reply:
+    """Read the answer to ``launch``, ``collect`` or ``end``.
+
+    Raises NodeUnusable when the node says why it cannot, OutputUnparsable when the answer is not whole.
+    """
+    body = _answer(script, raw)
+    head, _, rest = body.partition(b"\n")
+    found = re.fullmatch(rb"attempt (\w+) (\d+) (\d+) (\d+)", head)
+    if found is None:
+        raise OutputUnparsable(f"the node answered {clean_line(head)!r}", hint="is /bin/sh on the node a POSIX shell?")
+    sizes = [int(size) for size in found.groups()[1:]]
+    sent = [min(size, OUTPUT_LIMIT_BYTES // 2 * 2) for size in sizes]
+    meta, stdout, stderr = (rest[sum(sent[:i]) : sum(sent[: i + 1])] for i in range(3))
+    if rest[sum(sent) :].strip() != b"@" + script.nonce.encode() + b" end":
+        raise OutputUnparsable("the node's answer is not whole", hint="the attempt will be collected again")
+    before, after, values = _meta(meta)
+    return Reply(
+        state=JobState(found.group(1).decode()),
+        before=before,
+        after=after,
+        exit_status=values.get("exit_status"),
+        wrap_status=values.get("wrap_status"),
+        stdout=stdout,
+        stderr=stderr,
+        truncated=sizes[1:] != sent[1:],
+    )
+
+
+def _meta(meta: bytes) -> tuple[tuple[Identity, Moment] | None, tuple[Identity, Moment] | None, dict[str, int]]:
+    """Only lines that end are read: a full disk cuts them anywhere."""
+    whole = meta[: meta.rfind(b"\n") + 1]
+    before, found, after = whole.partition(b"\nafter\n")
+    statuses = re.findall(rb"^(exit_status|wrap_status) (\d+)$", whole, re.MULTILINE)
+    values = {name.decode(): int(value) for name, value in statuses}
+    is_read = before.startswith(b"before\n")
+    return (
+        parse_identity(before.removeprefix(b"before\n")) if is_read else None,
+        parse_identity(after) if found and "exit_status" in values else None,
+        values,
+    )
+
+
+def parse_look(script: Script, raw: bytes) -> Look:
+    """Read the answer to ``look``. Raises NodeUnusable or OutputUnparsable."""
+    sections = _sections(script, raw)
+    artifacts: dict[str, str | None] = {}
+    for line in sections.get("artifacts", b"").decode("utf-8", "replace").splitlines():
+        word, _, path = line.partition(" ")
+        if word == "unhashed":
+            artifacts[path.strip()] = None
+        elif re.fullmatch("[0-9a-f]{64}", word):
+            artifacts[path.strip()] = word
+    identity, _ = parse_identity(sections.get("identity", b""))
+    return Look(identity, artifacts, frozenset(sections.get("spools", b"").decode("ascii", "replace").split()))
+
+
+def parse_fetch(script: Script, raw: bytes) -> bytes:
+    """A file's content. Raises NodeUnusable or OutputUnparsable."""
+    return _sections(script, raw).get("content", b"")
+
+
+def parse_done(script: Script, raw: bytes) -> str:
+    """What a script said in its first section, if it came to its end. Raises NodeUnusable or OutputUnparsable."""
+    return next(iter(_sections(script, raw)), "")
+
+
+def _answer(script: Script, raw: bytes) -> bytes:
+    """What follows the nonce: login messages and other noise before it are passed over."""
+    mark = f"\n@{script.nonce} ".encode()
+    _, found, answer = raw.partition(mark)
+    if not found:
+        raise OutputUnparsable(
+            f"no answer from the node's shell: {clean_line(raw[-500:])!r}", hint="does `ssh NODE /bin/sh` work by hand?"
+        )
+    if answer.startswith(b"unusable "):
+        raise NodeUnusable(
+            clean_line(answer.partition(b"\n")[0][9:], 500), hint="see `scratch` of this node in the campaign file"
+        )
+    return answer
+
+
+def _sections(script: Script, raw: bytes) -> dict[str, bytes]:
+    """The answer's parts by their heading. Raises OutputUnparsable unless the last one is ``end``."""
+    parts = _answer(script, raw).split(f"\n@{script.nonce} ".encode())
+    split = [part.partition(b"\n") for part in parts]
+    if split[-1][0].strip() != b"end":
+        raise OutputUnparsable("the node's answer is not whole", hint="try again; is the connection stable?")
+    return {clean_line(head, 4096): body for head, _, body in split[:-1]}

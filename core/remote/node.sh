@@ -1,0 +1,210 @@
+# What the runner does on a node. POSIX sh (dash, bash 3, busybox), sent on stdin to /bin/sh behind a preamble
+# of assignments (hv_...), with the call of one hv_do_* function as its last line.
+#
+# Under hv_scratch:  hpcvirt-USER/                   0700, ours
+#                      bench/DIGEST/                 a benchmark's artifacts
+#                      spool/HOST.BOOT_ID/ATTEMPT/   one attempt: job, inner, claim, meta, out, err, done
+#
+# An attempt is started by whoever makes the folder "claim" first: the job itself, or somebody who came to
+# collect it and found that it never started; the other then lets go. So nothing starts late and nothing twice.
+
+umask 077
+LC_ALL=C
+export LC_ALL
+
+# A dead connection must not kill the shell before it has let go of what it started; a handler (unlike '')
+# is not inherited by the benchmark.
+trap ':' HUP PIPE
+
+hv_say() { printf '\n@%s %s\n' "$hv_nonce" "$1"; }
+hv_fail() {
+    hv_say "unusable $1"
+    exit 0
+}
+
+hv_open() { # finds or makes our folder
+    hv_root=$hv_scratch/hpcvirt-${LOGNAME:-${USER:-$(id -un)}}
+    [ -d "$hv_root" ] || mkdir -p -m 700 "$hv_root" 2>/dev/null
+    [ -d "$hv_root" ] && [ -O "$hv_root" ] && [ ! -L "$hv_root" ] ||
+        hv_fail "$hv_root cannot be made, or is not ours"
+    IFS= read -r hv_boot </proc/sys/kernel/random/boot_id
+    IFS= read -r hv_host </proc/sys/kernel/hostname
+    case $hv_host in */* | '') hv_host=node ;; esac
+    hv_here=$hv_root/spool/$hv_host.$hv_boot
+}
+
+hv_forget_spools() { # of attempts whose end is on the runner's disk
+    for hv_old in $hv_forget; do
+        rm -rf "$hv_root"/spool/*/"$hv_old"
+    done
+}
+
+hv_marked() { # hv_pids: processes that carry the attempt's mark
+    hv_pids=
+    if command -v grep >/dev/null 2>&1; then
+        hv_found=$(grep -lsF "HPCVIRT_RUN=$hv_attempt" /proc/[0-9]*/environ 2>/dev/null)
+    else
+        hv_found=
+        for hv_file in /proc/[0-9]*/environ; do
+            [ -r "$hv_file" ] || continue
+            case $(tr '\0' ' ' <"$hv_file" 2>/dev/null) in *"HPCVIRT_RUN=$hv_attempt"*) hv_found="$hv_found $hv_file" ;; esac
+        done
+    fi
+    for hv_file in $hv_found; do
+        hv_file=${hv_file#/proc/}
+        hv_pids="$hv_pids ${hv_file%/environ}"
+    done
+}
+
+hv_nap() { sleep "$1" 2>/dev/null || sleep 1; }
+
+hv_send() { # FILE SIZE: at most hv_limit bytes of it, head and tail
+    if [ "$2" -le "$hv_limit" ]; then
+        [ "$2" -eq 0 ] || head -c "$2" "$1"
+    else
+        head -c $((hv_limit / 2)) "$1"
+        tail -c $((hv_limit / 2)) "$1"
+    fi
+}
+
+hv_report() { # STATE: everything the attempt left, from within its spool
+    [ -f out ] || : >out
+    [ -f err ] || : >err
+    [ -f meta ] || : >meta
+    set -- "$1" $(wc -c meta out err)
+    hv_say "attempt $1 $2 $4 $6"
+    hv_send meta "$2"
+    hv_send out "$4"
+    hv_send err "$6"
+    hv_say end
+}
+
+hv_do_launch() {
+    hv_open
+    hv_forget_spools
+    hv_spool=$hv_here/$hv_attempt
+    mkdir -p "$hv_spool" && cd "$hv_spool" || hv_fail "$hv_spool cannot be made"
+    printf '%s' "$hv_job" >job && printf '%s' "$hv_inner" >inner || hv_fail "$hv_spool cannot be written: is it full?"
+    if command -v setsid >/dev/null 2>&1; then
+        HPCVIRT_RUN=$hv_attempt setsid /bin/sh ./job </dev/null >/dev/null 2>&1 &
+    else
+        (
+            trap '' HUP
+            HPCVIRT_RUN=$hv_attempt exec /bin/sh ./job
+        ) </dev/null >/dev/null 2>&1 &
+    fi
+    hv_job_pid=$!
+    while :; do # a signal that is trapped ends wait
+        wait "$hv_job_pid"
+        kill -0 "$hv_job_pid" 2>/dev/null || break
+    done
+    if [ -f done ]; then hv_report finished; else hv_report killed; fi
+}
+
+hv_find() { # enters the attempt's spool, wherever it was started; makes one if there is none
+    hv_spool=
+    for hv_dir in "$hv_root"/spool/*/"$hv_attempt"; do
+        [ -d "$hv_dir" ] && hv_spool=$hv_dir
+    done
+    [ -n "$hv_spool" ] || hv_spool=$hv_here/$hv_attempt
+    mkdir -p "$hv_spool" && cd "$hv_spool" || hv_fail "$hv_spool cannot be entered"
+}
+
+hv_do_collect() {
+    hv_open
+    hv_find
+    if mkdir claim 2>/dev/null; then
+        hv_report never
+        return
+    fi
+    hv_count=0
+    while [ ! -f done ]; do
+        if [ "${hv_spool%/*}" != "$hv_here" ]; then
+            hv_report rebooted
+            return
+        fi
+        hv_marked
+        if [ -z "$hv_pids" ] && [ ! -f done ]; then
+            hv_report killed
+            return
+        fi
+        hv_nap 0.5
+        hv_count=$((hv_count + 1))
+        # Whoever waited here may be gone: a blank line finds out.
+        [ $((hv_count % 20)) -ne 0 ] || echo || exit 0
+    done
+    hv_report finished
+}
+
+hv_do_end() {
+    hv_open
+    hv_find
+    mkdir claim 2>/dev/null
+    for hv_signal in TERM KILL; do
+        hv_count=0
+        hv_marked
+        while [ -n "$hv_pids" ] && [ "$hv_count" -lt 15 ]; do
+            kill "-$hv_signal" $hv_pids 2>/dev/null
+            hv_nap 0.2
+            hv_count=$((hv_count + 1))
+            hv_marked
+        done
+    done
+    if [ -n "$hv_pids" ]; then
+        hv_report stuck
+    elif [ -f done ]; then
+        hv_report finished
+    else
+        hv_report ended
+    fi
+}
+
+hv_do_look() { # identity under the wrap, and the digests of what is in the benchmarks' folders
+    hv_open
+    hv_forget_spools
+    hv_say identity
+    eval "$hv_wrapped"
+    hv_say artifacts
+    cd "$hv_root" && for hv_file in $hv_artifacts; do
+        if [ ! -f "$hv_file" ]; then
+            echo "missing $hv_file"
+        elif command -v sha256sum >/dev/null 2>&1; then
+            sha256sum "$hv_file"
+        else
+            echo "unhashed $hv_file"
+        fi
+    done
+    hv_say spools
+    for hv_dir in "$hv_root"/spool/*/*; do
+        [ -d "$hv_dir" ] && echo "${hv_dir##*/}"
+    done
+    hv_say end
+}
+
+hv_do_place() { # makes a draft, put beside it by another channel, the artifact
+    hv_open
+    cd "$hv_root" && chmod 700 "$hv_file.draft" && mv -f "$hv_file.draft" "$hv_file" || hv_fail "$hv_file cannot be placed"
+    hv_say end
+}
+
+hv_do_fetch() { # a file, for a node that cannot hash it itself
+    hv_open
+    hv_say content
+    cat "$hv_root/$hv_file"
+    hv_say end
+}
+
+hv_do_folder() {
+    hv_open
+    mkdir -p "$hv_root/$hv_folder" || hv_fail "$hv_root/$hv_folder cannot be made"
+    hv_say "root $hv_root"
+    hv_say end
+}
+
+hv_do_forget() {
+    hv_open
+    hv_forget_spools
+    [ -z "$hv_folder" ] || rm -rf "$hv_root/$hv_folder"
+    rmdir "$hv_root"/spool/* "$hv_root/spool" "$hv_root/bench" "$hv_root" 2>/dev/null
+    hv_say end
+}

@@ -1,0 +1,143 @@
+"""A new campaign database: the schema, and the frozen campaign and plan in it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sqlite3
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import sqlite_utils
+from hpcvirt.core.benchmark import Artifact, load
+from hpcvirt.core.model import Benchmark, Campaign, Plan
+from hpcvirt.core.plan import canonical_json, replication_unit
+from hpcvirt.core.store import schema
+
+Row = dict[str, Any]
+
+
+def now() -> str:
+    """This moment as it stands in the database: UTC, ISO 8601, milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """All that is fixed when a campaign starts."""
+
+    campaign: Campaign
+    plan: Plan
+    source: str
+    """Where the campaign file was read."""
+    text: str
+    artifacts: Mapping[str, Sequence[Artifact]]
+    """By benchmark label."""
+
+
+def fill(path: Path, frozen: Frozen) -> None:
+    """Write schema, campaign, plan and artifacts into the empty file at ``path``. Raises sqlite3.Error or OSError."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        db = sqlite_utils.Database(connection)
+        connection.executescript(
+            f"PRAGMA application_id = {schema.APPLICATION_ID}; PRAGMA user_version = {schema.USER_VERSION};"
+        )
+        with db.atomic():
+            for statement in schema.statements():
+                connection.execute(statement)
+            db.table("campaign").insert(_campaign_row(frozen))
+            for table, rows in _rows(frozen):
+                db.table(table).insert_all(rows)
+
+
+def _campaign_row(frozen: Frozen) -> Row:
+    campaign, design, analysis = frozen.campaign, frozen.campaign.design, frozen.campaign.analysis
+    return {
+        "id": 1,
+        "name": campaign.name,
+        "title": campaign.title,
+        "notes": campaign.notes,
+        "source": frozen.source,
+        "file": frozen.text,
+        "frozen": canonical_json(dataclasses.asdict(campaign)),
+        "plan_sha256": frozen.plan.digest,
+        "design": design.order.value,
+        "runs": design.runs,
+        "blocks": design.blocks,
+        "seed": design.seed,
+        "replication_unit": replication_unit(campaign),
+        "baseline": analysis.baseline,
+        "alpha": analysis.alpha,
+        "delta": analysis.delta,
+        "program_version": version("hpcvirt-tui"),
+        "created_at": now(),
+    }
+
+
+def _rows(frozen: Frozen) -> Iterator[tuple[str, Iterable[Row]]]:
+    campaign, plan = frozen.campaign, frozen.plan
+    ids = {use.label: number for number, use in enumerate(campaign.benchmarks, 1)}
+    yield "nodes", [{"name": n.name, "position": i, "host": n.host} for i, n in enumerate(campaign.nodes, 1)]
+    yield "kernels", [_kernel_row(campaign, i) for i in range(len(campaign.kernels))]
+    yield "benchmarks", [_benchmark_row(use, ids[use.label]) for use in campaign.benchmarks]
+    yield "metrics", [row for use in campaign.benchmarks for row in _metric_rows(use, ids[use.label])]
+    artifacts = ((ids[label], artifact) for label, every in frozen.artifacts.items() for artifact in every)
+    yield "artifacts", [_artifact_row(benchmark, artifact) for benchmark, artifact in artifacts]
+    yield "boots", [dataclasses.asdict(boot) for boot in plan.boots]
+    runs = ({"id": r.id, "boot": r.boot.id, "benchmark": ids[r.benchmark.label], "number": r.number} for r in plan.runs)
+    yield "runs", runs
+
+
+def _kernel_row(campaign: Campaign, index: int) -> Row:
+    kernel = campaign.kernels[index]
+    expect = canonical_json(dataclasses.asdict(kernel.expect))
+    return {
+        "name": kernel.name,
+        "position": index + 1,
+        "boot": kernel.boot,
+        "wrap": json.dumps(kernel.wrap),
+        "expect": expect,
+    }
+
+
+def _benchmark_row(use: Benchmark, number: int) -> Row:
+    return {
+        "id": number,
+        "label": use.label,
+        "plugin": use.plugin,
+        "parameters": canonical_json(dict(use.parameters)),
+        "scope": use.scope.value,
+        "timeout_s": use.timeout_s,
+        "estimate_s": load(use.plugin).estimate_s(use.parameters),
+    }
+
+
+def _metric_rows(use: Benchmark, number: int) -> list[Row]:
+    return [
+        {
+            "benchmark": number,
+            "name": metric.name,
+            "unit": metric.unit,
+            "better": metric.better.value,
+            "is_primary": int(metric.primary),
+            "position": position,
+        }
+        for position, metric in enumerate(load(use.plugin).metrics, 1)
+    ]
+
+
+def _artifact_row(benchmark: int, artifact: Artifact) -> Row:
+    content = artifact.path.read_bytes()
+    return {
+        "benchmark": benchmark,
+        "name": artifact.name,
+        "sha256": artifact.sha256,
+        "bytes": len(content),
+        "content": zlib.compress(content),
+    }

@@ -1,0 +1,304 @@
+"""The writing side of a campaign's database. Its methods run in one thread: see ``writer``."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sqlite_utils
+from hpcvirt.core.benchmark import Reading
+from hpcvirt.core.errors import StoreUnusable
+from hpcvirt.core.model import Status
+from hpcvirt.core.plan import canonical_json
+from hpcvirt.core.process import ProcessIdentity
+from hpcvirt.core.store import schema
+from hpcvirt.core.store.creation import Frozen, fill, now
+
+BUSY_LIMIT_S = 60.0
+"""How long a write waits for another program's lock on the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How an attempt ended, ready to be filed."""
+
+    status: Status
+    reason: str = ""
+    duration_s: float | None = None
+    elapsed_s: float | None = None
+    exit_status: int | None = None
+    boot_id: str | None = None
+    identity_before: Mapping[str, Any] | None = None
+    identity_after: Mapping[str, Any] | None = None
+    stdout: bytes = b""
+    stderr: bytes = b""
+    truncated: bool = False
+    readings: Mapping[str, Reading] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAttempt:
+    """An attempt that was begun and whose end is not filed yet."""
+
+    id: str
+    run: int
+    started_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunHistory:
+    """What is known of a run: whether it is done with, and how its attempts ended."""
+
+    is_closed: bool
+    """An ok attempt, or given up."""
+    attempts: int
+    statuses: tuple[Status, ...]
+
+
+class Database:
+    """An open campaign database. Belongs to the thread that opened it."""
+
+    def __init__(self, path: Path) -> None:
+        """Open an existing database for writing.
+
+        Raises StoreUnusable.
+        """
+        self.path = path
+        try:
+            self._db = sqlite_utils.Database(sqlite3.connect(path, timeout=BUSY_LIMIT_S, isolation_level=None))
+            self._check()
+            self._db.enable_wal()
+            # A finished run is on the disk before its spool on the node is removed.
+            self._db.conn.execute("PRAGMA synchronous = FULL")
+            self._db.conn.execute("PRAGMA foreign_keys = ON")
+        except sqlite3.Error as error:
+            raise StoreUnusable(
+                f"{path}: {error}", hint="is it a results database of this program, and writable?"
+            ) from error
+
+    def _check(self) -> None:
+        found = self._db.conn.execute("PRAGMA user_version").fetchone()[0]
+        if found != schema.USER_VERSION:
+            raise StoreUnusable(
+                f"{self.path}: schema version {found}, this program writes version {schema.USER_VERSION}",
+                hint="use the program version that made it",
+            )
+
+    @classmethod
+    def create(cls, path: Path, frozen: Frozen) -> Database:
+        """Make a new database with the frozen campaign in it, readable by its owner only.
+
+        It appears under its name only when it is whole. Raises StoreUnusable when the name is taken.
+        """
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            fill(draft, frozen)
+            os.link(draft, path)
+        except (OSError, sqlite3.Error) as error:
+            raise StoreUnusable(
+                f"{path}: {error}", hint="name another file with --db, in a folder you can write"
+            ) from error
+        finally:
+            draft.unlink(missing_ok=True)
+        return cls(path)
+
+    def close(self, *, finished: bool) -> None:
+        """Close; when nobody will write again, leave WAL so that the file can be copied and read by anyone."""
+        if finished:
+            self._db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._db.conn.execute("PRAGMA journal_mode = DELETE")
+        self._db.conn.close()
+
+    # -- the runner's life
+
+    def register_runner(self, process: ProcessIdentity) -> int:
+        """File who works on the database from now on."""
+        return self._insert(
+            "INSERT INTO runners (host, boot_id, pid, pid_start, started_at) VALUES (?, ?, ?, ?, ?)",
+            (*astuple(process), now()),
+        )
+
+    def runner_ended(self, runner: int, ending: str) -> None:
+        """File that the runner ended by itself, and how."""
+        self._db.table("runners").update(runner, {"ended_at": now(), "ending": ending})
+
+    def open_wishes(self) -> list[tuple[int, str]]:
+        """Wishes not obeyed yet, oldest first, as (id, kind)."""
+        rows = self._db.conn.execute("SELECT id, kind FROM wishes WHERE obeyed_at IS NULL ORDER BY id")
+        return [(int(number), str(kind)) for number, kind in rows]
+
+    def obey(self, wishes: Iterable[int]) -> None:
+        """File that wishes were obeyed."""
+        with self._db.atomic():
+            for wish in wishes:
+                self._db.table("wishes").update(wish, {"obeyed_at": now()})
+
+    def event(self, level: str, message: str, node: str | None = None) -> None:
+        """Add a line to the log."""
+        self._db.table("events").insert({"at": now(), "level": level, "node": node, "message": message})
+
+    # -- nodes, boots, artifacts
+
+    def node_state(self, node: str, state: str, detail: str = "") -> None:
+        """File what the runner does with a node now."""
+        self._db.table("nodes").update(node, {"state": state, "detail": detail, "since": now()})
+
+    def all_nodes_state(self, state: str) -> None:
+        """The same for every node."""
+        self._db.conn.execute("UPDATE nodes SET state = ?, detail = '', since = ?", (state, now()))
+
+    def boot_started(self, boot: int) -> None:
+        """File that the visit of a kernel begins, or goes on in another life of the runner."""
+        self._db.conn.execute("UPDATE boots SET started_at = coalesce(started_at, ?) WHERE id = ?", (now(), boot))
+
+    def boot_proved(self, boot: int, identity: Mapping[str, Any], *, rebooted: bool) -> None:
+        """File the identity that proved the kernel."""
+        with self._db.atomic():
+            fields = {
+                "identity": self._identity(identity),
+                "boot_id": identity.get("boot_id"),
+                "proved_at": now(),
+                "rebooted": int(rebooted),
+            }
+            self._db.table("boots").update(boot, fields)
+
+    def boot_ended(self, boot: int) -> None:
+        """File that no run of the boot is left."""
+        self._db.table("boots").update(boot, {"ended_at": now()})
+
+    def artifacts(self) -> dict[str, list[tuple[str, str, bytes]]]:
+        """Every frozen artifact by its benchmark's label: name, SHA-256 and content."""
+        rows = self._db.conn.execute(
+            "SELECT label, name, sha256, content FROM artifacts JOIN benchmarks ON benchmarks.id = benchmark"
+        )
+        found: dict[str, list[tuple[str, str, bytes]]] = {}
+        for label, name, sha256, content in rows:
+            found.setdefault(label, []).append((name, sha256, zlib.decompress(content)))
+        return found
+
+    def artifacts_checked(self, boot: int, benchmark: str, checks: Iterable[tuple[str, str, str]]) -> None:
+        """File what was found of a benchmark's artifacts on the node: name, SHA-256, and how it was hashed."""
+        same = {"boot": boot, "benchmark": self._benchmark(benchmark), "checked_at": now()}
+        rows = [same | {"name": name, "sha256": sha256, "method": method} for name, sha256, method in checks]
+        with self._db.atomic():
+            self._db.table("artifact_checks").insert_all(rows)
+
+    # -- attempts
+
+    def begin_attempt(self, attempt: str, run: int) -> None:
+        """File an attempt before anything of it is sent to the node, and that the node runs it."""
+        at = now()
+        node, label = self._db.conn.execute(
+            """SELECT boots.node, benchmarks.label FROM runs JOIN boots ON boots.id = runs.boot
+               JOIN benchmarks ON benchmarks.id = runs.benchmark WHERE runs.id = ?""",
+            (run,),
+        ).fetchone()
+        with self._db.atomic():
+            number = self._db.conn.execute("SELECT count(*) + 1 FROM attempts WHERE run = ?", (run,)).fetchone()[0]
+            self._db.table("attempts").insert({"id": attempt, "run": run, "number": number, "started_at": at})
+            self._db.table("nodes").update(node, {"state": "running", "detail": label, "since": at})
+
+    def end_attempt(self, attempt: str, ended: Ended) -> None:
+        """File the end of an attempt and its measurements in one transaction. A second end is refused."""
+        row = {
+            "status": ended.status.value,
+            "reason": ended.reason,
+            "ended_at": now(),
+            "duration_s": ended.duration_s,
+            "elapsed_s": ended.elapsed_s,
+            "exit_status": ended.exit_status,
+            "boot_id": ended.boot_id,
+            "stdout": zlib.compress(ended.stdout),
+            "stderr": zlib.compress(ended.stderr),
+            "truncated": int(ended.truncated),
+        }
+        with self._db.atomic():
+            self._refuse_second_end(attempt)
+            row["identity_before"] = self._identity(ended.identity_before)
+            row["identity_after"] = self._identity(ended.identity_after)
+            self._db.table("attempts").update(attempt, row)
+            if ended.status is Status.OK:
+                self._db.table("measurements").insert_all(_measurement_rows(attempt, ended.readings))
+
+    def _refuse_second_end(self, attempt: str) -> None:
+        found = self._db.conn.execute("SELECT status FROM attempts WHERE id = ?", (attempt,)).fetchone()
+        if found is None or found[0] is not None:
+            raise StoreUnusable(f"attempt {attempt} cannot end: {found and found[0]}", hint="report this as a bug")
+
+    def open_attempts(self) -> dict[str, list[OpenAttempt]]:
+        """Attempts begun by an earlier life whose end was not filed, by node."""
+        rows = self._db.conn.execute(
+            """SELECT boots.node, attempts.id, attempts.run, attempts.started_at FROM attempts
+               JOIN runs ON runs.id = attempts.run JOIN boots ON boots.id = runs.boot
+               WHERE attempts.status IS NULL ORDER BY attempts.started_at"""
+        )
+        found: dict[str, list[OpenAttempt]] = {}
+        for node, attempt, run, started_at in rows:
+            found.setdefault(str(node), []).append(OpenAttempt(str(attempt), int(run), str(started_at)))
+        return found
+
+    def ended_attempts(self, node: str) -> list[str]:
+        """Every attempt on a node whose end is filed: their spools may go."""
+        rows = self._db.conn.execute(
+            """SELECT attempts.id FROM attempts JOIN runs ON runs.id = attempts.run JOIN boots ON boots.id = runs.boot
+               WHERE boots.node = ? AND attempts.status IS NOT NULL""",
+            (node,),
+        )
+        return [str(attempt) for (attempt,) in rows]
+
+    def give_up(self, run: int) -> None:
+        """File that a run gets no more attempts."""
+        self._db.table("runs").update(run, {"given_up_at": now()})
+
+    def histories(self) -> dict[int, RunHistory]:
+        """Every run that has attempts, by run id."""
+        rows = self._db.conn.execute(
+            """SELECT runs.id, runs.given_up_at IS NOT NULL, attempts.status FROM runs
+               JOIN attempts ON attempts.run = runs.id ORDER BY runs.id, attempts.number"""
+        )
+        found: dict[int, tuple[bool, list[str | None]]] = {}
+        for run, given_up, status in rows:
+            found.setdefault(int(run), (bool(given_up), []))[1].append(status)
+        return {run: _history(given_up, statuses) for run, (given_up, statuses) in found.items()}
+
+    # -- within a transaction
+
+    def _identity(self, identity: Mapping[str, Any] | None) -> str | None:
+        """Stored once by content."""
+        if identity is None:
+            return None
+        content = canonical_json(identity)
+        key = hashlib.sha256(content.encode()).hexdigest()
+        self._db.table("identities").insert({"id": key, "content": content}, ignore=True, pk="id")
+        return key
+
+    def _insert(self, sql: str, values: Sequence[object]) -> int:
+        return int(self._db.conn.execute(sql, values).lastrowid or 0)
+
+    def _benchmark(self, label: str) -> int:
+        return int(self._db.conn.execute("SELECT id FROM benchmarks WHERE label = ?", (label,)).fetchone()[0])
+
+
+def _history(given_up: bool, statuses: Sequence[str | None]) -> RunHistory:
+    ended = tuple(Status(status) for status in statuses if status is not None)
+    return RunHistory(given_up or Status.OK in ended, len(statuses), ended)
+
+
+def _measurement_rows(attempt: str, readings: Mapping[str, Reading]) -> list[dict[str, Any]]:
+    return [
+        {
+            "attempt": attempt,
+            "metric": metric,
+            "value": reading.normalised,
+            "printed_value": reading.value,
+            "printed_unit": reading.unit,
+        }
+        for metric, reading in readings.items()
+    ]

@@ -1,0 +1,316 @@
+"""The reading side of a campaign's database: read-only, short, with the standard library alone.
+
+Each function opens the file, reads in one transaction and closes it again, so that no reader keeps
+the runner from leaving WAL at the end.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+from hpcvirt.core.errors import StoreUnusable
+from hpcvirt.core.model import Better, Status
+from hpcvirt.core.process import ProcessIdentity, is_alive, is_here
+from hpcvirt.core.store import schema
+from hpcvirt.core.store.eta import remaining_s
+from hpcvirt.core.store.records import (
+    BenchmarkRecord,
+    CampaignRecord,
+    Cell,
+    Event,
+    Measurement,
+    MetricRecord,
+    NodeCard,
+    RunnerRecord,
+    RunnerState,
+    Snapshot,
+)
+
+EVENTS_SHOWN = 200
+PATIENCE_S = 5.0
+
+
+def fingerprint(path: Path) -> object:
+    """Something that differs after every write to the database. Costs two stat calls."""
+    return tuple(_stamp(part) for part in (path, path.with_name(path.name + "-wal")))
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """A read-only connection in one transaction.
+
+    Raises StoreUnusable when the file is missing, no database of this program, or unreadable.
+    """
+    if not path.is_file():
+        raise StoreUnusable(f"{path}: no such file", hint="name a results database (*.db)")
+    try:
+        with closing(_connect(path)) as connection:
+            _check(connection, path)
+            connection.execute("BEGIN")
+            yield connection
+    except sqlite3.Error as error:
+        raise StoreUnusable(
+            f"{path}: {error}", hint="is it a results database of this program, and readable?"
+        ) from error
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    uri = f"file:{quote(str(path.absolute()))}?mode=ro"
+    connection = sqlite3.connect(uri, uri=True, timeout=PATIENCE_S, isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    found = connection.execute("PRAGMA user_version").fetchone()[0]
+    if application != schema.APPLICATION_ID:
+        raise StoreUnusable(f"{path}: not a results database of hpcvirt-tui")
+    if found != schema.USER_VERSION:
+        raise StoreUnusable(
+            f"{path}: schema version {found}, this program reads version {schema.USER_VERSION}",
+            hint="use the program version that made it",
+        )
+
+
+def read_snapshot(path: Path) -> Snapshot:
+    """Where the campaign is now. Raises StoreUnusable."""
+    with reading(path) as connection:
+        campaign = _campaign(connection)
+        planned, ok, given_up = _totals(connection)
+        cells = _cells(connection)
+        return Snapshot(
+            path=path,
+            campaign=campaign,
+            benchmarks=_benchmarks(connection),
+            runner=_runner(connection, is_finished=ok + given_up >= planned),
+            nodes=tuple(_card(connection, row) for row in connection.execute("SELECT * FROM nodes ORDER BY position")),
+            cells=cells,
+            events=_events(connection),
+            planned=planned,
+            ok=ok,
+            given_up=given_up,
+            statuses=_statuses(connection),
+            eta_s=remaining_s(connection),
+        )
+
+
+def read_runner(path: Path) -> RunnerRecord:
+    """The runner that worked on the database last. Raises StoreUnusable."""
+    with reading(path) as connection:
+        planned, ok, given_up = _totals(connection)
+        return _runner(connection, is_finished=ok + given_up >= planned)
+
+
+def read_totals(path: Path) -> tuple[int, int, int]:
+    """Runs planned, ok, and given up. Raises StoreUnusable."""
+    with reading(path) as connection:
+        return _totals(connection)
+
+
+def read_frozen(path: Path) -> tuple[str, str]:
+    """The campaign file's text as it was frozen, and the plan's digest. Raises StoreUnusable."""
+    with reading(path) as connection:
+        row = connection.execute("SELECT file, plan_sha256 FROM campaign").fetchone()
+        return str(row["file"]), str(row["plan_sha256"])
+
+
+def read_campaign_record(path: Path) -> tuple[CampaignRecord, tuple[BenchmarkRecord, ...]]:
+    """The frozen campaign and its benchmarks. Raises StoreUnusable."""
+    with reading(path) as connection:
+        return _campaign(connection), _benchmarks(connection)
+
+
+def read_measurements(path: Path) -> list[Measurement]:
+    """Every measurement, in the order of the plan. Raises StoreUnusable."""
+    with reading(path) as connection:
+        rows = connection.execute("SELECT * FROM results")
+        return [Measurement(**{**row, "better": Better(row["better"])}) for row in map(dict, rows)]
+
+
+def write_wish(path: Path, kind: str, origin: str) -> None:
+    """Ask the runner for something: the one thing that a screen writes. Raises StoreUnusable."""
+    at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    with reading(path):
+        pass
+    try:
+        with closing(sqlite3.connect(path, timeout=PATIENCE_S, isolation_level=None)) as connection:
+            connection.execute("INSERT INTO wishes (at, kind, origin) VALUES (?, ?, ?)", (at, kind, origin))
+    except sqlite3.Error as error:
+        raise StoreUnusable(f"{path}: {error}", hint="only who may write the database can steer its runner") from error
+
+
+def _campaign(connection: sqlite3.Connection) -> CampaignRecord:
+    row = connection.execute("SELECT * FROM campaign").fetchone()
+    rebooted = connection.execute("SELECT coalesce(max(rebooted), 0) FROM boots").fetchone()[0]
+    return CampaignRecord(
+        **{name: row[name] for name in CampaignRecord.__dataclass_fields__ if name in row.keys()},  # noqa: SIM118 - a Row is no dict
+        kernels=_column(connection, "SELECT name FROM kernels ORDER BY position"),
+        nodes=_column(connection, "SELECT name FROM nodes ORDER BY position"),
+        is_rebooted=bool(rebooted),
+    )
+
+
+def _column(connection: sqlite3.Connection, sql: str, values: Sequence[object] = ()) -> tuple[str, ...]:
+    return tuple(str(row[0]) for row in connection.execute(sql, values))
+
+
+def _benchmarks(connection: sqlite3.Connection) -> tuple[BenchmarkRecord, ...]:
+    metrics: dict[int, list[MetricRecord]] = {}
+    for row in connection.execute("SELECT * FROM metrics ORDER BY benchmark, position"):
+        record = MetricRecord(row["name"], row["unit"], Better(row["better"]), bool(row["is_primary"]))
+        metrics.setdefault(row["benchmark"], []).append(record)
+    return tuple(
+        BenchmarkRecord(
+            row["id"], row["label"], row["plugin"], json.loads(row["parameters"]), tuple(metrics.get(row["id"], ()))
+        )
+        for row in connection.execute("SELECT * FROM benchmarks ORDER BY id")
+    )
+
+
+def _totals(connection: sqlite3.Connection) -> tuple[int, int, int]:
+    """Runs planned, ok, given up."""
+    planned, given_up = connection.execute("SELECT count(*), sum(given_up_at IS NOT NULL) FROM runs").fetchone()
+    ok = connection.execute("SELECT count(DISTINCT run) FROM attempts WHERE status = 'ok'").fetchone()[0]
+    return int(planned), int(ok), int(given_up or 0)
+
+
+def _cells(connection: sqlite3.Connection) -> tuple[Cell, ...]:
+    rows = connection.execute(
+        """SELECT progress.kernel, benchmarks.label, sum(planned), sum(ok), sum(given_up), sum(coalesce(spoilt, 0))
+           FROM progress JOIN benchmarks ON benchmarks.id = progress.benchmark
+           JOIN kernels ON kernels.name = progress.kernel
+           GROUP BY progress.kernel, benchmarks.id ORDER BY benchmarks.id, kernels.position"""
+    )
+    return tuple(Cell(*row) for row in rows)
+
+
+def _events(connection: sqlite3.Connection) -> tuple[Event, ...]:
+    rows = connection.execute("SELECT * FROM events ORDER BY id DESC LIMIT ?", (EVENTS_SHOWN,)).fetchall()
+    return tuple(Event(**dict(row)) for row in reversed(rows))
+
+
+def _statuses(connection: sqlite3.Connection) -> dict[str, int]:
+    rows = connection.execute("SELECT status, count(*) FROM attempts WHERE status IS NOT NULL GROUP BY status")
+    return {str(status): int(count) for status, count in rows}
+
+
+def _runner(connection: sqlite3.Connection, *, is_finished: bool) -> RunnerRecord:
+    row = connection.execute("SELECT * FROM runners ORDER BY id DESC LIMIT 1").fetchone()
+    if row is None:
+        return RunnerRecord(RunnerState.NOT_STARTED, None, None, None)
+    process = ProcessIdentity(row["host"], row["boot_id"], row["pid"], row["pid_start"])
+    state = _runner_state(connection, row, process, is_finished)
+    return RunnerRecord(state, process, row["started_at"], row["ended_at"])
+
+
+def _runner_state(
+    connection: sqlite3.Connection, row: sqlite3.Row, process: ProcessIdentity, is_finished: bool
+) -> RunnerState:
+    if row["ended_at"] is not None:
+        return RunnerState.FINISHED if is_finished else RunnerState.STOPPED
+    if is_alive(process):
+        return RunnerState.PAUSED if _is_paused(connection) else RunnerState.RUNNING
+    return RunnerState.CRASHED if is_here(process) else RunnerState.ELSEWHERE
+
+
+def _is_paused(connection: sqlite3.Connection) -> bool:
+    row = connection.execute(
+        "SELECT kind FROM wishes WHERE kind IN ('pause', 'resume') ORDER BY id DESC LIMIT 1"
+    ).fetchone()
+    return row is not None and row[0] == "pause"
+
+
+def _card(connection: sqlite3.Connection, node: sqlite3.Row) -> NodeCard:
+    boot = _current_boot(connection, node["name"])
+    last = _last_run(connection, node["name"])
+    planned, ok = connection.execute(
+        "SELECT coalesce(sum(planned), 0), coalesce(sum(ok), 0) FROM progress WHERE node = ?", (node["name"],)
+    ).fetchone()
+    boots = connection.execute("SELECT count(*) FROM boots WHERE node = ?", (node["name"],)).fetchone()[0]
+    release = json.loads(boot["content"]).get("release", "") if boot is not None and boot["content"] else ""
+    run, runs, metric, value, mean, unit = (0, 0, "", None, None, "") if last is None else _history(connection, last)
+    return NodeCard(
+        name=node["name"],
+        state=node["state"],
+        detail=node["detail"],
+        since=node["since"],
+        kernel=None if boot is None else boot["kernel"],
+        is_proved=boot is not None and boot["proved_at"] is not None,
+        release=release,
+        boot=0 if boot is None else boot["visited"],
+        boots=boots,
+        block=0 if boot is None else boot["block"],
+        benchmark="" if last is None else last["label"],
+        run=run,
+        runs=runs,
+        ok=ok,
+        planned=planned,
+        last_metric=metric,
+        last_value=value,
+        mean_value=mean,
+        unit=unit,
+    )
+
+
+def _current_boot(connection: sqlite3.Connection, node: str) -> sqlite3.Row | None:
+    row: sqlite3.Row | None = connection.execute(
+        """SELECT boots.*, identities.content,
+                  (SELECT count(*) FROM boots AS earlier WHERE earlier.node = boots.node AND earlier.id <= boots.id)
+                  AS visited
+           FROM boots LEFT JOIN identities ON identities.id = boots.identity
+           WHERE node = ? AND started_at IS NOT NULL ORDER BY boots.id DESC LIMIT 1""",
+        (node,),
+    ).fetchone()
+    return row
+
+
+def _last_run(connection: sqlite3.Connection, node: str) -> sqlite3.Row | None:
+    row: sqlite3.Row | None = connection.execute(
+        """SELECT runs.benchmark, benchmarks.label, boots.kernel, boots.node
+           FROM attempts JOIN runs ON runs.id = attempts.run JOIN boots ON boots.id = runs.boot
+           JOIN benchmarks ON benchmarks.id = runs.benchmark
+           WHERE boots.node = ? ORDER BY attempts.started_at DESC LIMIT 1""",
+        (node,),
+    ).fetchone()
+    return row
+
+
+def _history(
+    connection: sqlite3.Connection, last: sqlite3.Row
+) -> tuple[int, int, str, float | None, float | None, str]:
+    """Ok runs, planned runs, and the first primary metric's name, last value, mean and unit."""
+    place = (last["kernel"], last["node"], last["benchmark"])
+    ok, planned = connection.execute(
+        "SELECT ok, planned FROM progress WHERE kernel = ? AND node = ? AND benchmark = ?", place
+    ).fetchone()
+    metric = connection.execute(
+        "SELECT name, unit FROM metrics WHERE benchmark = ? ORDER BY is_primary DESC, position DESC LIMIT 1",
+        (last["benchmark"],),
+    ).fetchone()
+    if metric is None:
+        return ok, planned, "", None, None, ""
+    values = connection.execute(
+        """SELECT measurements.value FROM measurements JOIN attempts ON attempts.id = measurements.attempt
+           JOIN runs ON runs.id = attempts.run JOIN boots ON boots.id = runs.boot
+           WHERE boots.kernel = ? AND boots.node = ? AND runs.benchmark = ? AND metric = ? AND status = ?
+           ORDER BY attempts.started_at""",
+        (*place, metric["name"], Status.OK.value),
+    ).fetchall()
+    numbers = [float(row[0]) for row in values]
+    mean = sum(numbers) / len(numbers) if numbers else None
+    return ok, planned, metric["name"], numbers[-1] if numbers else None, mean, metric["unit"]

@@ -1,0 +1,186 @@
+"""What is read from a campaign's database: frozen rows for screens, the command line and the statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from hpcvirt.core.model import Better, Value
+from hpcvirt.core.process import ProcessIdentity
+
+
+class RunnerState(StrEnum):
+    """What the runner of a database does, derived from its process and the plan."""
+
+    NOT_STARTED = "not started"
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    """It ended before the plan did, because somebody wished so."""
+    CRASHED = "crashed"
+    """It is gone without having said why."""
+    ELSEWHERE = "on another host"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignRecord:
+    """The campaign as it was frozen."""
+
+    name: str
+    title: str
+    source: str
+    plan_sha256: str
+    design: str
+    runs: int
+    blocks: int
+    seed: int
+    replication_unit: str
+    baseline: str
+    alpha: float
+    delta: float
+    created_at: str
+    kernels: tuple[str, ...]
+    nodes: tuple[str, ...]
+    is_rebooted: bool
+    """Whether any boot really rebooted its node: else boot variance was not sampled."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRecord:
+    """One metric of one benchmark."""
+
+    name: str
+    unit: str
+    better: Better
+    is_primary: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkRecord:
+    """One benchmark of the campaign."""
+
+    id: int
+    label: str
+    plugin: str
+    parameters: Mapping[str, Value]
+    metrics: tuple[MetricRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCard:
+    """Where one node is."""
+
+    name: str
+    state: str
+    """A word: waiting, connecting, proving, copying, running, unreachable, set aside, done."""
+    detail: str
+    since: str | None
+    kernel: str | None
+    """Wanted now."""
+    is_proved: bool
+    """The kernel was proved in the boot under way."""
+    release: str
+    """``uname -r`` as proved; empty before."""
+    boot: int
+    """Which of its boots is under way, from 1; 0 before the first."""
+    boots: int
+    block: int
+    benchmark: str
+    """Label of the benchmark that ran last or runs now; empty before the first."""
+    run: int
+    """Ok runs of this kernel and benchmark on this node so far."""
+    runs: int
+    ok: int
+    """Ok runs on this node, all kernels and benchmarks."""
+    planned: int
+    last_metric: str
+    last_value: float | None
+    mean_value: float | None
+    """Running mean of that metric under this kernel on this node."""
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Progress of one benchmark under one kernel, over all nodes."""
+
+    kernel: str
+    benchmark: str
+    planned: int
+    ok: int
+    given_up: int
+    spoilt: int
+    """Attempts that ended neither ok nor aborted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the log."""
+
+    id: int
+    at: str
+    level: str
+    node: str | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerRecord:
+    """The runner that worked on the database last."""
+
+    state: RunnerState
+    process: ProcessIdentity | None
+    started_at: str | None
+    ended_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything the screen and ``status`` show of a campaign at one moment, read in one transaction."""
+
+    path: Path
+    campaign: CampaignRecord
+    benchmarks: tuple[BenchmarkRecord, ...]
+    runner: RunnerRecord
+    nodes: tuple[NodeCard, ...]
+    cells: tuple[Cell, ...]
+    events: tuple[Event, ...]
+    """The newest last."""
+    planned: int
+    ok: int
+    given_up: int
+    statuses: Mapping[str, int]
+    """Attempts by status, those under way left out."""
+    eta_s: float | None
+    """Seconds until the plan is done, from each benchmark's own history. None: not known."""
+
+    @property
+    def is_finished(self) -> bool:
+        """Nothing is left to do."""
+        return self.ok + self.given_up >= self.planned
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One row of the view ``results``, in the order of the plan."""
+
+    campaign: str
+    block: int
+    kernel: str
+    node: str
+    boot_id: str | None
+    benchmark: str
+    parameters: str
+    """JSON."""
+    run: int
+    attempt: int
+    status: str
+    started_at: str
+    duration_s: float | None
+    metric: str
+    value: float
+    unit: str
+    better: Better

@@ -1,0 +1,239 @@
+"""Tables and views of a campaign's database. ``docs/schema.md`` is written from this text by a test.
+
+States are not stored where they can be derived: a run's from its attempts, the runner's from its process.
+"""
+
+from __future__ import annotations
+
+APPLICATION_ID = 0x48505654
+"""``HPVT``: tells our files from other SQLite files (PRAGMA application_id)."""
+
+USER_VERSION = 1
+"""PRAGMA user_version: raised with every change of tables or views."""
+
+TABLES = """
+-- The one campaign of this file, frozen when it started.
+CREATE TABLE campaign (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    name TEXT NOT NULL,
+    title TEXT NOT NULL,
+    notes TEXT NOT NULL,
+    source TEXT NOT NULL,            -- where the campaign file was read
+    file TEXT NOT NULL,              -- its text
+    frozen TEXT NOT NULL,            -- the campaign as it was started, after the operator's choice: JSON
+    plan_sha256 TEXT NOT NULL,       -- digest over the frozen campaign and the order of all boots
+    design TEXT NOT NULL,            -- randomized-blocks or sequential
+    runs INTEGER NOT NULL,           -- ok runs wanted per kernel, benchmark and node
+    blocks INTEGER NOT NULL,
+    seed INTEGER NOT NULL,
+    replication_unit TEXT NOT NULL,  -- node-block or block
+    baseline TEXT NOT NULL,
+    alpha REAL NOT NULL,
+    delta REAL NOT NULL,             -- half-width of the band of equivalence, a fraction of the baseline
+    program_version TEXT NOT NULL,
+    created_at TEXT NOT NULL         -- all times: UTC, ISO 8601, of the login node
+) STRICT;
+
+CREATE TABLE nodes (
+    name TEXT PRIMARY KEY,
+    position INTEGER NOT NULL,
+    host TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'waiting',  -- what the runner does with it, in a word
+    detail TEXT NOT NULL DEFAULT '',
+    since TEXT
+) STRICT;
+
+CREATE TABLE kernels (
+    name TEXT PRIMARY KEY,
+    position INTEGER NOT NULL,
+    boot TEXT NOT NULL,              -- boot method
+    wrap TEXT NOT NULL,              -- JSON list
+    expect TEXT NOT NULL             -- JSON
+) STRICT;
+
+CREATE TABLE benchmarks (
+    id INTEGER PRIMARY KEY,
+    label TEXT NOT NULL UNIQUE,      -- plugin and parameters
+    plugin TEXT NOT NULL,
+    parameters TEXT NOT NULL,        -- JSON
+    scope TEXT NOT NULL,             -- node or cluster
+    timeout_s REAL NOT NULL,
+    estimate_s REAL NOT NULL         -- the plugin's, for a time without history
+) STRICT;
+
+CREATE TABLE metrics (
+    benchmark INTEGER NOT NULL REFERENCES benchmarks (id),
+    name TEXT NOT NULL,
+    unit TEXT NOT NULL,
+    better TEXT NOT NULL CHECK (better IN ('higher', 'lower')),
+    is_primary INTEGER NOT NULL,     -- in the family that is corrected for multiplicity
+    position INTEGER NOT NULL,
+    PRIMARY KEY (benchmark, name)
+) STRICT;
+
+-- Files that are the same on all nodes and under all kernels.
+CREATE TABLE artifacts (
+    benchmark INTEGER NOT NULL REFERENCES benchmarks (id),
+    name TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    content BLOB NOT NULL,           -- zlib: a later life of the campaign uses the same files
+    PRIMARY KEY (benchmark, name)
+) STRICT;
+
+-- One planned visit of one kernel to one node in one block: the unit of replication.
+CREATE TABLE boots (
+    id INTEGER PRIMARY KEY,          -- the plan's order
+    block INTEGER NOT NULL,
+    position INTEGER NOT NULL,       -- which visit to this node within the block
+    kernel TEXT NOT NULL REFERENCES kernels (name),
+    node TEXT NOT NULL REFERENCES nodes (name),
+    started_at TEXT,
+    rebooted INTEGER,                -- 0: the boot method boots nothing, so boot variance was not sampled
+    boot_id TEXT,                    -- as read when the kernel was proved
+    identity TEXT REFERENCES identities (id),
+    proved_at TEXT,
+    ended_at TEXT
+) STRICT;
+
+-- What was found of each artifact on the node, once per boot (and again after each new life of the runner).
+CREATE TABLE artifact_checks (
+    boot INTEGER NOT NULL REFERENCES boots (id),
+    benchmark INTEGER NOT NULL REFERENCES benchmarks (id),
+    name TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    method TEXT NOT NULL,            -- node: sha256sum there; fetched: read back and hashed here
+    checked_at TEXT NOT NULL
+) STRICT;
+
+-- One planned execution of one benchmark in one boot. Its state follows from its attempts.
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY,          -- the plan's order
+    boot INTEGER NOT NULL REFERENCES boots (id),
+    benchmark INTEGER NOT NULL REFERENCES benchmarks (id),
+    number INTEGER NOT NULL,         -- within kernel, benchmark and node
+    given_up_at TEXT                 -- no more attempts: the retries are used up
+) STRICT;
+CREATE INDEX runs_by_boot ON runs (boot, benchmark);
+
+CREATE TABLE attempts (
+    id TEXT PRIMARY KEY,             -- UUID; HPCVIRT_RUN in the environment of its processes
+    run INTEGER NOT NULL REFERENCES runs (id),
+    number INTEGER NOT NULL,         -- within the run
+    status TEXT CHECK (status IN ('ok', 'failed', 'unverified', 'unparsable', 'timeout', 'lost', 'void', 'aborted')),
+                                     -- NULL: under way, or its end is not known yet
+    reason TEXT NOT NULL DEFAULT '',
+    started_at TEXT NOT NULL,
+    ended_at TEXT,
+    duration_s REAL,                 -- on the node's clock
+    elapsed_s REAL,                  -- on the login node's clock, round trips included
+    exit_status INTEGER,             -- of the benchmark; 128 + n: ended by signal n
+    boot_id TEXT,
+    identity_before TEXT REFERENCES identities (id),
+    identity_after TEXT REFERENCES identities (id),
+    stdout BLOB,                     -- zlib
+    stderr BLOB,                     -- zlib
+    truncated INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX attempts_by_run ON attempts (run, status);
+CREATE INDEX attempts_under_way ON attempts (run) WHERE status IS NULL;
+
+-- What a node was when it was looked at, stored once by content.
+CREATE TABLE identities (
+    id TEXT PRIMARY KEY,             -- SHA-256 of content
+    content TEXT NOT NULL            -- JSON: boot_id, release, version, hostname, cmdline, role, cpus ...
+) STRICT;
+
+-- One metric's value from one ok attempt.
+CREATE TABLE measurements (
+    attempt TEXT NOT NULL REFERENCES attempts (id),
+    metric TEXT NOT NULL,
+    value REAL NOT NULL,             -- in the metric's unit
+    printed_value REAL NOT NULL,
+    printed_unit TEXT NOT NULL,
+    PRIMARY KEY (attempt, metric)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE events (
+    id INTEGER PRIMARY KEY,
+    at TEXT NOT NULL,
+    level TEXT NOT NULL CHECK (level IN ('info', 'warning', 'error')),
+    node TEXT,
+    message TEXT NOT NULL
+) STRICT;
+
+-- The processes that worked on this file. One is alive if its host, boot_id, pid and pid_start say so.
+CREATE TABLE runners (
+    id INTEGER PRIMARY KEY,
+    host TEXT NOT NULL,
+    boot_id TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    pid_start INTEGER NOT NULL,      -- clock ticks after boot, /proc/PID/stat
+    started_at TEXT NOT NULL,
+    ended_at TEXT,
+    ending TEXT                      -- done, stopped, aborted or failed
+) STRICT;
+
+-- What operators wish of the runner: the control table.
+CREATE TABLE wishes (
+    id INTEGER PRIMARY KEY,
+    at TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('pause', 'resume', 'stop', 'abort')),
+    origin TEXT NOT NULL,            -- who asked
+    obeyed_at TEXT
+) STRICT;
+"""
+
+VIEWS = {
+    # Every measurement with all that it belongs to: what measurements.csv exports.
+    "results": """
+        SELECT campaign.name AS campaign, boots.block, boots.kernel, boots.node, attempts.boot_id,
+               benchmarks.plugin AS benchmark, benchmarks.parameters, runs.number AS run, attempts.number AS attempt,
+               attempts.status, attempts.started_at, attempts.duration_s,
+               measurements.metric, measurements.value, metrics.unit, metrics.better
+        FROM measurements
+        JOIN attempts ON attempts.id = measurements.attempt
+        JOIN runs ON runs.id = attempts.run
+        JOIN boots ON boots.id = runs.boot
+        JOIN benchmarks ON benchmarks.id = runs.benchmark
+        JOIN metrics ON metrics.benchmark = benchmarks.id AND metrics.name = measurements.metric
+        JOIN campaign
+        WHERE attempts.status = 'ok'
+        ORDER BY runs.id, metrics.position
+    """,
+    # Every attempt in words, the newest first.
+    "attempt_list": """
+        SELECT attempts.started_at, boots.node, boots.kernel, boots.block, benchmarks.label AS benchmark,
+               runs.number AS run, attempts.number AS attempt, coalesce(attempts.status, 'under way') AS status,
+               attempts.reason, attempts.exit_status, attempts.duration_s, attempts.elapsed_s, attempts.boot_id,
+               attempts.id
+        FROM attempts
+        JOIN runs ON runs.id = attempts.run
+        JOIN boots ON boots.id = runs.boot
+        JOIN benchmarks ON benchmarks.id = runs.benchmark
+        ORDER BY attempts.started_at DESC, attempts.id
+    """,
+    # How far each kernel, benchmark and node has come.
+    "progress": """
+        SELECT boots.kernel, boots.node, benchmarks.id AS benchmark, count(*) AS planned,
+               sum(EXISTS (SELECT 1 FROM attempts WHERE attempts.run = runs.id AND attempts.status = 'ok')) AS ok,
+               sum(runs.given_up_at IS NOT NULL) AS given_up,
+               sum((SELECT count(*) FROM attempts
+                    WHERE attempts.run = runs.id AND attempts.status NOT IN ('ok', 'aborted'))) AS spoilt
+        FROM runs
+        JOIN boots ON boots.id = runs.boot
+        JOIN benchmarks ON benchmarks.id = runs.benchmark
+        GROUP BY boots.kernel, boots.node, benchmarks.id
+    """,
+}
+
+
+def statements() -> list[str]:
+    """Every statement that makes the schema, one by one."""
+    tables = [part.strip() for part in _without_comments(TABLES).split(";")]
+    return [part for part in tables if part] + [f"CREATE VIEW {name} AS {sql}" for name, sql in VIEWS.items()]
+
+
+def _without_comments(sql: str) -> str:
+    """Comments may hold semicolons."""
+    return "\n".join(line.split("--")[0].rstrip() for line in sql.splitlines())

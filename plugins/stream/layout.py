@@ -1,0 +1,159 @@
+"""Finding STREAM's reports in a text: which lines mean something, and to which report they belong.
+
+Knows the layouts of stream.c 4.x to 5.10, of stream_d.f and stream.f, of ports that print GB/s, and of our own
+program. Lines that mean nothing here (rules, notes, what mpirun or ssh says) are passed over, and a word before a
+line (a rank, a date, a node) does no harm.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from hpcvirt.core.text import clean_line
+
+KERNELS = ("copy", "scale", "add", "triad")
+
+UNITS_MB_S = {"KB/s": 1e-3, "kB/s": 1e-3, "MB/s": 1.0, "GB/s": 1e3, "TB/s": 1e6}
+"""Factors to MB/s. STREAM's source divides bytes by 1e6, so its prefixes are decimal."""
+
+_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[@-Z\\^_])")
+_HEADER = re.compile(r"\bFunction\s+(?:Best\s+)?Rate\s*\(?([A-Za-z]+/s(?:ec)?)\b\)?(.*)")
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?", re.ASCII)
+_NO_NUMBER = re.compile(r"[+-]?(?:inf(?:inity)?|nan)|\*+", re.IGNORECASE)
+_VALIDATED = re.compile(r"\bSolution Validates\b")
+_FAILED = re.compile(r"\bFailed Validation\b.*")
+_FACTS = {
+    "array_size": re.compile(r"\bArray size\s*=\s*(\d{1,18})\b", re.ASCII),
+    "ntimes": re.compile(r"(?:will be executed|is run|running each test)\s+(\d{1,9}) times", re.ASCII),
+    "threads_requested": re.compile(r"Number of Threads requested\s*=\s*(\d{1,9})\b", re.ASCII),
+    "threads_counted": re.compile(r"Number of Threads counted\s*=\s*(\d{1,9})\b", re.ASCII),
+}
+_LABELS = {
+    "Copy": "copy",
+    "Scale": "scale",
+    "Add": "add",
+    "Triad": "triad",
+    # The words of STREAM's first versions.
+    "Assignment": "copy",
+    "Scaling": "scale",
+    "Summing": "add",
+    "SAXPYing": "triad",
+}
+_ROW = re.compile(rf"(?<![A-Za-z0-9_])({'|'.join(_LABELS)})\s*:(.*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What the header of the table says."""
+
+    unit: str
+    columns: int
+    """How many numbers a whole row has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table."""
+
+    rate: float
+    """As printed. Not finite, or not above 0, where nothing was measured."""
+    whole: bool
+    """The row has every number that the header promises."""
+
+
+@dataclass(slots=True)
+class Section:
+    """One report, as far as it has been read."""
+
+    facts: dict[str, int] = field(default_factory=dict)
+    """``array_size``, ``ntimes``, ``threads_requested`` and ``threads_counted``, where printed."""
+    table: Table | None = None
+    rows: dict[str, Row] = field(default_factory=dict)
+    repeated: set[str] = field(default_factory=set)
+    """Kernels printed more than once: nobody can say which line counts."""
+    unreadable: set[str] = field(default_factory=set)
+    """Kernels whose line is not made of the numbers expected."""
+    validated: bool = False
+    complaint: str = ""
+    """The first line by which the program says that its result is wrong."""
+    headless: set[str] = field(default_factory=set)
+    """Kernels printed where no header says in which unit."""
+
+    @property
+    def closed(self) -> bool:
+        """The program has said its last: whether the result holds. Nothing but a rule follows."""
+        return self.validated or bool(self.complaint)
+
+    @property
+    def threads(self) -> int:
+        """Threads that ran. A program without OpenMP prints none and has one."""
+        return self.facts.get("threads_counted", self.facts.get("threads_requested", 1))
+
+
+def sections(raw: bytes) -> tuple[Section, ...]:
+    """The reports in an output, in their order. A last line without its newline is not read."""
+    found = [Section()]
+    for line in _lines(raw):
+        if _opens(line, found[-1]):
+            found.append(Section())
+        _note(line, found[-1])
+    return tuple(section for section in found if section != Section())
+
+
+def _lines(raw: bytes) -> Iterator[str]:
+    """Whole lines without escape codes. A lone CR (a progress bar's) parts lines as well."""
+    whole = raw[: raw.rfind(b"\n") + 1].decode("utf-8", "replace")
+    for line in _ESCAPE.sub("", whole).split("\n"):
+        yield from line.split("\r")
+
+
+def _opens(line: str, section: Section) -> bool:
+    """Does this line belong to the report after ``section``?"""
+    begun = section.table is not None or section.closed
+    if begun and _HEADER.search(line):
+        return True
+    return any(pattern.search(line) and (begun or name in section.facts) for name, pattern in _FACTS.items())
+
+
+def _note(line: str, section: Section) -> None:
+    if (header := _HEADER.search(line)) is not None:
+        section.table = Table(header[1], 1 + len(re.findall(r"\btime\b", header[2])))
+    elif (row := _ROW.search(line)) is not None:
+        _note_row(_LABELS[row[1]], row[2].split(), section)
+    elif _VALIDATED.search(line):
+        section.validated = True
+    elif (failed := _FAILED.search(line)) is not None:
+        section.complaint = section.complaint or clean_line(failed[0])
+    else:
+        section.facts.update({n: int(hit[1]) for n, pattern in _FACTS.items() if (hit := pattern.search(line))})
+
+
+def _note_row(kernel: str, words: list[str], section: Section) -> None:
+    if section.closed:
+        return  # a wrapper's summary after the report
+    if section.table is None:
+        section.headless.update({kernel} if _row(words, len(words)) else ())
+    elif kernel in section.rows or kernel in section.unreadable:
+        section.repeated.add(kernel)
+    elif (row := _row(words, section.table.columns)) is None:
+        section.unreadable.add(kernel)
+    else:
+        section.rows[kernel] = row
+
+
+def _row(words: list[str], columns: int) -> Row | None:
+    numbers = [_number(word) for word in words]
+    if len(numbers) > columns or None in numbers or not numbers or numbers[0] is None:
+        return None
+    if len(numbers) == 1 < columns:
+        return None  # nothing follows the rate, so nothing says that its last digit is there
+    return Row(numbers[0], len(numbers) == columns)
+
+
+def _number(word: str) -> float | None:
+    """The value of a word; NaN for what a program prints instead of a number it does not have."""
+    if _NUMBER.fullmatch(word):
+        return float(word.upper().replace("D", "E"))
+    return float("nan") if _NO_NUMBER.fullmatch(word) else None

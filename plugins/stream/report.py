@@ -1,0 +1,127 @@
+"""Judging what STREAM printed."""
+
+from __future__ import annotations
+
+import math
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+
+from hpcvirt.core.benchmark import Output, Reading, Report
+from hpcvirt.core.model import Status, Value
+from hpcvirt.core.text import clean_line
+from hpcvirt.plugins.stream.layout import KERNELS, UNITS_MB_S, Section, sections
+
+UNIT = "MB/s"
+"""Unit of every metric. MB = 1e6 bytes, as STREAM's source has it."""
+
+Objection = tuple[Status, str]
+"""A status that is not ok, and why."""
+
+
+def judge(output: Output, parameters: Mapping[str, Value] | None = None) -> Report:
+    """The last report in the output, and whether it may be believed.
+
+    With ``parameters`` the output is one run's of a campaign: it must hold one report, of that problem.
+    """
+    found = sections(output.stdout)
+    last = found[-1] if found else Section()
+    status, reason = next(_objections(output, found, parameters), (Status.OK, ""))
+    # Across the gap of a truncated output a number could be made of two halves.
+    return Report(status, reason, {} if output.truncated else _readings(last))
+
+
+def _objections(
+    output: Output, found: Sequence[Section], parameters: Mapping[str, Value] | None
+) -> Iterator[Objection]:
+    """Everything that speaks against the output, what weighs most first."""
+    last = found[-1] if found else Section()
+    if output.exit_status:
+        yield Status.FAILED, _ending(output, last)
+    if output.truncated:
+        yield Status.FAILED, "the middle of the output is missing"
+    if not found:
+        yield Status.FAILED, _nothing(output.stdout)
+    if parameters is not None and (len(found) > 1 or last.repeated):
+        yield Status.FAILED, "more than one report in the output of one run: an earlier or another one is among them"
+    if last.complaint:
+        yield Status.FAILED, f"its own check says: {last.complaint}"
+    yield from _faults_of_table(last)
+    if parameters is not None:
+        yield from _other_problem(last, parameters)
+    yield from _doubts(last)
+
+
+def _ending(output: Output, section: Section) -> str:
+    """How a program that did not exit with 0 ended, with what it said about it."""
+    status = output.exit_status
+    name = f" ({signal.Signals(status - 128).name})" if status - 128 in set(signal.Signals) else ""
+    if section.complaint:
+        return f"exit status {status}: its own check says: {section.complaint}"
+    words = clean_line(output.stderr.rstrip().rpartition(b"\n")[2])
+    return f"exit status {status}{name}: {words}" if words else f"exit status {status}{name}"
+
+
+def _nothing(stdout: bytes) -> str:
+    if stdout.strip():
+        return "no report of STREAM in the output"
+    return "nothing was printed: killed, or the output could not be written (disk full?)"
+
+
+def _faults_of_table(section: Section) -> Iterator[Objection]:
+    """What hinders reading the four rates."""
+    if section.repeated:
+        yield Status.UNVERIFIED, f"rows of several runs in one table: {_list(section.repeated)} more than once"
+    if section.table is None and (section.closed or section.headless == set(KERNELS)):
+        yield Status.UNPARSABLE, "no header line that says in which unit the rates are"
+    if section.closed and (section.unreadable or not section.rows):
+        yield Status.UNPARSABLE, f"lines in an unknown layout: {_list(section.unreadable or KERNELS)}"
+    missing = set(KERNELS) - section.rows.keys()
+    if missing:
+        yield Status.FAILED, f"not a whole report: no rate for {_list(missing)}"
+    if section.table is not None and section.table.unit not in UNITS_MB_S:
+        yield Status.UNPARSABLE, f"unknown unit {clean_line(section.table.unit, 20)}"
+
+
+def _other_problem(section: Section, parameters: Mapping[str, Value]) -> Iterator[Objection]:
+    """Was another problem run than the one asked for?"""
+    ran = {"threads": section.threads, **section.facts}
+    for name in ("array_size", "ntimes", "threads"):
+        if name in parameters and name in ran and ran[name] != parameters[name]:
+            yield Status.FAILED, f"it ran with {name} {ran[name]}, not the {parameters[name]} asked for"
+    for name in ("array_size", "ntimes"):
+        if name in parameters and name not in ran:
+            yield Status.UNVERIFIED, f"the output does not say its {name}"
+
+
+def _doubts(section: Section) -> Iterator[Objection]:
+    """Why four rates that can be read are no result yet."""
+    unmeasured = {kernel for kernel, row in section.rows.items() if not _measured(row.rate)}
+    if unmeasured:
+        yield Status.UNVERIFIED, f"too fast for the clock, nothing measured: {_list(unmeasured)}; use larger arrays"
+    if not section.closed:
+        yield Status.UNVERIFIED, "no validation in the output: cut off, or a STREAM before 5.8, which has none"
+    cut = {kernel for kernel, row in section.rows.items() if not row.whole}
+    if cut:
+        yield Status.UNVERIFIED, f"rows with too few numbers: {_list(cut)}"
+
+
+def _readings(section: Section) -> dict[str, Reading]:
+    """The rates that were measured, each printed once."""
+    factor = UNITS_MB_S.get(section.table.unit) if section.table else None
+    if section.table is None or factor is None:
+        return {}
+    unit = section.table.unit
+    return {
+        kernel: Reading(row.rate, unit, row.rate * factor, UNIT)
+        for kernel, row in section.rows.items()
+        if _measured(row.rate) and kernel not in section.repeated
+    }
+
+
+def _measured(rate: float) -> bool:
+    """Ports print 0 or a negative rate for a time of 0; STREAM itself prints inf."""
+    return math.isfinite(rate) and rate > 0.0
+
+
+def _list(kernels: Sequence[str] | set[str]) -> str:
+    return ", ".join(kernel for kernel in KERNELS if kernel in kernels)

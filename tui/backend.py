@@ -1,0 +1,129 @@
+"""All that the screen asks of the rest of the program: one object, which tests replace.
+
+Every method may block for seconds: it is called in threads only. What is heavy is imported inside,
+so that the first paint waits for none of it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from hpcvirt.core.store.records import Snapshot
+from hpcvirt.tui.comparison import ResultTable
+from hpcvirt.tui.draft import Draft, DraftBenchmark, DraftKernel, Pick, changed
+
+
+class Backend(Protocol):
+    """What the screen needs. Every method raises HpcvirtError where something is not as it should be."""
+
+    def load_draft(self, path: Path) -> Draft:
+        """A campaign file. Raises CampaignInvalid with all faults."""
+
+    def databases(self, campaign: str) -> list[Path]:
+        """Databases of a campaign of this name, the newest first."""
+
+    def start(self, draft: Draft, pick: Pick) -> Path:
+        """Start the runner, detached; the database it works on."""
+
+    def resume(self, database: Path) -> None:
+        """Start a runner again on a database whose runner is gone."""
+
+    def fingerprint(self, database: Path) -> object:
+        """Something cheap that differs after every write."""
+
+    def read_snapshot(self, database: Path) -> Snapshot:
+        """Where the campaign is now."""
+
+    def write_wish(self, database: Path, kind: str) -> None:
+        """Ask the runner for pause, resume, stop or abort."""
+
+    def compare(self, database: Path) -> ResultTable:
+        """The comparisons as they stand now."""
+
+    def export(self, database: Path, target: Path) -> int:
+        """Write measurements.csv; the number of rows."""
+
+
+class LocalBackend:
+    """The real one: files and processes of this machine."""
+
+    def load_draft(self, path: Path) -> Draft:
+        """Read a campaign file with pydantic, and ask its plugins how long a run takes."""
+        from hpcvirt.core import benchmark as plugins
+        from hpcvirt.core.config import read_campaign
+        from hpcvirt.core.model import Order
+
+        campaign = read_campaign(path).campaign
+        benchmarks = []
+        for use in campaign.benchmarks:
+            plugin = plugins.load(use.plugin)
+            benchmarks.append(DraftBenchmark(use.label, plugin.title, plugin.estimate_s(use.parameters)))
+        return Draft(
+            path=path,
+            name=campaign.name,
+            title=campaign.title,
+            is_lab=campaign.lab,
+            is_sequential=campaign.design.order is Order.SEQUENTIAL,
+            nodes=tuple(node.name for node in campaign.nodes),
+            kernels=tuple(DraftKernel(k.name, k.boot, " ".join(k.wrap)) for k in campaign.kernels),
+            benchmarks=tuple(benchmarks),
+            baseline=campaign.analysis.baseline,
+            runs=campaign.design.runs,
+            blocks=campaign.design.blocks,
+            seed=campaign.design.seed,
+            at_once=campaign.design.at_once,
+            alpha=campaign.analysis.alpha,
+            delta=campaign.analysis.delta,
+        )
+
+    def databases(self, campaign: str) -> list[Path]:
+        """Look where runs go."""
+        from hpcvirt.tui import launch
+
+        return launch.databases(campaign)
+
+    def start(self, draft: Draft, pick: Pick) -> Path:
+        """Launch the runner's process."""
+        from hpcvirt.core.config import Choice
+        from hpcvirt.tui import launch
+
+        return launch.start(draft.path, Choice(**changed(draft, pick)))
+
+    def resume(self, database: Path) -> None:
+        """Launch the runner's process on a database that is there."""
+        from hpcvirt.tui import launch
+
+        launch.resume(database)
+
+    def fingerprint(self, database: Path) -> object:
+        """Two stat calls."""
+        from hpcvirt.core.store import queries
+
+        return queries.fingerprint(database)
+
+    def read_snapshot(self, database: Path) -> Snapshot:
+        """One read-only transaction."""
+        from hpcvirt.core.store import queries
+
+        return queries.read_snapshot(database)
+
+    def write_wish(self, database: Path, kind: str) -> None:
+        """One row in the control table, in the name of this process."""
+        from hpcvirt.core.process import this_process
+        from hpcvirt.core.store import queries
+
+        who = this_process()
+        queries.write_wish(database, kind, f"screen on {who.host}, pid {who.pid}")
+
+    def compare(self, database: Path) -> ResultTable:
+        """Import the statistics (a second, the first time) and use them."""
+        from hpcvirt.tui.results import compare_database
+
+        return compare_database(database)
+
+    def export(self, database: Path, target: Path) -> int:
+        """Write the CSV file."""
+        from hpcvirt.core.export import write_measurements_csv
+
+        return write_measurements_csv(database, target)

@@ -1,0 +1,165 @@
+"""A campaign before it starts: what can be picked, and what a pick means in nodes, boots, runs and time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+
+from hpcvirt.tui.words import count, duration, listing
+
+
+@dataclass(frozen=True, slots=True)
+class DraftKernel:
+    """A kernel that can be picked."""
+
+    name: str
+    boot: str
+    """Boot method; ``none`` reboots nothing."""
+    wrap: str
+    """Prefix of every command; empty where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class DraftBenchmark:
+    """A benchmark that can be picked."""
+
+    label: str
+    title: str
+    estimate_s: float
+    """Of one run, as the plugin guesses it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A campaign file, as far as the screen shows it."""
+
+    path: Path
+    name: str
+    title: str
+    is_lab: bool
+    is_sequential: bool
+    nodes: tuple[str, ...]
+    kernels: tuple[DraftKernel, ...]
+    benchmarks: tuple[DraftBenchmark, ...]
+    baseline: str
+    runs: int
+    blocks: int
+    seed: int
+    at_once: int | None
+    alpha: float
+    delta: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """What the operator chose of a draft."""
+
+    kernels: tuple[str, ...]
+    benchmarks: tuple[str, ...]
+    runs: int | None
+    """None: what stands in the field is no number."""
+    blocks: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """One line of what will happen."""
+
+    what: str
+    how: str
+    is_fault: bool = False
+
+
+def whole(draft: Draft) -> Pick:
+    """Everything the file has."""
+    return Pick(
+        kernels=tuple(kernel.name for kernel in draft.kernels),
+        benchmarks=tuple(benchmark.label for benchmark in draft.benchmarks),
+        runs=draft.runs,
+        blocks=draft.blocks,
+    )
+
+
+def faults(draft: Draft, pick: Pick) -> list[str]:
+    """Why this pick cannot start, each with what to do."""
+    found = []
+    if not pick.benchmarks:
+        found.append("no benchmark is picked: pick at least one")
+    if pick.runs is None or pick.runs < 1:
+        found.append("runs: give a number from 1 to 1 000 000")
+    if pick.blocks is None or pick.blocks < 1:
+        found.append("blocks: give a number from 1 up to the number of runs")
+    elif pick.runs and pick.blocks > pick.runs:
+        found.append(f"blocks: {count(pick.blocks, 'block')} need at least as many runs, not {pick.runs}")
+    elif draft.is_sequential and pick.blocks != 1:
+        found.append("blocks: a sequential campaign visits each kernel once; 1 is its only number")
+    return found
+
+
+def seconds(draft: Draft, pick: Pick) -> float:
+    """How long the runs of a faultless pick take by the plugins' estimates, nodes side by side."""
+    known = {benchmark.label: benchmark.estimate_s for benchmark in draft.benchmarks}
+    on_one_node = sum(known[label] for label in pick.benchmarks) * len(pick.kernels) * (pick.runs or 0)
+    nodes = len(draft.nodes)
+    return on_one_node * ceil(nodes / min(draft.at_once or nodes, nodes))
+
+
+def outlook(draft: Draft, pick: Pick, width: int = 100) -> list[Outlook]:
+    """What will happen, in words; or what is in the way."""
+    found = faults(draft, pick)
+    if found:
+        return [Outlook("Cannot start", fault, is_fault=True) for fault in found]
+    assert pick.runs is not None and pick.blocks is not None  # noqa: S101 - faults() named every other case
+    return [
+        Outlook(count(len(draft.nodes), "node"), _nodes(draft, width)),
+        _boots(draft, pick, pick.blocks),
+        _runs(draft, pick, pick.runs, pick.blocks),
+        Outlook(f"about {duration(seconds(draft, pick))}", _pace(draft)),
+        Outlook("verdict", _verdict(draft, pick)),
+    ]
+
+
+def _nodes(draft: Draft, width: int) -> str:
+    suffix = " (embedded lab on this machine)" if draft.is_lab else ""
+    return listing(draft.nodes, width - len(suffix)) + suffix
+
+
+def _boots(draft: Draft, pick: Pick, blocks: int) -> Outlook:
+    many = len(draft.nodes) * len(pick.kernels) * blocks
+    rebooting = [k.name for k in draft.kernels if k.name in pick.kernels and k.boot != "none"]
+    what = f"{count(len(pick.kernels), 'kernel')} × {count(blocks, 'block')} on each node; "
+    what += f"reboots nodes into {listing(rebooting, 40)}" if rebooting else "no node is rebooted, kernels are proved"
+    return Outlook(count(many, "boot"), what)
+
+
+def _runs(draft: Draft, pick: Pick, runs: int, blocks: int) -> Outlook:
+    many = len(draft.nodes) * len(pick.kernels) * len(pick.benchmarks) * runs
+    low, rest = divmod(runs, blocks)
+    share = f"{low}–{low + 1}" if rest else f"{low}"
+    return Outlook(count(many, "run"), f"{runs} per kernel, benchmark and node; {share} in each boot")
+
+
+def _pace(draft: Draft) -> str:
+    nodes = len(draft.nodes)
+    at_once = min(draft.at_once or nodes, nodes)
+    pace = "all nodes at the same time" if at_once == nodes else f"{count(at_once, 'node')} at a time"
+    return f"{pace}; a guess of the plugins until runs are in"
+
+
+def _verdict(draft: Draft, pick: Pick) -> str:
+    if len(pick.kernels) < 2:
+        return f"none: {draft.baseline} alone is compared with nothing"
+    return f"against {draft.baseline}, alpha {draft.alpha:g}; within ±{draft.delta * 100:g} % is equivalent"
+
+
+def changed(draft: Draft, pick: Pick) -> dict[str, Sequence[str] | int | None]:
+    """The pick as fields of ``Choice``: None where it is what the file says."""
+    file = whole(draft)
+    return {
+        "kernels": None if pick.kernels == file.kernels else pick.kernels,
+        "benchmarks": None if pick.benchmarks == file.benchmarks else pick.benchmarks,
+        "runs": None if pick.runs == file.runs else pick.runs,
+        "blocks": None if pick.blocks == file.blocks else pick.blocks,
+    }

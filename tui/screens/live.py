@@ -1,0 +1,85 @@
+"""Live: the nodes, the progress, the log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+
+from hpcvirt.core.store.records import RunnerState, Snapshot
+from hpcvirt.tui.watcher import View
+from hpcvirt.tui.widgets.board import NodeBoard, board_height
+from hpcvirt.tui.widgets.event_log import EventLog
+from hpcvirt.tui.widgets.grid import ProgressGrid
+from hpcvirt.tui.widgets.lines import Lines, rule
+from hpcvirt.tui.widgets.progress import Banner, OverallBar
+
+LEAST_EVENTS = 3
+
+
+class Rule(Lines):
+    """A heading over what follows."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__(classes="rule")
+        self._heading = title
+
+    def build(self, width: int) -> Sequence[Content]:
+        """One line."""
+        return [rule(width, self._heading)]
+
+
+class LivePane(Vertical):
+    """Everything essential without scrolling; what is left over goes to the log."""
+
+    def __init__(self) -> None:
+        super().__init__(id="live")
+        self._view: View | None = None
+
+    def compose(self) -> ComposeResult:
+        """From the whole to the detail."""
+        yield OverallBar()
+        yield Banner()
+        yield Rule("Nodes")
+        with VerticalScroll(id="board-scroll", can_focus=False):
+            yield NodeBoard()
+        yield Rule("Progress")
+        with VerticalScroll(id="grid-scroll", can_focus=False):
+            yield ProgressGrid()
+        yield Rule("Events")
+        yield EventLog()
+
+    @property
+    def default_focus(self) -> str:
+        """Where the cursor belongs."""
+        return "#events"
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Cards or lines: that depends on the height."""
+        del event
+        if self._view is not None:
+            self.show(self._view)
+
+    def show(self, view: View) -> None:
+        """Draw this view."""
+        self._view = view
+        self.query_one(OverallBar).show(view)
+        self.query_one(Banner).show(view)
+        snapshot = view.snapshot
+        if snapshot is None:
+            return
+        is_compact = self._must_be_compact(snapshot)
+        self.set_class(is_compact, "compact")
+        is_live = snapshot.runner.state in {RunnerState.RUNNING, RunnerState.PAUSED, RunnerState.ELSEWHERE}
+        self.query_one(NodeBoard).show(snapshot.nodes, is_compact=is_compact, is_live=is_live)
+        self.query_one(ProgressGrid).show(snapshot.cells, snapshot.campaign.baseline)
+        self.query_one(EventLog).show(snapshot.events)
+
+    def _must_be_compact(self, snapshot: Snapshot) -> bool:
+        rows = len({cell.benchmark for cell in snapshot.cells}) + 1
+        board = board_height(len(snapshot.nodes), self.size.width, is_compact=False)
+        above = 1 + (2 if self.query_one(Banner).display else 0)
+        return above + board + rows + 1 + LEAST_EVENTS > self.size.height

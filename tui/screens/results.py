@@ -1,0 +1,225 @@
+"""Results: what differs, by how much, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Input, OptionList
+
+from hpcvirt.core.store.records import Snapshot
+from hpcvirt.tui.comparison import ResultTable
+from hpcvirt.tui.signs import BAD, CARE, MUTED
+from hpcvirt.tui.widgets.lines import Lines, spread
+from hpcvirt.tui.widgets.progress import peek_words
+from hpcvirt.tui.widgets.results_table import (
+    SORTINGS,
+    Detail,
+    Footnotes,
+    Heading,
+    ResultRows,
+    Row,
+    columns_for,
+    gap_for,
+    matching,
+    rows_of,
+)
+from hpcvirt.tui.words import count, safe
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsState:
+    """What Results has to show."""
+
+    snapshot: Snapshot | None = None
+    table: ResultTable | None = None
+    table_ok: int = 0
+    """Ok runs that the table was computed from, at least."""
+    problem: str = ""
+    """Why there is no table."""
+    is_computing: bool = False
+
+
+class Caption(Lines):
+    """How many rows, in which order, and whether they are final."""
+
+    def __init__(self) -> None:
+        super().__init__(id="results-caption")
+        self._lines: tuple[tuple[Content, Content], ...] = ()
+
+    def show(self, *lines: tuple[Content, Content]) -> None:
+        """Draw pairs of left and right."""
+        self._lines = lines
+        self.renew()
+
+    def build(self, width: int) -> Sequence[Content]:
+        """Pairs spread over the width."""
+        return [spread(width, Content.assemble(" ", left), Content.assemble(right, " ")) for left, right in self._lines]
+
+
+class Emptiness(Lines):
+    """Why there are no rows, and what to do."""
+
+    def __init__(self) -> None:
+        super().__init__(id="results-empty")
+        self._words: tuple[str, ...] = ()
+        self._style = MUTED
+
+    def show(self, words: Sequence[str], style: str) -> None:
+        """Say these."""
+        self._words, self._style = tuple(words), style
+        self.display = bool(words)
+        self.renew()
+
+    def build(self, width: int) -> Sequence[Content]:
+        """Wrapped, one blank line above."""
+        lines = [line for words in self._words for line in Content.styled(words, self._style).wrap(max(20, width - 4))]
+        return [Content(""), *(Content.assemble("  ", line) for line in lines)]
+
+
+class FilterField(Input):
+    """Words that rows must contain."""
+
+    BINDINGS = [
+        Binding("escape", "clear", "Clear filter", id="filter.clear", tooltip="Show all rows again"),
+        Binding("enter,down", "leave", "To the rows", id="filter.leave", tooltip="Keep the filter and go to the rows"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__(id="filter", placeholder="words: benchmark, metric, kernel or verdict", compact=True)
+
+    def action_clear(self) -> None:
+        """Show all rows."""
+        self.value = ""
+        self.display = False
+        self.screen.query_one(ResultRows).focus()
+
+    def action_leave(self) -> None:
+        """Keep the words."""
+        self.display = bool(self.value)
+        self.screen.query_one(ResultRows).focus()
+
+
+class ResultsPane(Vertical):
+    """The significance table."""
+
+    def __init__(self) -> None:
+        super().__init__(id="results")
+        self._state = ResultsState()
+        self._rows: list[Row] = []
+        self._sorting = 0
+        self._is_reversed = False
+
+    def compose(self) -> ComposeResult:
+        """Caption, table, the row in words, notes."""
+        yield Caption()
+        field = FilterField()
+        field.display = False
+        yield field
+        yield Heading()
+        yield ResultRows()
+        yield Emptiness()
+        yield Detail()
+        yield Footnotes()
+
+    @property
+    def default_focus(self) -> str:
+        """Where the cursor belongs."""
+        return "#results-rows"
+
+    def show(self, state: ResultsState) -> None:
+        """Draw this state."""
+        if state.table is not self._state.table:
+            self._rows = rows_of(state.table.rows) if state.table else []
+        self._state = state
+        self._draw()
+
+    def start_filter(self) -> None:
+        """Let the operator type words."""
+        field = self.query_one(FilterField)
+        field.display = True
+        field.focus()
+
+    def sort_by_next(self) -> None:
+        """Another order."""
+        self._sorting = (self._sorting + 1) % len(SORTINGS)
+        self._is_reversed = False
+        self._draw()
+
+    def reverse(self) -> None:
+        """The same order backwards."""
+        self._is_reversed = not self._is_reversed
+        self._draw()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Columns are made for a width."""
+        del event
+        self._draw()
+
+    @on(Input.Changed, "#filter")
+    def _filtered(self) -> None:
+        self._draw()
+
+    @on(OptionList.OptionHighlighted, "#results-rows")
+    def _moved(self) -> None:
+        self.query_one(Detail).show(self.query_one(ResultRows).row)
+
+    def _draw(self) -> None:
+        width = self.size.width
+        if not width:
+            return
+        words = self.query_one(FilterField).value
+        rows = sorted(matching(self._rows, words), key=SORTINGS[self._sorting].key, reverse=self._is_reversed)
+        self._draw_table(rows, width)
+        self._draw_caption(rows, words)
+        empty, style = _why_empty(self._state, words) if not rows else ([], MUTED)
+        self.query_one(Emptiness).show(empty, style)
+        self.query_one(Footnotes).show(self._state.table.footer if self._state.table else ())
+
+    def _draw_table(self, rows: list[Row], width: int) -> None:
+        campaign = self._state.snapshot.campaign if self._state.snapshot else None
+        columns = columns_for(
+            rows, width, campaign.delta if campaign else 0.02, campaign.alpha if campaign else 0.05
+        )
+        for widget in (self.query_one(Heading), self.query_one(ResultRows), self.query_one(Detail)):
+            widget.display = bool(rows)
+        self.query_one(Heading).show(columns, SORTINGS[self._sorting], is_reversed=self._is_reversed)
+        table = self.query_one(ResultRows)
+        table.show(rows, columns, gap_for(width))
+        self.query_one(Detail).show(table.row)
+
+    def _draw_caption(self, rows: list[Row], words: str) -> None:
+        state = self._state
+        shown = count(len(self._rows), "comparison")
+        if words:
+            shown = f"{len(rows)} of {shown} with “{safe(words, 30)}”"
+        order = f"by {SORTINGS[self._sorting].word}{', reversed' if self._is_reversed else ''}" if rows else ""
+        baseline = f" against {safe(state.snapshot.campaign.baseline, 32)}" if state.snapshot else ""
+        left = Content.assemble((shown, "bold"), baseline, "  ", (order, MUTED))
+        right = Content.styled("◌ computing …" if state.is_computing else "", MUTED)
+        peek = peek_words(state.snapshot) if state.snapshot and rows else ""
+        lines = [(left, right)]
+        if peek:
+            lines.insert(0, (Content.styled(f"! {peek}", f"bold {CARE}"), Content("")))
+        self.query_one(Caption).show(*lines)
+
+
+def _why_empty(state: ResultsState, words: str) -> tuple[list[str], str]:
+    """Why there are no rows, and what to do."""
+    if state.problem:
+        return [f"✗ The results cannot be computed: {safe(state.problem)}"], BAD
+    if state.table is not None and state.table.rows:
+        return [f"No row contains “{safe(words, 60)}”.", "Escape in the filter field (/) shows all rows again."], MUTED
+    if state.snapshot is None:
+        return ["No campaign is open yet. 1 goes to Setup, where s starts one."], MUTED
+    if len(state.snapshot.campaign.kernels) < 2:
+        return ["Only one kernel was picked: there is nothing to compare it with."], MUTED
+    if state.is_computing:
+        return ["Computing …"], MUTED
+    done = f"{state.snapshot.ok} of {state.snapshot.planned} runs are in."
+    return [f"No result yet: {done}", "A comparison needs two ok runs under each of two kernels; 2 shows how far it is."], MUTED

@@ -1,0 +1,237 @@
+"""Setup: what to run, and what that means in nodes, boots, runs and time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Input, Label
+
+from hpcvirt.core.store.records import RunnerState, Snapshot
+from hpcvirt.tui.draft import Draft, Outlook, Pick, faults, outlook, whole
+from hpcvirt.tui.signs import BAD, CARE, LIVELY, MUTED
+from hpcvirt.tui.widgets.checklist import Checklist, Item
+from hpcvirt.tui.widgets.lines import EMPTY, Lines, rule
+from hpcvirt.tui.widgets.number_field import NumberField
+from hpcvirt.tui.words import brief_duration, count, safe
+
+
+@dataclass(frozen=True, slots=True)
+class SetupState:
+    """What Setup has to show. Of the fields set, the first in this order wins."""
+
+    faults: tuple[str, ...] = ()
+    """Why the campaign file cannot be used."""
+    frozen: Snapshot | None = None
+    """The campaign of the attached database."""
+    draft: Draft | None = None
+    notice: str = ""
+    """One thing that the operator should know: an unfinished database, a start that failed."""
+    is_starting: bool = False
+    source: str = ""
+    """Path of the campaign file; empty where the screen was opened on a database."""
+
+
+class Told(Lines):
+    """Lines given from outside, wrapped to the width with a hanging indent."""
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name for it
+        super().__init__(id=id)
+        self._told: tuple[tuple[Content, Content], ...] = ()
+        self._indent = 0
+        self._title = ""
+
+    def tell(self, told: Sequence[tuple[Content, Content]], *, title: str = "", indent: int = 3) -> None:
+        """Show pairs of a head (in ``indent`` columns) and a text."""
+        self._told, self._title, self._indent = tuple(told), title, indent
+        self.display = bool(told)
+        self.renew()
+
+    def build(self, width: int) -> Sequence[Content]:
+        """Heading and lines."""
+        lines = [rule(width, self._title)] if self._title else []
+        for head, text in self._told:
+            first, *rest = text.wrap(max(10, width - self._indent - 2)) or [EMPTY]
+            lines.append(Content.assemble(" ", head.truncate(self._indent - 1, pad=True), " ", first))
+            lines += [Content.assemble(" " * (self._indent + 1), line) for line in rest]
+        return lines
+
+
+class SetupPane(Vertical):
+    """The checklists and what they come to."""
+
+    @dataclass
+    class StartAsked(Message):
+        """The operator wants this pick to run."""
+
+        draft: Draft
+        pick: Pick
+
+    def __init__(self) -> None:
+        super().__init__(id="setup")
+        self._state = SetupState()
+        self._shown: Draft | None = None
+
+    def compose(self) -> ComposeResult:
+        """Title, form, outlook."""
+        yield Told(id="setup-title")
+        with Vertical(id="setup-form"):
+            with Horizontal(id="setup-lists"):
+                yield Checklist("Kernels", id="kernels")
+                yield Checklist("Benchmarks", id="benchmarks")
+            with Horizontal(id="setup-numbers"):
+                yield Label("Runs", markup=False)
+                yield NumberField(id="runs")
+                yield Label("per kernel, benchmark and node, in", markup=False, classes="note")
+                yield NumberField(id="blocks")
+                yield Label("Blocks", markup=False)
+        with VerticalScroll(id="setup-below", can_focus=False):
+            yield Told(id="setup-outlook")
+            yield Told(id="setup-notice")
+
+    @property
+    def default_focus(self) -> str:
+        """Where the cursor belongs."""
+        return "#kernels"
+
+    @property
+    def can_start(self) -> bool:
+        """Whether ``s`` would do something."""
+        return self._form is not None and not self._state.is_starting and not faults(self._form, self.pick)
+
+    @property
+    def _form(self) -> Draft | None:
+        state = self._state
+        return None if state.faults or state.frozen else state.draft
+
+    @property
+    def pick(self) -> Pick:
+        """What is picked now."""
+        return Pick(
+            kernels=self.query_one("#kernels", Checklist).picked,
+            benchmarks=self.query_one("#benchmarks", Checklist).picked,
+            runs=self.query_one("#runs", NumberField).number,
+            blocks=self.query_one("#blocks", NumberField).number,
+        )
+
+    def show(self, state: SetupState) -> None:
+        """Draw this state."""
+        if state == self._state and self._shown is not None:
+            return
+        self._state = state
+        form = self._form
+        self.query_one("#setup-form").display = form is not None
+        if form is not None and form is not self._shown:
+            self._fill(form)
+            self._shown = form
+        self._retell()
+
+    def ask_to_start(self) -> None:
+        """Hand the pick on; the screen asks once before anything happens."""
+        if self.can_start and self._form is not None:
+            self.post_message(self.StartAsked(self._form, self.pick))
+
+    @on(Checklist.Changed)
+    @on(Input.Changed)
+    def _picked(self) -> None:
+        self._retell()
+        self.screen.refresh_bindings()
+
+    def _fill(self, draft: Draft) -> None:
+        self.query_one("#kernels", Checklist).fill([_kernel_item(draft, kernel.name) for kernel in draft.kernels])
+        items = [Item(b.label, f"~{brief_duration(b.estimate_s)} a run") for b in draft.benchmarks]
+        self.query_one("#benchmarks", Checklist).fill(items)
+        pick = whole(draft)
+        with self.prevent(Input.Changed):
+            self.query_one("#runs", NumberField).value = str(pick.runs)
+            self.query_one("#blocks", NumberField).value = str(pick.blocks)
+        self.query_one("#blocks", NumberField).disabled = draft.is_sequential
+
+    def _retell(self) -> None:
+        state, form = self._state, self._form
+        self.query_one("#setup-title", Told).tell(_title(state), indent=0)
+        told = self.query_one("#setup-outlook", Told)
+        if state.faults:
+            told.tell(_fault_lines(state.faults), title="Faults", indent=3)
+        elif state.frozen is not None:
+            told.tell(frozen_lines(state.frozen), title="Frozen when it started", indent=16)
+        elif form is not None:
+            lines = [_outlook_line(line) for line in outlook(form, self.pick, max(40, self.size.width - 20))]
+            told.tell(lines, title="What will happen", indent=16)
+        else:
+            told.tell([])
+        self.query_one("#setup-notice", Told).tell(_notice(state, self.can_start), indent=3)
+
+
+def _kernel_item(draft: Draft, name: str) -> Item:
+    kernel = next(kernel for kernel in draft.kernels if kernel.name == name)
+    if name == draft.baseline:
+        return Item(name, "baseline", is_fixed=True)
+    return Item(name, "" if kernel.boot == "none" else f"boots by {kernel.boot}")
+
+
+def _title(state: SetupState) -> list[tuple[Content, Content]]:
+    if state.frozen is not None:
+        name, title = state.frozen.campaign.name, state.frozen.campaign.title
+    elif state.draft is not None:
+        name, title = state.draft.name, state.draft.title
+    else:
+        return []
+    return [(EMPTY, Content.assemble((safe(name), "bold"), (f"  {safe(title)}", MUTED)))]
+
+
+def _fault_lines(found: Sequence[str]) -> list[tuple[Content, Content]]:
+    return [(Content.styled("✗", f"bold {BAD}"), Content(safe(fault))) for fault in found]
+
+
+def _outlook_line(line: Outlook) -> tuple[Content, Content]:
+    style = BAD if line.is_fault else "bold"
+    head = f"✗ {line.what}" if line.is_fault else line.what
+    return Content.styled(head, style), Content.styled(safe(line.how), BAD if line.is_fault else "")
+
+
+def frozen_lines(snapshot: Snapshot) -> list[tuple[Content, Content]]:
+    """The campaign of a database in words."""
+    campaign = snapshot.campaign
+    kernels = ", ".join(f"{k} (baseline)" if k == campaign.baseline else k for k in campaign.kernels)
+    unit = f"the unit of replication is the {campaign.replication_unit}"
+    told = {
+        count(len(campaign.nodes), "node"): ", ".join(campaign.nodes),
+        count(len(campaign.kernels), "kernel"): kernels,
+        count(len(snapshot.benchmarks), "benchmark"): "; ".join(b.label for b in snapshot.benchmarks),
+        count(snapshot.planned, "run"): f"{campaign.runs} per kernel, benchmark and node",
+        count(campaign.blocks, "block"): f"{campaign.design}, seed {campaign.seed}; {unit}",
+        "verdict": f"alpha {campaign.alpha:g}; within ±{campaign.delta * 100:g} % is equivalent",
+        "campaign file": campaign.source,
+        "database": str(snapshot.path),
+    }
+    return [(Content.styled(head, "bold"), Content(safe(text))) for head, text in told.items()]
+
+
+def _notice(state: SetupState, can_start: bool) -> list[tuple[Content, Content]]:
+    """What can be done now."""
+    lines = [(Content.styled("!", f"bold {CARE}"), Content(safe(state.notice)))] if state.notice else []
+    if state.is_starting:
+        lines.append((Content.styled("◌", LIVELY), Content("Starting the runner …")))
+    elif state.faults:
+        lines.append((EMPTY, Content.styled("Mend the file and open it again.", MUTED)))
+    elif state.frozen is not None:
+        lines.append((EMPTY, Content.styled(_frozen_words(state.frozen), MUTED)))
+    elif state.draft is None:
+        words = "Reading the campaign …" if state.source else "No campaign file is open."
+        lines.append((Content.styled("◌", LIVELY), Content.styled(words, MUTED)))
+    elif can_start:
+        how = "starts it (asks once) · space picks and unpicks · tab goes on"
+        lines.append((Content.styled("s", "bold $primary"), Content.styled(how, MUTED)))
+    return lines
+
+
+def _frozen_words(snapshot: Snapshot) -> str:
+    if snapshot.runner.state is RunnerState.FINISHED:
+        return "It is finished. To run it again: hpcvirt-tui with the campaign file."
+    return "It has started, so nothing of it can be changed any more; 2 shows how far it is."

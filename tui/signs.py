@@ -1,0 +1,76 @@
+"""A sign and a style for each state, so that nothing is said by colour alone: the word stands beside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hpcvirt.core.store.records import RunnerState
+
+MUTED = "$text-muted"
+GOOD = "$success"
+BAD = "$error"
+CARE = "$warning"
+LIVELY = "$primary"
+PLAIN = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """How a state looks."""
+
+    mark: str
+    style: str
+
+
+RUNNER = {
+    RunnerState.NOT_STARTED: Sign("○", MUTED),
+    RunnerState.RUNNING: Sign("▶", GOOD),
+    RunnerState.PAUSED: Sign("‖", CARE),
+    RunnerState.STOPPED: Sign("■", CARE),
+    RunnerState.CRASHED: Sign("✗", BAD),
+    RunnerState.ELSEWHERE: Sign("↗", CARE),
+    RunnerState.FINISHED: Sign("✓", GOOD),
+}
+
+_NODE = {
+    "waiting": Sign("○", MUTED),
+    "connecting": Sign("◌", LIVELY),
+    "booting": Sign("↻", LIVELY),
+    "proving": Sign("◌", LIVELY),
+    "copying": Sign("↑", LIVELY),
+    "running": Sign("▶", GOOD),
+    "paused": Sign("‖", CARE),
+    "unreachable": Sign("✗", BAD),
+    "set aside": Sign("✗", BAD),
+    "done": Sign("✓", GOOD),
+}
+
+_EVENT = {"info": Sign("·", MUTED), "warning": Sign("!", CARE), "error": Sign("✗", BAD)}
+
+_VERDICT = {
+    "faster": Sign("▲", GOOD),
+    "slower": Sign("▼", BAD),
+    "trivial": Sign("◇", MUTED),
+    "equivalent": Sign("=", LIVELY),
+    "inconclusive": Sign("?", CARE),
+}
+
+
+def node_sign(state: str) -> Sign:
+    """Of a node's state; one this program does not know is shown plainly."""
+    return _NODE.get(state, Sign("•", PLAIN))
+
+
+def is_trouble(state: str) -> bool:
+    """Whether a node's state wants somebody's attention."""
+    return node_sign(state).style == BAD
+
+
+def event_sign(level: str) -> Sign:
+    """Of a line of the log."""
+    return _EVENT.get(level, Sign("•", PLAIN))
+
+
+def verdict_sign(verdict: str) -> Sign:
+    """Of what the statistics say."""
+    return _VERDICT.get(verdict, Sign("•", PLAIN))

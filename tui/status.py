@@ -1,0 +1,85 @@
+"""``status``: where campaigns are, in plain lines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from hpcvirt.core.errors import HpcvirtError
+from hpcvirt.core.store.queries import read_snapshot
+from hpcvirt.core.store.records import RunnerState, Snapshot
+from hpcvirt.core.text import clean_line
+from hpcvirt.tui.launch import data_folder
+from hpcvirt.tui.words import duration
+
+EVENTS_SHOWN = 5
+
+
+def print_all() -> None:
+    """A line for each results database here and in the data folder."""
+    found = sorted({*Path.cwd().glob("*.db"), *data_folder().glob("*.db")}, key=lambda path: path.stat().st_mtime)
+    for path in reversed(found):
+        try:
+            click.echo(f"{headline(read_snapshot(path))}  {path}")
+        except HpcvirtError as error:
+            click.echo(f"{error.message}")
+    if not found:
+        click.echo(f"no results database here or in {data_folder()}; start one with: hpcvirt-tui run local-lab")
+
+
+def print_one(path: Path) -> None:
+    """All that can be said in a page."""
+    click.echo("\n".join(lines(read_snapshot(path))))
+
+
+def headline(snapshot: Snapshot) -> str:
+    """``local-lab: running, 120 of 400 runs ok, 1 given up, done in 1 min 10 s``."""
+    parts = [f"{snapshot.campaign.name}: {snapshot.runner.state}", f"{snapshot.ok} of {snapshot.planned} runs ok"]
+    if snapshot.given_up:
+        parts.append(f"{snapshot.given_up} given up")
+    if snapshot.runner.state is RunnerState.RUNNING:
+        left = "when is not known yet" if snapshot.eta_s is None else f"in about {duration(snapshot.eta_s)}"
+        parts.append(f"done {left}")
+    return ", ".join(parts)
+
+
+def lines(snapshot: Snapshot) -> list[str]:
+    """The page: headline, how to go on, nodes, cells, attempts, events."""
+    return [
+        headline(snapshot),
+        *_how_to_go_on(snapshot),
+        "",
+        *(_node_line(snapshot, index) for index in range(len(snapshot.nodes))),
+        "",
+        *(
+            f"{cell.benchmark} under {cell.kernel}: {cell.ok}/{cell.planned} ok{_spoilt(cell.spoilt)}"
+            for cell in snapshot.cells
+        ),
+        "",
+        "attempts: "
+        + (", ".join(f"{count} {status}" for status, count in sorted(snapshot.statuses.items())) or "none"),
+        "",
+        *(
+            f"{event.at} {event.level:7} {event.node or '-'}: {clean_line(event.message)}"
+            for event in snapshot.events[-EVENTS_SHOWN:]
+        ),
+    ]
+
+
+def _how_to_go_on(snapshot: Snapshot) -> list[str]:
+    runner = snapshot.runner
+    if runner.state is RunnerState.ELSEWHERE and runner.process is not None:
+        return [f"its runner is, or was, on host {runner.process.host}: ask there"]
+    if runner.state in {RunnerState.STOPPED, RunnerState.CRASHED, RunnerState.NOT_STARTED}:
+        return [f"go on with: hpcvirt-tui run {snapshot.campaign.source} --db {snapshot.path}"]
+    return []
+
+
+def _node_line(snapshot: Snapshot, index: int) -> str:
+    card = snapshot.nodes[index]
+    kernel = "-" if card.kernel is None else f"{card.kernel} ({'proved' if card.is_proved else 'not proved'})"
+    return f"{card.name}: {card.state}, {kernel}, boot {card.boot} of {card.boots}, {card.ok}/{card.planned} runs ok"
+
+
+def _spoilt(count: int) -> str:
+    return f", {count} attempts spoilt" if count else ""

@@ -1,0 +1,155 @@
+"""The nodes: a card each, or three lines each where there is little room."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from textual.content import Content
+
+from hpcvirt.core.store.records import NodeCard
+from hpcvirt.tui.signs import BAD, CARE, GOOD, LIVELY, MUTED, is_trouble, node_sign
+from hpcvirt.tui.widgets.lines import EMPTY, Lines, bar, fitted, spread
+from hpcvirt.tui.words import brief_duration, number, safe, seconds_since, short_labels, signed
+
+NARROWEST_CARD = 38
+CARD_LINES = 4
+FRAME = "$foreground 30%"
+
+
+def columns_for(nodes: int, width: int) -> int:
+    """How many cards stand side by side: even rows look calmer than full ones."""
+    narrowest = NARROWEST_CARD if width >= 2 * NARROWEST_CARD else 28
+    fitting = max(1, min(nodes, width // narrowest))
+    rows = -(-nodes // fitting)
+    return -(-nodes // rows)
+
+
+def board_height(nodes: int, width: int, *, is_compact: bool) -> int:
+    """Lines that ``NodeBoard`` takes."""
+    rows = -(-nodes // columns_for(nodes, width)) if nodes else 0
+    return rows * (3 if is_compact else CARD_LINES + 2)
+
+
+class NodeBoard(Lines):
+    """All nodes at once."""
+
+    def __init__(self) -> None:
+        super().__init__(id="board")
+        self._cards: tuple[NodeCard, ...] = ()
+        self._is_compact = False
+        self._is_live = True
+
+    def show(self, cards: tuple[NodeCard, ...], *, is_compact: bool, is_live: bool) -> None:
+        """Draw these cards; ``is_live`` is whether times go on."""
+        self._cards, self._is_compact, self._is_live = cards, is_compact, is_live
+        self.renew()
+
+    def build(self, width: int) -> Sequence[Content]:
+        """Row after row of cards."""
+        if not self._cards:
+            return []
+        now = datetime.now(UTC) if self._is_live else None
+        draw = compact_card if self._is_compact else framed_card
+        labels = short_labels([card.benchmark for card in self._cards if card.benchmark])
+        columns = columns_for(len(self._cards), width)
+        widths = [width // columns + (column < width % columns) for column in range(columns)]
+        lines: list[Content] = []
+        for start in range(0, len(self._cards), columns):
+            row = self._cards[start : start + columns]
+            drawn = [draw(card, labels.get(card.benchmark, ""), w, now) for card, w in zip(row, widths, strict=False)]
+            lines += [Content.assemble(*parts) for parts in zip(*drawn, strict=True)]
+        return lines
+
+
+def framed_card(card: NodeCard, label: str, width: int, now: datetime | None) -> list[Content]:
+    """A node in a frame whose colour shows trouble, as its words do."""
+    inner = width - 4
+    frame = BAD if is_trouble(card.state) else FRAME
+    title = Content.assemble(" ", _name(card), " ", _state(card, now), " ").truncate(width - 4, ellipsis=True)
+    top = Content.assemble(("╭─", frame), title, ("─" * (width - 3 - title.cell_length) + "╮", frame))
+    body = [_kernel(card, inner), _boot(card, inner), _run(card, label, inner), _value(card, inner)]
+    framed = [Content.assemble(("│ ", frame), fitted(line, inner), (" │", frame)) for line in body]
+    return [top, *framed, Content.styled("╰" + "─" * (width - 2) + "╯", frame)]
+
+
+def compact_card(card: NodeCard, label: str, width: int, now: datetime | None) -> list[Content]:
+    """The same in three lines without a frame."""
+    inner = width - 3
+    title = Content.assemble(_name(card), " ", _state(card, now))
+    last = card.detail and is_trouble(card.state)
+    body = [
+        spread(inner, title, _kernel_name(card)),
+        spread(inner, _place(card), Content.styled(safe(card.release, 40), MUTED)),
+        _value(card, inner) if last else spread(inner, _benchmark(card, label), _reading(card)),
+    ]
+    return [fitted(Content.assemble(" " if y == 0 else "   ", line), width) for y, line in enumerate(body)]
+
+
+def _name(card: NodeCard) -> Content:
+    return Content.styled(safe(card.name, 24), "bold")
+
+
+def _state(card: NodeCard, now: datetime | None) -> Content:
+    sign = node_sign(card.state)
+    age = None if now is None else seconds_since(card.since, now)
+    return Content.assemble(
+        (f"{sign.mark} {safe(card.state, 20)}", sign.style), (f" {brief_duration(age)}" if age is not None else "", MUTED)
+    )
+
+
+def _kernel_name(card: NodeCard) -> Content:
+    if card.kernel is None:
+        return Content.styled("no kernel yet", MUTED)
+    proof = ("✓ proved", GOOD) if card.is_proved else ("? not proved", CARE)
+    return Content.assemble(safe(card.kernel, 64), " ", proof)
+
+
+def _kernel(card: NodeCard, width: int) -> Content:
+    return spread(width, _kernel_name(card), Content.styled(safe(card.release, max(8, width // 2 - 4)), MUTED))
+
+
+def _place(card: NodeCard) -> Content:
+    if not card.boot:
+        return Content.styled(f"boot –/{card.boots}", MUTED)
+    return Content.assemble("boot ", (f"{card.boot}/{card.boots}", "bold"), (f" · block {card.block}", MUTED))
+
+
+def _boot(card: NodeCard, width: int) -> Content:
+    return spread(width, _place(card), Content.assemble((f"{card.ok}/{card.planned} runs ", MUTED), _share(card, 10)))
+
+
+def _share(card: NodeCard, width: int) -> Content:
+    return bar(width, card.ok / card.planned if card.planned else 0, LIVELY)
+
+
+def _benchmark(card: NodeCard, label: str) -> Content:
+    if not label:
+        return Content.styled("nothing has run yet", MUTED)
+    return Content.assemble(safe(label, 40), " run ", (f"{card.run}/{card.runs}", "bold"))
+
+
+def _run(card: NodeCard, label: str, width: int) -> Content:
+    return spread(width, _benchmark(card, label), bar(10, card.run / card.runs, GOOD) if card.runs else EMPTY)
+
+
+def _value(card: NodeCard, width: int) -> Content:
+    """What went wrong where something did, else the last value against its running mean."""
+    if card.detail and (is_trouble(card.state) or card.last_value is None):
+        return fitted(Content.styled(safe(card.detail), BAD if is_trouble(card.state) else MUTED), width)
+    return spread(width, _reading(card), _deviation(card, width))
+
+
+def _reading(card: NodeCard) -> Content:
+    if card.last_value is None:
+        return Content.styled("no value yet", MUTED)
+    metric = (f"{safe(card.last_metric, 16)} ", MUTED)
+    return Content.assemble(metric, (number(card.last_value), "bold"), (f" {safe(card.unit, 12)}", MUTED))
+
+
+def _deviation(card: NodeCard, width: int) -> Content:
+    if card.last_value is None or not card.mean_value:
+        return EMPTY
+    percent = signed(100 * (card.last_value / card.mean_value - 1), 1)
+    tail = f" of mean {number(card.mean_value)}" if width >= 50 else " of mean"
+    return Content.assemble((f"{percent} %", ""), (tail, MUTED))

@@ -1,0 +1,71 @@
+"""Kernel x benchmark: how far each pair is, and what it lost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+
+from hpcvirt.core.store.records import Cell
+from hpcvirt.tui.signs import BAD, CARE, GOOD, LIVELY, MUTED
+from hpcvirt.tui.widgets.lines import Lines, bar, fitted, spread
+from hpcvirt.tui.words import cut_middle, safe, short_labels
+
+
+class ProgressGrid(Lines):
+    """A row per benchmark, a column per kernel."""
+
+    def __init__(self) -> None:
+        super().__init__(id="grid")
+        self._cells: tuple[Cell, ...] = ()
+        self._baseline = ""
+
+    def show(self, cells: tuple[Cell, ...], baseline: str) -> None:
+        """Draw these cells."""
+        self._cells, self._baseline = cells, baseline
+        self.renew()
+
+    def build(self, width: int) -> Sequence[Content]:
+        """Heading and rows."""
+        return grid(self._cells, self._baseline, width) if self._cells else []
+
+
+def grid(cells: Sequence[Cell], baseline: str, width: int) -> list[Content]:
+    """The lines of the grid."""
+    kernels = list(dict.fromkeys(cell.kernel for cell in cells))
+    by_benchmark: dict[str, dict[str, Cell]] = {}
+    for cell in cells:
+        by_benchmark.setdefault(cell.benchmark, {})[cell.kernel] = cell
+    labels = short_labels(list(by_benchmark))
+    first = min(max(9, *(len(label) for label in labels.values())) + 2, max(11, width // 4))
+    column = max(10, min(60, (width - first - 1) // max(1, len(kernels))))
+    heading = [_kernel_heading(kernel, column, kernel == baseline) for kernel in kernels]
+    lines = [fitted(Content.assemble((" benchmark".ljust(first + 1), MUTED), *heading), width)]
+    for benchmark, row in by_benchmark.items():
+        parts = [_cell(row[kernel], column) if kernel in row else fitted(Content("–"), column) for kernel in kernels]
+        name = fitted(Content(f" {safe(labels[benchmark])}"), first)
+        lines.append(fitted(Content.assemble(name, " ", *parts), width))
+    return lines
+
+
+def _kernel_heading(kernel: str, width: int, is_baseline: bool) -> Content:
+    suffix = " (baseline)" if is_baseline and width >= len(kernel) + 13 else " *" if is_baseline else ""
+    name = cut_middle(safe(kernel), width - 2 - len(suffix))
+    return fitted(Content.assemble((name, "bold"), (suffix, MUTED)), width)
+
+
+def _cell(cell: Cell, width: int) -> Content:
+    """Numbers first, the bar in what is left."""
+    done = cell.ok + cell.given_up >= cell.planned
+    numbers = Content.assemble(
+        (f"{cell.ok}/{cell.planned}", "bold" if done else ""),
+        (" ✓" if done and not cell.given_up else "", GOOD),
+        (f" ✗{cell.given_up}" if cell.given_up else "", BAD),
+        (f" !{cell.spoilt}" if cell.spoilt else "", CARE),
+    )
+    room = width - 2
+    bar_width = room - max(numbers.cell_length, 9) - 1
+    if bar_width < 4:
+        return fitted(numbers, width)
+    fraction = cell.ok / max(1, cell.planned)
+    return fitted(spread(room, bar(bar_width, fraction, GOOD if done else LIVELY), numbers), width)

@@ -1,0 +1,306 @@
+"""The significance table: columns that give way to the width, rows that sort and filter, one row in full words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from textual.content import Content
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from hpcvirt.tui.comparison import Comparison
+from hpcvirt.tui.signs import CARE, MUTED, verdict_sign
+from hpcvirt.tui.widgets.lines import Lines, fitted
+from hpcvirt.tui.words import cut_middle, number, probability, safe, short_labels, signed
+
+Draw = Callable[["Row"], Content]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A comparison and what is worked out for drawing it."""
+
+    place: int
+    """In the order of the campaign."""
+    label: str
+    """The benchmark, without what all share."""
+    what: Comparison
+
+    @property
+    def interval_pct(self) -> tuple[float, float] | None:
+        """The confidence interval in percent of the baseline."""
+        low, high = self.what.ci_low, self.what.ci_high
+        if low is None or high is None or low != low or high != high:
+            return None
+        return 100 * (low - 1), 100 * (high - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column."""
+
+    heading: str
+    width: int
+    draw: Draw
+    is_right: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Sorting:
+    """An order of the rows that the operator can ask for."""
+
+    word: str
+    key: Callable[[Row], tuple[object, ...]]
+    heading: str = ""
+    """Of the column it sorts by."""
+
+
+def rows_of(comparisons: Sequence[Comparison]) -> list[Row]:
+    """Comparisons ready to be drawn."""
+    labels = short_labels(list(dict.fromkeys(what.benchmark for what in comparisons)))
+    return [Row(place, labels[what.benchmark], what) for place, what in enumerate(comparisons)]
+
+
+def _number_key(value: float | None) -> tuple[object, ...]:
+    return (value is None or value != value, 0.0 if value is None else value)
+
+
+_ORDER = ("slower", "faster", "trivial", "inconclusive", "equivalent")
+
+SORTINGS = (
+    Sorting("campaign order", lambda row: (row.place,)),
+    Sorting("kernel", lambda row: (row.what.kernel, row.place), "kernel"),
+    Sorting("difference", lambda row: (*_number_key(row.what.difference_pct), row.place), "diff %"),
+    Sorting("p", lambda row: (*_number_key(row.what.p), row.place), "p"),
+    Sorting(
+        "verdict",
+        lambda row: (_ORDER.index(row.what.verdict) if row.what.verdict in _ORDER else -1, row.place),
+        "verdict",
+    ),
+)
+
+
+def matching(rows: Sequence[Row], words: str) -> list[Row]:
+    """Rows in which every word occurs, in benchmark, metric, kernel, verdict or flags."""
+    wanted = words.casefold().split()
+    return [row for row in rows if all(word in _haystack(row) for word in wanted)]
+
+
+def _haystack(row: Row) -> str:
+    what = row.what
+    flags = " ".join(str(flag) for flag in what.flags)
+    return f"{what.benchmark} {what.metric} {what.kernel} {what.verdict} {flags}".casefold()
+
+
+def columns_for(rows: Sequence[Row], width: int, delta: float, alpha: float = 0.05) -> list[Column]:
+    """The columns that a width has room for; names are cut before a column is given up."""
+    wide = width >= 100
+    fixed = [
+        Column("base", 7, lambda row: Content(number(row.what.mean_baseline))),
+        Column("mean", 7, lambda row: Content(number(row.what.mean))),
+        Column("diff %", 6, lambda row: Content.styled(signed(row.what.difference_pct), "bold")),
+        Column(f"{100 * (1 - alpha):g} % CI", 13 if wide else 12, _interval),
+        Column("p", 5, lambda row: Content(probability(row.what.p))),
+    ]
+    if width >= 108:
+        fixed.append(Column("p adj", 5, lambda row: Content(probability(row.what.p_adjusted))))
+    if width >= 124:
+        fixed.insert(0, Column("n", 9, lambda row: Content.styled(f"{row.what.n_baseline}/{row.what.n}", MUTED)))
+    fixed.append(Column("verdict", 14, _verdict, is_right=False))
+    gap = 2 if wide else 1
+    taken = sum(column.width + gap for column in fixed)
+    names = _name_columns(rows, max(18, width - taken - 1 - 2 * gap), with_unit=width >= 124)
+    spare = width - taken - 1 - sum(column.width + gap for column in names)
+    if spare >= 24:
+        chart = min(49, spare - gap) // 2 * 2 - 1
+        fixed.append(Column("difference, CI and ±delta", chart, _chart(rows, chart, delta), is_right=False))
+    return [*names, *fixed]
+
+
+def _name_columns(rows: Sequence[Row], room: int, *, with_unit: bool) -> list[Column]:
+    """Benchmark, metric, kernel: as wide as their longest name, or cut where ``room`` is too small."""
+    texts: list[tuple[str, Callable[[Row], str]]] = [
+        ("bench", lambda row: row.label),
+        ("metric", lambda row: row.what.metric),
+        ("kernel", lambda row: row.what.kernel),
+    ]
+    if with_unit:
+        texts.insert(2, ("unit", lambda row: row.what.unit))
+        room -= 8
+    natural = [max([len(heading), *(len(safe(get(row), 40)) for row in rows)]) for heading, get in texts]
+    while sum(natural) > room and max(natural) > 5:
+        natural[natural.index(max(natural))] -= 1
+    return [
+        Column(heading, width, _named(get, width), is_right=False)
+        for (heading, get), width in zip(texts, natural, strict=True)
+    ]
+
+
+def _named(get: Callable[[Row], str], width: int) -> Draw:
+    return lambda row: Content(cut_middle(safe(get(row), 200), width))
+
+
+def _interval(row: Row) -> Content:
+    interval = row.interval_pct
+    if interval is None:
+        return Content("–")
+    return Content(" ".join(f"{signed(end, 1 if abs(end) >= 9.95 else 2):>5}" for end in interval))
+
+
+def _verdict(row: Row) -> Content:
+    sign = verdict_sign(row.what.verdict)
+    return Content.styled(f"{sign.mark} {safe(row.what.verdict, 14)}", sign.style)
+
+
+def _chart(rows: Sequence[Row], width: int, delta: float) -> Draw:
+    """The interval as a small drawing on one scale for all rows, zero in the middle."""
+    ends = [abs(end) for row in rows if row.interval_pct for end in row.interval_pct]
+    reach = max([150 * delta, *(end for end in ends if end < 1000)])
+    half = width // 2
+
+    def place(percent: float) -> int:
+        return half + round(half * max(-1.0, min(1.0, percent / reach)))
+
+    def draw(row: Row) -> Content:
+        low_band, high_band = place(-100 * delta), place(100 * delta)
+        cells = [("·", MUTED) if low_band <= x <= high_band else (" ", "") for x in range(width)]
+        cells[half] = ("│", MUTED)
+        if row.interval_pct is not None:
+            style = verdict_sign(row.what.verdict).style
+            low, high = map(place, row.interval_pct)
+            for x in range(low, high + 1):
+                cells[x] = ("─", style)
+            cells[low], cells[high] = ("├", style), ("┤", style)
+            if row.what.difference_pct is not None:
+                cells[place(row.what.difference_pct)] = ("●", f"bold {style}")
+        return Content.assemble(*cells)
+
+    return draw
+
+
+class Heading(Lines):
+    """Names of the columns, the sorted one marked."""
+
+    def __init__(self) -> None:
+        super().__init__(id="results-heading")
+        self._columns: list[Column] = []
+        self._sorting = SORTINGS[0]
+        self._is_reversed = False
+
+    def show(self, columns: list[Column], sorting: Sorting, *, is_reversed: bool) -> None:
+        """Draw these headings."""
+        self._columns, self._sorting, self._is_reversed = columns, sorting, is_reversed
+        self.renew()
+
+    def build(self, width: int) -> Sequence[Content]:
+        """One line."""
+        gap = " " * gap_for(width)
+        parts = [_aligned(self._heading(column), column) for column in self._columns]
+        return [fitted(Content.assemble(" ", Content(gap).join(parts)), width)]
+
+    def _heading(self, column: Column) -> Content:
+        if column.heading != self._sorting.heading:
+            return Content.styled(column.heading, f"bold {MUTED}")
+        arrow = "↑" if self._is_reversed else "↓"
+        return Content.styled(f"{column.heading}{arrow}"[-column.width :], "bold $primary")
+
+
+def gap_for(width: int) -> int:
+    """Blanks between columns."""
+    return 2 if width >= 100 else 1
+
+
+def _aligned(content: Content, column: Column) -> Content:
+    content = content.truncate(column.width, ellipsis=True)
+    room = column.width - content.cell_length
+    return content.pad_left(room) if column.is_right else content.pad_right(room)
+
+
+class ResultRows(OptionList):
+    """The rows; the cursor picks the one that is told in full words below."""
+
+    def __init__(self) -> None:
+        super().__init__(id="results-rows", markup=False)
+        self._rows: list[Row] = []
+
+    def show(self, rows: list[Row], columns: list[Column], gap: int) -> None:
+        """Draw these rows, the cursor on the same comparison as before."""
+        chosen = self.row
+        self._rows = rows
+        blanks = Content(" " * gap)
+        prompts = [blanks.join([_aligned(c.draw(row), c) for c in columns]) for row in rows]
+        if len(prompts) == self.option_count:
+            for index, prompt in enumerate(prompts):
+                self.replace_option_prompt_at_index(index, prompt)
+        else:
+            self.clear_options()
+            self.add_options([Option(prompt) for prompt in prompts])
+        places = [row.place for row in rows]
+        at = places.index(chosen.place) if chosen is not None and chosen.place in places else 0
+        self.highlighted = at if rows else None
+
+    @property
+    def row(self) -> Row | None:
+        """The row under the cursor."""
+        at = self.highlighted
+        return self._rows[at] if at is not None and at < len(self._rows) else None
+
+
+def row_in_words(row: Row) -> list[Content]:
+    """One comparison without abbreviations."""
+    what = row.what
+    sign = verdict_sign(what.verdict)
+    name = Content.assemble((safe(what.benchmark), "bold"), f"  {safe(what.metric)} ", (f"({safe(what.unit)}, {safe(what.better)} is better)", MUTED))
+    interval = row.interval_pct
+    ci = f"95 % CI {signed(interval[0])} … {signed(interval[1])} %" if interval else "no confidence interval"
+    adjusted = "" if what.p_adjusted is None else f" ({probability(what.p_adjusted)} adjusted)"
+    means = f"{number(what.mean_baseline)} (n={what.n_baseline}) → {number(what.mean)} (n={what.n})"
+    story = Content.assemble(
+        (f"{sign.mark} {safe(what.verdict)}", f"bold {sign.style}"),
+        f"  {safe(what.kernel)} against {safe(what.baseline)}: {means}, ",
+        (f"{signed(what.difference_pct)} %", "bold"),
+        f", {ci}, p {probability(what.p)}{adjusted}",
+    )
+    flags = [Content.styled(f"! {safe(str(flag))}", CARE) for flag in what.flags]
+    return [name, story, *([Content("  ").join(flags)] if flags else [])]
+
+
+class Detail(Lines):
+    """The chosen row in full words."""
+
+    def __init__(self) -> None:
+        super().__init__(id="results-detail")
+        self._row: Row | None = None
+
+    def show(self, row: Row | None) -> None:
+        """Tell this row."""
+        self._row = row
+        self.renew()
+
+    def build(self, width: int) -> Sequence[Content]:
+        """Wrapped, always of the same height at one width, so that nothing jumps while the cursor moves."""
+        height = 5 if width < 110 else 3
+        if self._row is None:
+            return [Content("")] * height
+        lines = [part for content in row_in_words(self._row) for part in content.wrap(max(20, width - 2))]
+        lines = (lines + [Content("")] * height)[:height]
+        return [Content.assemble(" ", line) for line in lines]
+
+
+class Footnotes(Lines):
+    """What must be said about all rows."""
+
+    def __init__(self) -> None:
+        super().__init__(id="results-notes")
+        self._notes: tuple[str, ...] = ()
+
+    def show(self, notes: Sequence[str]) -> None:
+        """Say these."""
+        self._notes = tuple(notes)
+        self.renew()
+
+    def build(self, width: int) -> Sequence[Content]:
+        """Wrapped."""
+        lines = [part for note in self._notes for part in Content.styled(safe(note), MUTED).wrap(max(20, width - 2))]
+        return [Content.assemble(" ", line) for line in lines]
