@@ -20,13 +20,13 @@ class Backend(Protocol):
     def load_draft(self, path: Path) -> Draft:
         """A campaign file. Raises CampaignInvalid with all faults."""
 
-    def databases(self, campaign: str) -> list[Path]:
-        """Databases of a campaign of this name, the newest first."""
+    def databases(self, campaign: Path) -> list[Path]:
+        """Databases of a campaign file, the newest first."""
 
     def start(self, draft: Draft, pick: Pick) -> Path:
         """Start the runner, detached; the database it works on."""
 
-    def resume(self, database: Path) -> None:
+    def resume(self, snapshot: Snapshot) -> None:
         """Start a runner again on a database whose runner is gone."""
 
     def fingerprint(self, database: Path) -> object:
@@ -77,7 +77,7 @@ class LocalBackend:
             delta=campaign.analysis.delta,
         )
 
-    def databases(self, campaign: str) -> list[Path]:
+    def databases(self, campaign: Path) -> list[Path]:
         """Look where runs go."""
         from hpcvirt.tui import launch
 
@@ -88,13 +88,23 @@ class LocalBackend:
         from hpcvirt.core.config import Choice
         from hpcvirt.tui import launch
 
-        return launch.start(draft.path, Choice(**changed(draft, pick)))
+        told = changed(draft, pick)
+        return launch.start(draft.path, Choice(told.kernels, told.benchmarks, told.runs, told.blocks))
 
-    def resume(self, database: Path) -> None:
-        """Launch the runner's process on a database that is there."""
+    def resume(self, snapshot: Snapshot) -> None:
+        """Launch the runner's process on a database that is there, with the campaign as it was picked."""
+        from hpcvirt.core.config import Choice
         from hpcvirt.tui import launch
 
-        launch.resume(database)
+        frozen = snapshot.campaign
+        choice = Choice(
+            kernels=frozen.kernels,
+            benchmarks=tuple(benchmark.label for benchmark in snapshot.benchmarks),
+            runs=frozen.runs,
+            blocks=frozen.blocks,
+            seed=frozen.seed,
+        )
+        launch.start(Path(frozen.source), choice, snapshot.path)
 
     def fingerprint(self, database: Path) -> object:
         """Two stat calls."""

@@ -187,9 +187,14 @@ def plugins() -> None:
 @click.option("--nodes", type=click.IntRange(1, 64), default=4, show_default=True)
 def lab(nodes: int) -> None:
     """Serve the embedded cluster on loopback until Ctrl-C."""
-    from hpcvirt.core.lab import serve
+    from hpcvirt.core.lab import Lab, serve, ssh_command
 
-    serve(None, nodes)
+    def announce(served: Lab) -> None:
+        for node in served.nodes:
+            click.echo(f"{node.name}: {ssh_command(served, node)}")
+        click.echo("serving until Ctrl-C; nobody but you can log in")
+
+    serve(None, nodes, announce)
 
 
 def main() -> None:

@@ -6,6 +6,18 @@ from collections.abc import Sequence
 from typing import Protocol
 
 
+class Flag(Protocol):
+    """Something a reader should know of a comparison."""
+
+    @property
+    def code(self) -> str:
+        """One word."""
+
+    @property
+    def text(self) -> str:
+        """A sentence that says what it means."""
+
+
 class Comparison(Protocol):
     """One metric of one benchmark under one kernel against the baseline."""
 
@@ -74,7 +86,15 @@ class Comparison(Protocol):
         """A word: faster, slower, trivial, equivalent or inconclusive."""
 
     @property
-    def flags(self) -> Sequence[object]:
+    def more(self) -> int | None:
+        """Inconclusive: how many more units would decide it."""
+
+    @property
+    def more_unit(self) -> str | None:
+        """What ``more`` counts."""
+
+    @property
+    def flags(self) -> Sequence[Flag]:
         """What a diagnostic found remarkable."""
 
 

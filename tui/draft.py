@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
-from hpcvirt.tui.words import count, duration, listing
+from hpcvirt.tui.phrases import count, listing
+from hpcvirt.tui.words import duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +111,11 @@ def outlook(draft: Draft, pick: Pick, width: int = 100) -> list[Outlook]:
     found = faults(draft, pick)
     if found:
         return [Outlook("Cannot start", fault, is_fault=True) for fault in found]
-    assert pick.runs is not None and pick.blocks is not None  # noqa: S101 - faults() named every other case
+    runs, blocks = pick.runs or 0, pick.blocks or 0  # faults() named every other case
     return [
         Outlook(count(len(draft.nodes), "node"), _nodes(draft, width)),
-        _boots(draft, pick, pick.blocks),
-        _runs(draft, pick, pick.runs, pick.blocks),
+        _boots(draft, pick, blocks),
+        _runs(draft, pick, runs, blocks),
         Outlook(f"about {duration(seconds(draft, pick))}", _pace(draft)),
         Outlook("verdict", _verdict(draft, pick)),
     ]
@@ -154,12 +154,22 @@ def _verdict(draft: Draft, pick: Pick) -> str:
     return f"against {draft.baseline}, alpha {draft.alpha:g}; within ±{draft.delta * 100:g} % is equivalent"
 
 
-def changed(draft: Draft, pick: Pick) -> dict[str, Sequence[str] | int | None]:
-    """The pick as fields of ``Choice``: None where it is what the file says."""
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A pick as fields of the core's ``Choice``: None where it is what the file says."""
+
+    kernels: tuple[str, ...] | None
+    benchmarks: tuple[str, ...] | None
+    runs: int | None
+    blocks: int | None
+
+
+def changed(draft: Draft, pick: Pick) -> Changed:
+    """What of the pick is not as the file says."""
     file = whole(draft)
-    return {
-        "kernels": None if pick.kernels == file.kernels else pick.kernels,
-        "benchmarks": None if pick.benchmarks == file.benchmarks else pick.benchmarks,
-        "runs": None if pick.runs == file.runs else pick.runs,
-        "blocks": None if pick.blocks == file.blocks else pick.blocks,
-    }
+    return Changed(
+        kernels=None if pick.kernels == file.kernels else pick.kernels,
+        benchmarks=None if pick.benchmarks == file.benchmarks else pick.benchmarks,
+        runs=None if pick.runs == file.runs else pick.runs,
+        blocks=None if pick.blocks == file.blocks else pick.blocks,
+    )

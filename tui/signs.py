@@ -32,14 +32,17 @@ RUNNER = {
     RunnerState.FINISHED: Sign("✓", GOOD),
 }
 
-_NODE = {
+NODE = {
     "waiting": Sign("○", MUTED),
     "connecting": Sign("◌", LIVELY),
     "booting": Sign("↻", LIVELY),
     "proving": Sign("◌", LIVELY),
     "copying": Sign("↑", LIVELY),
     "running": Sign("▶", GOOD),
+    "collecting": Sign("↓", LIVELY),
+    "ending": Sign("■", CARE),
     "paused": Sign("‖", CARE),
+    "stopped": Sign("■", CARE),
     "unreachable": Sign("✗", BAD),
     "set aside": Sign("✗", BAD),
     "done": Sign("✓", GOOD),
@@ -58,7 +61,7 @@ _VERDICT = {
 
 def node_sign(state: str) -> Sign:
     """Of a node's state; one this program does not know is shown plainly."""
-    return _NODE.get(state, Sign("•", PLAIN))
+    return NODE.get(state, Sign("•", PLAIN))
 
 
 def is_trouble(state: str) -> bool:

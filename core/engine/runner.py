@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import shutil
 import signal
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -85,6 +86,9 @@ async def _live(campaign: Campaign, path: Path) -> Outcome:
         is_finished = ok + given_up >= planned
         await store.do(lambda database: database.runner_ended(runner, ending))
         await store.close(finished=True)
+    if is_finished and campaign.lab:
+        # Nothing is left there to be collected by a later life.
+        await asyncio.to_thread(shutil.rmtree, lab_folder(path), ignore_errors=True)
     return Outcome(Ending.DONE if is_finished else ending, given_up, planned - ok - given_up)
 
 

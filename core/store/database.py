@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
+import time
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
@@ -22,6 +23,8 @@ from hpcvirt.core.store.creation import Frozen, fill, now
 
 BUSY_LIMIT_S = 60.0
 """How long a write waits for another program's lock on the file."""
+
+LEAVE_WAL_LIMIT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +113,25 @@ class Database:
         return cls(path)
 
     def close(self, *, finished: bool) -> None:
-        """Close; when nobody will write again, leave WAL so that the file can be copied and read by anyone."""
+        """Close; when nobody will write again, leave WAL so that the file can be copied and read by anyone.
+
+        A reader that stays (Datasette, say) keeps the file in WAL: its content is whole all the same.
+        """
         if finished:
-            self._db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            self._db.conn.execute("PRAGMA journal_mode = DELETE")
+            self._leave_wal()
         self._db.conn.close()
+
+    def _leave_wal(self) -> None:
+        give_up_at = time.monotonic() + LEAVE_WAL_LIMIT_S
+        while True:
+            try:
+                # SQLite asks for the file alone and does not wait for it: screens look for milliseconds only.
+                self._db.conn.execute("PRAGMA journal_mode = DELETE")
+                return
+            except sqlite3.OperationalError:
+                if time.monotonic() > give_up_at:
+                    return
+                time.sleep(0.02)
 
     # -- the runner's life
 

@@ -128,6 +128,12 @@ def server_of(lab: Lab) -> int:
     return ids(Path(f"/proc/{lab.pid}/task/{lab.pid}/children").read_text())[0]
 
 
+def memory_kb(lab: Lab) -> int:
+    """What the server of a lab occupies."""
+    status = Path(f"/proc/{server_of(lab)}/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
+
+
 def setsid(command: str) -> str:
     """Start ``command`` as a job that leaves its session and its parent, and say its process id."""
     return f"setsid sh -c {shlex.quote(command)} </dev/null >/dev/null 2>&1 & echo $!"
@@ -151,6 +157,10 @@ class TestCommands:
         assert lines[-1] == home
         assert words.keys() <= {"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "HPCVIRT_LAB_NODE", "PWD"}
         assert (words["HOME"], words["HPCVIRT_LAB_NODE"], words["LANG"]) == (home, "node1", "C")
+
+    async def test_files_are_made_for_the_user_alone(self, node1: asyncssh.SSHClientConnection) -> None:
+        done = await node1.run("umask")
+        assert done.stdout == "0077\n"
 
     async def test_shell_reads_a_script_from_stdin(self, node1: asyncssh.SSHClientConnection) -> None:
         done = await node1.run(input="echo $HPCVIRT_LAB_NODE\nexit 3\n")
@@ -205,20 +215,33 @@ class TestCommands:
         assert done.exit_status == 5
 
     async def test_slow_reader_loses_nothing_and_fills_no_memory(self, lab: Lab) -> None:
-        command = "head -c 40000000 /dev/zero; exit 6"
+        before_kb = memory_kb(lab)
+        command = "head -c 80000000 /dev/zero; exit 6"
         async with (
             await connect(lab, lab.nodes[3]) as connection,
             connection.create_process(command, encoding=None) as process,
         ):
             await asyncio.sleep(0.5)
-            status = Path(f"/proc/{server_of(lab)}/status").read_text()
+            more_kb = memory_kb(lab) - before_kb
             got = 0
             while data := await process.stdout.read(1 << 20):
                 got += len(data)
             done = await process.wait()
-        resident_kb = int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
-        assert (got, done.exit_status) == (40_000_000, 6)
-        assert resident_kb < 100_000
+        assert (got, done.exit_status) == (80_000_000, 6)
+        assert more_kb < 20_000
+
+    async def test_command_that_reads_late_loses_nothing_and_fills_no_memory(self, lab: Lab) -> None:
+        before_kb = memory_kb(lab)
+        async with (
+            await connect(lab, lab.nodes[3]) as connection,
+            connection.create_process("sleep 0.5; wc -c", encoding=None) as process,
+        ):
+            process.stdin.write(b"x" * 80_000_000)
+            process.stdin.write_eof()
+            await asyncio.sleep(0.3)
+            more_kb = memory_kb(lab) - before_kb
+            assert await process.stdout.read() == b"80000000\n"
+        assert more_kb < 20_000
 
     async def test_hundred_commands_on_four_nodes(self, lab: Lab) -> None:
         connections = [await connect(lab, node) for node in lab.nodes]
@@ -323,9 +346,13 @@ class TestWhoIsLetIn:
         with pytest.raises(asyncssh.ChannelOpenError):
             await node1.run("true", term_type="xterm", request_pty="force")
 
-    async def test_no_agent(self, lab: Lab) -> None:
-        async with await connect(lab, lab.nodes[0], agent_forwarding=True) as connection:
-            assert (await connection.run("echo ${SSH_AUTH_SOCK-none}")).stdout == "none\n"
+    async def test_no_agent(self, lab: Lab, tmp_path: Path) -> None:
+        async with await asyncio.start_unix_server(lambda *_: None, tmp_path / "agent"):
+            words = [*shlex.split(ssh_command(lab, lab.nodes[0])), "echo ${SSH_AUTH_SOCK-none}; cat /proc/net/unix"]
+            given = ["env", f"SSH_AUTH_SOCK={tmp_path / 'agent'}", words[0], "-F/dev/null", "-A", *words[1:]]
+            done = await run(given)
+        assert done.stdout.startswith(b"none\n"), done.stderr
+        assert b"/asyncssh-" not in done.stdout
 
     async def test_openssh_gets_in(self, lab: Lab) -> None:
         words = [*shlex.split(ssh_command(lab, lab.nodes[2])), "cat; echo $HPCVIRT_LAB_NODE; exit 9"]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -16,7 +17,7 @@ class ConfirmDialog(ModalScreen[bool]):
     """Asks one question. Only what costs time or data is asked."""
 
     CSS_PATH = "dialogs.tcss"
-    BINDINGS = [
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y,enter", "answer(True)", "Yes", id="confirm.yes", tooltip="Do it"),
         Binding("n,escape,q", "answer(False)", "No", id="confirm.no", tooltip="Leave everything as it is"),
     ]
@@ -36,9 +37,7 @@ class ConfirmDialog(ModalScreen[bool]):
             with VerticalScroll(id="dialog-text", can_focus=False):
                 yield Static(Content("\n").join(self._lines), markup=False)
             yield Static(
-                Content.assemble(
-                    (" y ", "bold reverse"), f" {self._yes}    ", (" n ", "bold reverse"), f" {self._no}"
-                ),
+                Content.assemble((" y ", "bold reverse"), f" {self._yes}    ", (" n ", "bold reverse"), f" {self._no}"),
                 id="dialog-answers",
                 markup=False,
             )
@@ -52,7 +51,7 @@ class HelpDialog(ModalScreen[None]):
     """The keys of the pane, and what the signs mean."""
 
     CSS_PATH = "dialogs.tcss"
-    BINDINGS = [
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,question_mark,q,enter", "close", "Close", id="help.close", tooltip="Back to the screen"),
     ]
 

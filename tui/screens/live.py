@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from textual import events
-from textual.app import ComposeResult
-from textual.containers import Vertical, VerticalScroll
-from textual.content import Content
-
 from hpcvirt.core.store.records import RunnerState, Snapshot
-from hpcvirt.tui.watcher import View
+from hpcvirt.tui.state import State
 from hpcvirt.tui.widgets.board import NodeBoard, board_height
 from hpcvirt.tui.widgets.event_log import EventLog
 from hpcvirt.tui.widgets.grid import ProgressGrid
 from hpcvirt.tui.widgets.lines import Lines, rule
+from hpcvirt.tui.widgets.pane import Pane
 from hpcvirt.tui.widgets.progress import Banner, OverallBar
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
 
 LEAST_EVENTS = 3
 
@@ -24,7 +24,7 @@ class Rule(Lines):
     """A heading over what follows."""
 
     def __init__(self, title: str) -> None:
-        super().__init__(classes="rule")
+        super().__init__(classes=f"rule {title.lower()}")
         self._heading = title
 
     def build(self, width: int) -> Sequence[Content]:
@@ -32,12 +32,14 @@ class Rule(Lines):
         return [rule(width, self._heading)]
 
 
-class LivePane(Vertical):
+class LivePane(Pane):
     """Everything essential without scrolling; what is left over goes to the log."""
+
+    DEFAULT_FOCUS = "#events"
 
     def __init__(self) -> None:
         super().__init__(id="live")
-        self._view: View | None = None
+        self._state: State | None = None
 
     def compose(self) -> ComposeResult:
         """From the whole to the detail."""
@@ -52,20 +54,18 @@ class LivePane(Vertical):
         yield Rule("Events")
         yield EventLog()
 
-    @property
-    def default_focus(self) -> str:
-        """Where the cursor belongs."""
-        return "#events"
-
     def on_resize(self, event: events.Resize) -> None:
         """Cards or lines: that depends on the height."""
         del event
-        if self._view is not None:
-            self.show(self._view)
+        if self._state is not None:
+            self.show(self._state)
 
-    def show(self, view: View) -> None:
-        """Draw this view."""
-        self._view = view
+    def show(self, state: State) -> None:
+        """Draw this state."""
+        view = state.view
+        if view is None:
+            return
+        self._state = state
         self.query_one(OverallBar).show(view)
         self.query_one(Banner).show(view)
         snapshot = view.snapshot

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import ClassVar
 
-from textual import events, on
-from textual.app import ComposeResult
-from textual.binding import Binding
-from textual.containers import Vertical
-from textual.content import Content
-from textual.widgets import Input, OptionList
-
-from hpcvirt.core.store.records import Snapshot
-from hpcvirt.tui.comparison import ResultTable
+from hpcvirt.tui.phrases import count, safe
 from hpcvirt.tui.signs import BAD, CARE, MUTED
+from hpcvirt.tui.state import State
 from hpcvirt.tui.widgets.lines import Lines, spread
+from hpcvirt.tui.widgets.pane import Pane
 from hpcvirt.tui.widgets.progress import peek_words
 from hpcvirt.tui.widgets.results_table import (
     SORTINGS,
@@ -29,20 +23,11 @@ from hpcvirt.tui.widgets.results_table import (
     matching,
     rows_of,
 )
-from hpcvirt.tui.words import count, safe
-
-
-@dataclass(frozen=True, slots=True)
-class ResultsState:
-    """What Results has to show."""
-
-    snapshot: Snapshot | None = None
-    table: ResultTable | None = None
-    table_ok: int = 0
-    """Ok runs that the table was computed from, at least."""
-    problem: str = ""
-    """Why there is no table."""
-    is_computing: bool = False
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets import Input, OptionList
 
 
 class Caption(Lines):
@@ -85,7 +70,7 @@ class Emptiness(Lines):
 class FilterField(Input):
     """Words that rows must contain."""
 
-    BINDINGS = [
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "clear", "Clear filter", id="filter.clear", tooltip="Show all rows again"),
         Binding("enter,down", "leave", "To the rows", id="filter.leave", tooltip="Keep the filter and go to the rows"),
     ]
@@ -105,12 +90,14 @@ class FilterField(Input):
         self.screen.query_one(ResultRows).focus()
 
 
-class ResultsPane(Vertical):
+class ResultsPane(Pane):
     """The significance table."""
+
+    DEFAULT_FOCUS = "#results-rows"
 
     def __init__(self) -> None:
         super().__init__(id="results")
-        self._state = ResultsState()
+        self._state = State()
         self._rows: list[Row] = []
         self._sorting = 0
         self._is_reversed = False
@@ -127,33 +114,29 @@ class ResultsPane(Vertical):
         yield Detail()
         yield Footnotes()
 
-    @property
-    def default_focus(self) -> str:
-        """Where the cursor belongs."""
-        return "#results-rows"
-
-    def show(self, state: ResultsState) -> None:
+    def show(self, state: State) -> None:
         """Draw this state."""
         if state.table is not self._state.table:
             self._rows = rows_of(state.table.rows) if state.table else []
         self._state = state
         self._draw()
 
-    def start_filter(self) -> None:
-        """Let the operator type words."""
-        field = self.query_one(FilterField)
-        field.display = True
-        field.focus()
+    def can(self, action: str) -> bool:
+        """Rows are there to be filtered and sorted."""
+        return action in {"filter", "sort", "reverse"} and bool(self._rows)
 
-    def sort_by_next(self) -> None:
-        """Another order."""
-        self._sorting = (self._sorting + 1) % len(SORTINGS)
-        self._is_reversed = False
-        self._draw()
-
-    def reverse(self) -> None:
-        """The same order backwards."""
-        self._is_reversed = not self._is_reversed
+    def perform(self, action: str) -> None:
+        """Filter or sort."""
+        if action == "filter":
+            field = self.query_one(FilterField)
+            field.display = True
+            field.focus()
+            return
+        if action == "sort":
+            self._sorting = (self._sorting + 1) % len(SORTINGS)
+            self._is_reversed = False
+        elif action == "reverse":
+            self._is_reversed = not self._is_reversed
         self._draw()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -183,9 +166,7 @@ class ResultsPane(Vertical):
 
     def _draw_table(self, rows: list[Row], width: int) -> None:
         campaign = self._state.snapshot.campaign if self._state.snapshot else None
-        columns = columns_for(
-            rows, width, campaign.delta if campaign else 0.02, campaign.alpha if campaign else 0.05
-        )
+        columns = columns_for(rows, width, campaign.delta if campaign else 0.02, campaign.alpha if campaign else 0.05)
         for widget in (self.query_one(Heading), self.query_one(ResultRows), self.query_one(Detail)):
             widget.display = bool(rows)
         self.query_one(Heading).show(columns, SORTINGS[self._sorting], is_reversed=self._is_reversed)
@@ -209,10 +190,10 @@ class ResultsPane(Vertical):
         self.query_one(Caption).show(*lines)
 
 
-def _why_empty(state: ResultsState, words: str) -> tuple[list[str], str]:
+def _why_empty(state: State, words: str) -> tuple[list[str], str]:
     """Why there are no rows, and what to do."""
-    if state.problem:
-        return [f"✗ The results cannot be computed: {safe(state.problem)}"], BAD
+    if state.table_problem:
+        return [f"✗ The results cannot be computed: {safe(state.table_problem)}"], BAD
     if state.table is not None and state.table.rows:
         return [f"No row contains “{safe(words, 60)}”.", "Escape in the filter field (/) shows all rows again."], MUTED
     if state.snapshot is None:
@@ -222,4 +203,7 @@ def _why_empty(state: ResultsState, words: str) -> tuple[list[str], str]:
     if state.is_computing:
         return ["Computing …"], MUTED
     done = f"{state.snapshot.ok} of {state.snapshot.planned} runs are in."
-    return [f"No result yet: {done}", "A comparison needs two ok runs under each of two kernels; 2 shows how far it is."], MUTED
+    return [
+        f"No result yet: {done}",
+        "A comparison needs two ok runs under each of two kernels; 2 shows how far it is.",
+    ], MUTED

@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from hpcvirt.core.store.records import RunnerState, Snapshot
+from hpcvirt.tui.draft import Draft, Outlook, Pick, faults, outlook, whole
+from hpcvirt.tui.messages import StartAsked
+from hpcvirt.tui.phrases import brief_duration, count, safe
+from hpcvirt.tui.screens.dialogs import ConfirmDialog
+from hpcvirt.tui.signs import BAD, CARE, LIVELY, MUTED
+from hpcvirt.tui.state import State
+from hpcvirt.tui.widgets.checklist import Checklist, Item
+from hpcvirt.tui.widgets.lines import EMPTY, Lines, rule
+from hpcvirt.tui.widgets.number_field import NumberField
+from hpcvirt.tui.widgets.pane import Pane
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import Input, Label
-
-from hpcvirt.core.store.records import RunnerState, Snapshot
-from hpcvirt.tui.draft import Draft, Outlook, Pick, faults, outlook, whole
-from hpcvirt.tui.signs import BAD, CARE, LIVELY, MUTED
-from hpcvirt.tui.widgets.checklist import Checklist, Item
-from hpcvirt.tui.widgets.lines import EMPTY, Lines, rule
-from hpcvirt.tui.widgets.number_field import NumberField
-from hpcvirt.tui.words import brief_duration, count, safe
-
-
-@dataclass(frozen=True, slots=True)
-class SetupState:
-    """What Setup has to show. Of the fields set, the first in this order wins."""
-
-    faults: tuple[str, ...] = ()
-    """Why the campaign file cannot be used."""
-    frozen: Snapshot | None = None
-    """The campaign of the attached database."""
-    draft: Draft | None = None
-    notice: str = ""
-    """One thing that the operator should know: an unfinished database, a start that failed."""
-    is_starting: bool = False
-    source: str = ""
-    """Path of the campaign file; empty where the screen was opened on a database."""
 
 
 class Told(Lines):
@@ -62,19 +47,14 @@ class Told(Lines):
         return lines
 
 
-class SetupPane(Vertical):
+class SetupPane(Pane):
     """The checklists and what they come to."""
 
-    @dataclass
-    class StartAsked(Message):
-        """The operator wants this pick to run."""
-
-        draft: Draft
-        pick: Pick
+    DEFAULT_FOCUS = "#kernels"
 
     def __init__(self) -> None:
         super().__init__(id="setup")
-        self._state = SetupState()
+        self._state = State()
         self._shown: Draft | None = None
 
     def compose(self) -> ComposeResult:
@@ -94,20 +74,21 @@ class SetupPane(Vertical):
             yield Told(id="setup-outlook")
             yield Told(id="setup-notice")
 
-    @property
-    def default_focus(self) -> str:
-        """Where the cursor belongs."""
-        return "#kernels"
-
-    @property
-    def can_start(self) -> bool:
+    def can(self, action: str) -> bool:
         """Whether ``s`` would do something."""
-        return self._form is not None and not self._state.is_starting and not faults(self._form, self.pick)
+        if action != "start" or self._form is None or self._state.is_starting:
+            return False
+        return not faults(self._form, self.pick)
+
+    def perform(self, action: str) -> None:
+        """Hand the pick on; the app asks once before anything happens."""
+        if self._form is not None and self.can(action):
+            self.post_message(StartAsked(self._form, self.pick))
 
     @property
     def _form(self) -> Draft | None:
         state = self._state
-        return None if state.faults or state.frozen else state.draft
+        return None if state.faults or frozen(state) else state.draft
 
     @property
     def pick(self) -> Pick:
@@ -119,10 +100,8 @@ class SetupPane(Vertical):
             blocks=self.query_one("#blocks", NumberField).number,
         )
 
-    def show(self, state: SetupState) -> None:
+    def show(self, state: State) -> None:
         """Draw this state."""
-        if state == self._state and self._shown is not None:
-            return
         self._state = state
         form = self._form
         self.query_one("#setup-form").display = form is not None
@@ -130,11 +109,6 @@ class SetupPane(Vertical):
             self._fill(form)
             self._shown = form
         self._retell()
-
-    def ask_to_start(self) -> None:
-        """Hand the pick on; the screen asks once before anything happens."""
-        if self.can_start and self._form is not None:
-            self.post_message(self.StartAsked(self._form, self.pick))
 
     @on(Checklist.Changed)
     @on(Input.Changed)
@@ -158,14 +132,14 @@ class SetupPane(Vertical):
         told = self.query_one("#setup-outlook", Told)
         if state.faults:
             told.tell(_fault_lines(state.faults), title="Faults", indent=3)
-        elif state.frozen is not None:
-            told.tell(frozen_lines(state.frozen), title="Frozen when it started", indent=16)
+        elif (campaign := frozen(state)) is not None:
+            told.tell(frozen_lines(campaign), title="Frozen when it started", indent=16)
         elif form is not None:
             lines = [_outlook_line(line) for line in outlook(form, self.pick, max(40, self.size.width - 20))]
             told.tell(lines, title="What will happen", indent=16)
         else:
             told.tell([])
-        self.query_one("#setup-notice", Told).tell(_notice(state, self.can_start), indent=3)
+        self.query_one("#setup-notice", Told).tell(_notice(state, self.can("start")), indent=3)
 
 
 def _kernel_item(draft: Draft, name: str) -> Item:
@@ -175,9 +149,10 @@ def _kernel_item(draft: Draft, name: str) -> Item:
     return Item(name, "" if kernel.boot == "none" else f"boots by {kernel.boot}")
 
 
-def _title(state: SetupState) -> list[tuple[Content, Content]]:
-    if state.frozen is not None:
-        name, title = state.frozen.campaign.name, state.frozen.campaign.title
+def _title(state: State) -> list[tuple[Content, Content]]:
+    campaign = frozen(state)
+    if campaign is not None:
+        name, title = campaign.campaign.name, campaign.campaign.title
     elif state.draft is not None:
         name, title = state.draft.name, state.draft.title
     else:
@@ -193,6 +168,13 @@ def _outlook_line(line: Outlook) -> tuple[Content, Content]:
     style = BAD if line.is_fault else "bold"
     head = f"✗ {line.what}" if line.is_fault else line.what
     return Content.styled(head, style), Content.styled(safe(line.how), BAD if line.is_fault else "")
+
+
+def frozen(state: State) -> Snapshot | None:
+    """The campaign of the attached database, unless it is done and the file could start another one."""
+    if state.snapshot is None or (state.draft is not None and state.snapshot.is_finished):
+        return None
+    return state.snapshot
 
 
 def frozen_lines(snapshot: Snapshot) -> list[tuple[Content, Content]]:
@@ -213,17 +195,17 @@ def frozen_lines(snapshot: Snapshot) -> list[tuple[Content, Content]]:
     return [(Content.styled(head, "bold"), Content(safe(text))) for head, text in told.items()]
 
 
-def _notice(state: SetupState, can_start: bool) -> list[tuple[Content, Content]]:
+def _notice(state: State, can_start: bool) -> list[tuple[Content, Content]]:
     """What can be done now."""
     lines = [(Content.styled("!", f"bold {CARE}"), Content(safe(state.notice)))] if state.notice else []
     if state.is_starting:
         lines.append((Content.styled("◌", LIVELY), Content("Starting the runner …")))
     elif state.faults:
         lines.append((EMPTY, Content.styled("Mend the file and open it again.", MUTED)))
-    elif state.frozen is not None:
-        lines.append((EMPTY, Content.styled(_frozen_words(state.frozen), MUTED)))
+    elif (campaign := frozen(state)) is not None:
+        lines.append((EMPTY, Content.styled(_frozen_words(campaign), MUTED)))
     elif state.draft is None:
-        words = "Reading the campaign …" if state.source else "No campaign file is open."
+        words = "Reading …" if state.campaign_path or state.database else "No campaign file is open."
         lines.append((Content.styled("◌", LIVELY), Content.styled(words, MUTED)))
     elif can_start:
         how = "starts it (asks once) · space picks and unpicks · tab goes on"
@@ -235,3 +217,11 @@ def _frozen_words(snapshot: Snapshot) -> str:
     if snapshot.runner.state is RunnerState.FINISHED:
         return "It is finished. To run it again: hpcvirt-tui with the campaign file."
     return "It has started, so nothing of it can be changed any more; 2 shows how far it is."
+
+
+def start_dialog(draft: Draft, pick: Pick) -> ConfirmDialog:
+    """Says once more what will happen, and asks."""
+    lines = [Content.assemble((line.what.ljust(14), "bold"), " ", safe(line.how)) for line in outlook(draft, pick, 60)]
+    kernels = Content.assemble(("kernels".ljust(14), "bold"), " ", safe(", ".join(pick.kernels)))
+    benchmarks = Content.assemble(("benchmarks".ljust(14), "bold"), " ", safe("; ".join(pick.benchmarks)))
+    return ConfirmDialog(f"Start {safe(draft.name)}?", [kernels, benchmarks, *lines], yes="start", no="not yet")

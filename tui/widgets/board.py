@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from textual.content import Content
-
 from hpcvirt.core.store.records import NodeCard
+from hpcvirt.tui.phrases import brief_duration, number, safe, seconds_since, short_labels, signed
 from hpcvirt.tui.signs import BAD, CARE, GOOD, LIVELY, MUTED, is_trouble, node_sign
 from hpcvirt.tui.widgets.lines import EMPTY, Lines, bar, fitted, spread
-from hpcvirt.tui.words import brief_duration, number, safe, seconds_since, short_labels, signed
+from textual.content import Content
 
 NARROWEST_CARD = 38
 CARD_LINES = 4
@@ -94,7 +93,8 @@ def _state(card: NodeCard, now: datetime | None) -> Content:
     sign = node_sign(card.state)
     age = None if now is None else seconds_since(card.since, now)
     return Content.assemble(
-        (f"{sign.mark} {safe(card.state, 20)}", sign.style), (f" {brief_duration(age)}" if age is not None else "", MUTED)
+        (f"{sign.mark} {safe(card.state, 20)}", sign.style),
+        (f" {brief_duration(age)}" if age is not None else "", MUTED),
     )
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
-from textual.binding import Binding
+from hpcvirt.tui.phrases import safe
+from hpcvirt.tui.signs import GOOD, MUTED
+from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
-
-from hpcvirt.tui.signs import GOOD, MUTED
-from hpcvirt.tui.words import safe
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Item:
 class Checklist(OptionList):
     """Space or Enter picks and unpicks."""
 
-    BINDINGS = [
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "select", "Pick", id="checklist.pick", tooltip="Pick or unpick the line under the cursor"),
     ]
 

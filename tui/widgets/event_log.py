@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from textual.binding import Binding
+from typing import ClassVar
+
+from hpcvirt.core.store.records import Event
+from hpcvirt.tui.phrases import clock, safe
+from hpcvirt.tui.signs import BAD, MUTED, event_sign
+from hpcvirt.tui.widgets.lines import fitted
+from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.visual import Visual
 
-from hpcvirt.core.store.records import Event
-from hpcvirt.tui.signs import BAD, MUTED, event_sign
-from hpcvirt.tui.widgets.lines import fitted
-from hpcvirt.tui.words import clock, safe
-
 
 class EventLog(ScrollView, can_focus=True):
     """Draws only the lines in sight."""
 
-    BINDINGS = [
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "scroll_up", "Older", show=False, id="events.older", tooltip="One line up in the event log"),
-        Binding("down,j", "scroll_down", "Newer", show=False, id="events.newer", tooltip="One line down in the event log"),
+        Binding(
+            "down,j", "scroll_down", "Newer", show=False, id="events.newer", tooltip="One line down in the event log"
+        ),
     ]
     DEFAULT_CSS = """
     EventLog { height: 1fr; min-height: 2; scrollbar-size-vertical: 1; overflow-x: hidden; }

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from textual.content import Content
-
 from hpcvirt.core.store.records import Cell
+from hpcvirt.tui.phrases import cut_middle, safe, short_labels
 from hpcvirt.tui.signs import BAD, CARE, GOOD, LIVELY, MUTED
 from hpcvirt.tui.widgets.lines import Lines, bar, fitted, spread
-from hpcvirt.tui.words import cut_middle, safe, short_labels
+from textual.content import Content
 
 
 class ProgressGrid(Lines):

@@ -7,13 +7,13 @@ import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from textual.content import Content
-
 from hpcvirt.core.store.records import RunnerState, Snapshot
+from hpcvirt.tui.phrases import count, safe
 from hpcvirt.tui.signs import BAD, CARE, GOOD, LIVELY, RUNNER
 from hpcvirt.tui.watcher import View
 from hpcvirt.tui.widgets.lines import EMPTY, Lines, bar, spread
-from hpcvirt.tui.words import count, duration, safe
+from hpcvirt.tui.words import duration
+from textual.content import Content
 
 
 class OverallBar(Lines):
@@ -40,7 +40,9 @@ class OverallBar(Lines):
         )
         fraction = done / max(1, snapshot.planned)
         style = GOOD if done >= snapshot.planned else LIVELY
-        return [spread(width, Content.assemble(" ", bar(max(4, width - numbers.cell_length - 3), fraction, style)), numbers)]
+        return [
+            spread(width, Content.assemble(" ", bar(max(4, width - numbers.cell_length - 3), fraction, style)), numbers)
+        ]
 
 
 def _losses(snapshot: Snapshot) -> list[tuple[str, str]]:

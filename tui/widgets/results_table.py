@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from hpcvirt.tui.comparison import Comparison
+from hpcvirt.tui.phrases import count, cut_middle, number, probability, safe, short_labels, signed
+from hpcvirt.tui.signs import CARE, MUTED, verdict_sign
+from hpcvirt.tui.widgets.lines import Lines, fitted
 from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
-
-from hpcvirt.tui.comparison import Comparison
-from hpcvirt.tui.signs import CARE, MUTED, verdict_sign
-from hpcvirt.tui.widgets.lines import Lines, fitted
-from hpcvirt.tui.words import cut_middle, number, probability, safe, short_labels, signed
 
 Draw = Callable[["Row"], Content]
 
@@ -89,7 +88,7 @@ def matching(rows: Sequence[Row], words: str) -> list[Row]:
 
 def _haystack(row: Row) -> str:
     what = row.what
-    flags = " ".join(str(flag) for flag in what.flags)
+    flags = " ".join(flag.code for flag in what.flags)
     return f"{what.benchmark} {what.metric} {what.kernel} {what.verdict} {flags}".casefold()
 
 
@@ -251,7 +250,11 @@ def row_in_words(row: Row) -> list[Content]:
     """One comparison without abbreviations."""
     what = row.what
     sign = verdict_sign(what.verdict)
-    name = Content.assemble((safe(what.benchmark), "bold"), f"  {safe(what.metric)} ", (f"({safe(what.unit)}, {safe(what.better)} is better)", MUTED))
+    name = Content.assemble(
+        (safe(what.benchmark), "bold"),
+        f"  {safe(what.metric)} ",
+        (f"({safe(what.unit)}, {safe(what.better)} is better)", MUTED),
+    )
     interval = row.interval_pct
     ci = f"95 % CI {signed(interval[0])} … {signed(interval[1])} %" if interval else "no confidence interval"
     adjusted = "" if what.p_adjusted is None else f" ({probability(what.p_adjusted)} adjusted)"
@@ -262,8 +265,16 @@ def row_in_words(row: Row) -> list[Content]:
         (f"{signed(what.difference_pct)} %", "bold"),
         f", {ci}, p {probability(what.p)}{adjusted}",
     )
-    flags = [Content.styled(f"! {safe(str(flag))}", CARE) for flag in what.flags]
-    return [name, story, *([Content("  ").join(flags)] if flags else [])]
+    flags = [Content.styled(f"! {safe(flag.text)}", CARE) for flag in what.flags]
+    return [name, story, *_more(what), *([Content("  ").join(flags)] if flags else [])]
+
+
+def _more(what: Comparison) -> list[Content]:
+    if what.more is None or what.more_unit is None:
+        return []
+    return [
+        Content.styled(f"{count(what.more, safe(what.more_unit))} more would decide it, if the spread stays.", MUTED)
+    ]
 
 
 class Detail(Lines):

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from textual import events
-from textual.content import Content
-from textual.message import Message
-
 from hpcvirt.core.store.records import RunnerState
+from hpcvirt.tui.phrases import cut, safe
 from hpcvirt.tui.signs import BAD, MUTED, RUNNER
 from hpcvirt.tui.watcher import View
 from hpcvirt.tui.widgets.lines import EMPTY, Lines, spread
-from hpcvirt.tui.words import cut, safe
+from textual import events
+from textual.content import Content
+from textual.message import Message
 
 PANES = (("1", "setup", "Setup"), ("2", "live", "Live"), ("3", "results", "Results"))
 
@@ -30,12 +29,12 @@ class TopStrip(Lines):
     def __init__(self) -> None:
         super().__init__(id="strip")
         self._pane = ""
-        self._name = ""
+        self._campaign = ""
         self._view: View | None = None
 
     def show(self, pane: str, name: str, view: View | None) -> None:
         """Say where we are."""
-        self._pane, self._name, self._view = pane, name, view
+        self._pane, self._campaign, self._view = pane, name, view
         self.renew()
 
     def build(self, width: int) -> Sequence[Content]:
@@ -43,7 +42,7 @@ class TopStrip(Lines):
         left = Content.assemble(*(_tab(key, title, pane == self._pane) for key, pane, title in PANES))
         right = _runner(self._view)
         room = width - left.cell_length - right.cell_length - 4
-        name = Content.styled(cut(safe(self._name), room), "bold") if room > 3 else EMPTY
+        name = Content.styled(cut(safe(self._campaign), room), "bold") if room > 3 else EMPTY
         return [spread(width, Content.assemble(left, "  ", name), Content.assemble(right, " "))]
 
     def on_click(self, event: events.Click) -> None:

@@ -1,0 +1,34 @@
+"""Fixtures for everyone."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.support import ledger as ledgers
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What HPCVIRT_REQUIRE names (markers, comma-separated) may not be skipped: `.ci/run` sets it."""
+    required = set(filter(None, os.environ.get("HPCVIRT_REQUIRE", "").split(",")))
+    for item in items:
+        if required & {mark.name for mark in item.iter_markers()}:
+            item.user_properties.append(("required", True))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  # noqa: ANN201 - pytest's own type
+    """A required test that is skipped has failed."""
+    report = yield
+    if report.skipped and ("required", True) in item.user_properties:
+        report.outcome = "failed"
+        report.longrepr = f"required, but skipped: {report.longrepr[2]}"
+    return report
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> ledgers.LedgerFolder:
+    """A third party's plugin, installed for the programs that a test starts."""
+    return ledgers.install(tmp_path / "third-party")

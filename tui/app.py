@@ -1,0 +1,383 @@
+"""The app: it holds the state, listens to threads, and asks the backend. What is seen is drawn by the screens."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import signal
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from hpcvirt.core.errors import CampaignInvalid, HpcvirtError
+from hpcvirt.core.store.records import RunnerState, Snapshot
+from hpcvirt.tui import messages, themes
+from hpcvirt.tui.backend import Backend, LocalBackend
+from hpcvirt.tui.draft import Draft, Pick
+from hpcvirt.tui.phrases import safe
+from hpcvirt.tui.screens.main import MainScreen
+from hpcvirt.tui.state import RESTARTABLE, STEERABLE, State
+from hpcvirt.tui.watcher import Watcher
+from textual import on, work
+from textual.app import App, SystemCommand
+from textual.content import Content
+from textual.screen import Screen
+
+TICK_S = 1.0
+RECOMPUTE_S = 5.0
+"""Interim results are worked out at most this often: they cost a core for a moment."""
+LOOKED_AT = 8
+"""How many of a campaign's newest databases are opened to see whether one is running."""
+
+WISHED = {
+    "pause": "Asked to pause: the runs under way end first.",
+    "resume": "Asked to go on.",
+    "stop": "Asked to stop: the runs under way end first.",
+    "abort": "Asked to abort: the runs under way are ended now.",
+}
+
+
+class HpcvirtApp(App[None]):
+    """The screen on one campaign."""
+
+    TITLE = "hpcvirt-tui"
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_DISPLAY = "^p"
+    NOTIFICATION_TIMEOUT = 6
+
+    def __init__(self, campaign_path: Path | None, database: Path | None, *, backend: Backend | None = None) -> None:
+        """Open a campaign file, a database, or (with both) the database and the file it may be started from again."""
+        super().__init__()
+        self.backend: Backend = backend or LocalBackend()
+        self.state = State(campaign_path=campaign_path, database=database)
+        self._main = MainScreen()
+        self._watcher: Watcher | None = None
+        self._computed_at = 0.0
+        self._was_seen = False
+        """The first view of the database decides on the pane, later ones do not."""
+        for theme in themes.THEMES:
+            self.register_theme(theme)
+        self.theme = themes.WITHOUT_COLOR if self.no_color else themes.DARK
+
+    def get_default_screen(self) -> Screen[None]:
+        """The one screen."""
+        return self._main
+
+    def on_mount(self) -> None:
+        """Paint first, then look."""
+        _obey_signals(self.exit)
+        self.call_after_refresh(self._open)
+        self.set_interval(TICK_S, self._tick)
+
+    def on_unmount(self) -> None:
+        """Let the watching thread go."""
+        if self._watcher is not None:
+            self._watcher.stop()
+        _forget_signals()
+
+    async def _open(self) -> None:
+        """After the first paint: show what was asked for."""
+        if self.state.database is not None:
+            self._follow(self.state.database)
+            await self._main.go_to("live")
+        else:
+            await self._main.go_to("setup")
+        if self.state.campaign_path is not None:
+            self._read_campaign(self.state.campaign_path)
+
+    def _change(self, state: State) -> None:
+        self.state = state
+        self._main.show(state)
+
+    # -- a campaign file
+
+    @work(thread=True, exit_on_error=False, group="campaign")
+    def _read_campaign(self, path: Path) -> None:
+        try:
+            draft = self.backend.load_draft(path)
+        except HpcvirtError as error:
+            faults = error.faults if isinstance(error, CampaignInvalid) else (error.message,)
+            self.post_message(messages.CampaignFaulty((*faults, *([f"→ {error.hint}"] if error.hint else []))))
+            return
+        running, unfinished = self._look_for_runner(path)
+        self.post_message(messages.CampaignOpened(draft, running, unfinished))
+
+    def _look_for_runner(self, campaign: Path) -> tuple[Path | None, Snapshot | None]:
+        """The database of this campaign that is being worked on, else the newest that is not finished."""
+        if self.state.database is not None:
+            return None, None
+        unfinished = None
+        with suppress(HpcvirtError, OSError):  # then there is nothing to attach to
+            for path in self.backend.databases(campaign)[:LOOKED_AT]:
+                with suppress(HpcvirtError):  # another program's file, or a damaged one: not ours to mend here
+                    snapshot = self.backend.read_snapshot(path)
+                    if snapshot.runner.state in STEERABLE:
+                        return path, None
+                    unfinished = unfinished or (None if snapshot.is_finished else snapshot)
+        return None, unfinished
+
+    @on(messages.CampaignOpened)
+    async def _campaign_opened(self, message: messages.CampaignOpened) -> None:
+        notice = _unfinished_words(message.unfinished) if message.unfinished else ""
+        self._change(replace(self.state, draft=message.draft, faults=(), notice=notice))
+        if message.running is not None and self.state.database is None:
+            self._follow(message.running)
+            await self._main.go_to("live")
+
+    @on(messages.CampaignFaulty)
+    def _campaign_faulty(self, message: messages.CampaignFaulty) -> None:
+        self._change(replace(self.state, faults=message.faults))
+
+    # -- a database
+
+    def _follow(self, database: Path) -> None:
+        """Watch a database from now on."""
+        if self._watcher is not None:
+            self._watcher.stop()
+        self._was_seen = False
+        self._change(
+            replace(self.state, database=database, view=None, table=None, table_ok=-1, table_problem="", notice="")
+        )
+        self._watcher = Watcher(database, self.backend, lambda view: self.post_message(messages.DatabaseRead(view)))
+        self._watcher.start()
+
+    @on(messages.DatabaseRead)
+    async def _database_read(self, message: messages.DatabaseRead) -> None:
+        if message.view.path != self.state.database:
+            return
+        self._change(replace(self.state, view=message.view))
+        if message.view.snapshot is not None and not self._was_seen:
+            self._was_seen = True
+            if message.view.snapshot.is_finished and self._main.pane == "live":
+                await self._main.go_to("results")
+        self._compute_if_wanted()
+
+    def _tick(self) -> None:
+        """Times go on although nothing new was read."""
+        if self.state.runner in STEERABLE and self._main.pane == "live" and self.screen is self._main:
+            self._main.show(self.state)
+        self._compute_if_wanted()
+
+    # -- results
+
+    @on(messages.PaneShown)
+    def _pane_shown(self) -> None:
+        """Results are worked out only for somebody who looks."""
+        self._compute_if_wanted()
+
+    def _compute_if_wanted(self) -> None:
+        state, snapshot = self.state, self.state.snapshot
+        if self._main.pane != "results" or snapshot is None or state.is_computing or not state.is_comparable:
+            return
+        if snapshot.ok == state.table_ok:
+            return
+        is_hurried = state.table is None or snapshot.is_finished
+        if is_hurried or time.monotonic() - self._computed_at > RECOMPUTE_S:
+            self._change(replace(state, is_computing=True))
+            self._compute(snapshot.path, snapshot.ok)
+
+    @work(thread=True, exit_on_error=False, group="results")
+    def _compute(self, database: Path, ok: int) -> None:
+        try:
+            table = self.backend.compare(database)
+        except HpcvirtError as error:
+            self.post_message(messages.ResultsComputed(database, ok, None, f"{error.message} {error.hint}".strip()))
+        except Exception as error:  # noqa: BLE001 - a fault in the statistics must be said here, not end the screen
+            self.post_message(messages.ResultsComputed(database, ok, None, f"{type(error).__name__}: {error}"))
+        else:
+            self.post_message(messages.ResultsComputed(database, ok, table))
+
+    @on(messages.ResultsComputed)
+    def _results_computed(self, message: messages.ResultsComputed) -> None:
+        self._computed_at = time.monotonic()
+        state = replace(self.state, is_computing=False)
+        if message.database == self.state.database:
+            state = replace(state, table=message.table, table_ok=message.ok, table_problem=message.problem)
+        self._change(state)
+        self._compute_if_wanted()
+
+    # -- what the operator asks for
+
+    def wish(self, kind: str) -> None:
+        """Ask the runner for something."""
+        if self.state.database is not None and self.state.runner in STEERABLE:
+            self._write_wish(self.state.database, kind)
+
+    @work(thread=True, exit_on_error=False, group="wish")
+    def _write_wish(self, database: Path, kind: str) -> None:
+        self._attempt(
+            f"The wish to {kind} was not written", WISHED[kind], lambda: self.backend.write_wish(database, kind)
+        )
+        if self._watcher is not None:
+            self._watcher.hurry()
+
+    def ask_abort(self) -> None:
+        """Abort costs the time of the runs under way: ask."""
+        from hpcvirt.tui.screens.dialogs import ConfirmDialog
+
+        lines = [
+            Content("The runs under way are ended now and count as aborted: their time is lost."),
+            Content("What is finished stays. x would wait for them instead."),
+        ]
+        dialog = ConfirmDialog("Abort?", lines, yes="abort", no="go on", is_dangerous=True)
+        self.push_screen(dialog, lambda answer: self.wish("abort") if answer else None)
+
+    def export(self) -> None:
+        """Write the CSV file beside the database."""
+        if self.state.database is not None:
+            self._export(self.state.database)
+
+    @work(thread=True, exit_on_error=False, group="export")
+    def _export(self, database: Path) -> None:
+        target = database.with_name(f"{database.stem}-measurements.csv")
+
+        def write() -> str:
+            rows = self.backend.export(database, target)
+            return f"{rows} measurements written to {target}"
+
+        self._attempt("Nothing was exported", "", write)
+
+    @on(messages.StartAsked)
+    def _start_asked(self, message: messages.StartAsked) -> None:
+        """Starting occupies nodes: show once more what will happen."""
+        from hpcvirt.tui.screens.setup import start_dialog
+
+        draft, pick = message.draft, message.pick
+        self.push_screen(start_dialog(draft, pick), lambda answer: self._start(draft, pick) if answer else None)
+
+    def _start(self, draft: Draft, pick: Pick) -> None:
+        self._change(replace(self.state, is_starting=True, notice=""))
+        self._launch(lambda: self.backend.start(draft, pick))
+
+    def restart(self) -> None:
+        """A new runner for a database whose runner is gone."""
+        snapshot = self.state.snapshot
+        if snapshot is not None and self.state.runner in RESTARTABLE and not self.state.is_starting:
+            self._change(replace(self.state, is_starting=True))
+            self.notify("Starting the runner again …", markup=False)
+            self._launch(lambda: self._resumed(snapshot))
+
+    def _resumed(self, snapshot: Snapshot) -> Path:
+        self.backend.resume(snapshot)
+        return snapshot.path
+
+    @work(thread=True, exit_on_error=False, group="launch")
+    def _launch(self, launch: Callable[[], Path]) -> None:
+        try:
+            database = launch()
+        except (HpcvirtError, OSError) as error:
+            self.post_message(messages.RunnerNotStarted(_in_words(error)))
+        else:
+            self.post_message(messages.RunnerStarted(database))
+
+    @on(messages.RunnerStarted)
+    async def _runner_started(self, message: messages.RunnerStarted) -> None:
+        self.state = replace(self.state, is_starting=False)
+        self._follow(message.database)
+        await self._main.go_to("live")
+
+    @on(messages.RunnerNotStarted)
+    def _runner_not_started(self, message: messages.RunnerNotStarted) -> None:
+        self._change(replace(self.state, is_starting=False, notice=f"It did not start: {message.problem}"))
+        self._failed(messages.Failed("The runner did not start", message.problem))
+
+    def _attempt(self, failure: str, success: str, what: Callable[[], str | None]) -> None:
+        """In a thread: do something and say how it went."""
+        try:
+            words = what()
+        except (HpcvirtError, OSError) as error:
+            self.post_message(messages.Failed(failure, _in_words(error)))
+        else:
+            self.post_message(messages.Done(words or success))
+
+    @on(messages.Done)
+    def _done(self, message: messages.Done) -> None:
+        self.notify(safe(message.words), markup=False)
+
+    @on(messages.Failed)
+    def _failed(self, message: messages.Failed) -> None:
+        self.notify(safe(message.problem), title=message.title, severity="error", timeout=12, markup=False)
+
+    # -- palette, end
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """What can be done now, by group."""
+        if screen is self._main:
+            yield from self._main.commands()
+        yield SystemCommand(
+            "View: Light or dark", "Change between the light and the dark theme", self.action_light_or_dark
+        )
+        yield SystemCommand("View: Theme", "Choose among all themes", self.action_change_theme)
+        yield SystemCommand("View: Screenshot", "Save what is seen as SVG", self.deliver_screenshot)
+
+    def action_light_or_dark(self) -> None:
+        """The other theme of the house."""
+        self.theme = themes.LIGHT if self.current_theme.dark else themes.DARK
+
+    def action_help_quit(self) -> None:
+        """ctrl+c is a habit: say which key it is here."""
+        self.notify("q closes the screen; the campaign goes on. x stops the campaign.", markup=False)
+
+    def farewell(self) -> str:
+        """What the terminal shows after the screen: what goes on, and how to come back."""
+        state, snapshot = self.state, self.state.snapshot
+        if state.database is None:
+            return ""
+        lines = []
+        if snapshot is not None and state.runner in STEERABLE | {RunnerState.ELSEWHERE}:
+            lines.append(
+                f"The campaign {safe(snapshot.campaign.name)} goes on without the screen "
+                f"({snapshot.ok} of {snapshot.planned} runs are in)."
+            )
+        return "\n".join([*lines, f"Come back with: hpcvirt-tui {shlex.quote(str(state.database))}"])
+
+
+def run_screen(campaign_path: Path | None, database: Path | None) -> int:
+    """Open the screen on this terminal until the operator leaves it; the exit code.
+
+    Raises ScreenUnsuited where the terminal cannot show it.
+    """
+    from hpcvirt.tui.terminal import check_terminal
+
+    check_terminal()
+    app = HpcvirtApp(campaign_path, database)
+    app.run()
+    farewell = app.farewell()
+    if farewell:
+        with suppress(OSError):  # the terminal may be gone: that is one way to leave
+            print(farewell, flush=True)
+    return app.return_code or 0
+
+
+def _in_words(error: HpcvirtError | OSError) -> str:
+    if isinstance(error, HpcvirtError):
+        return f"{error.message}. {error.hint}" if error.hint else error.message
+    return str(error)
+
+
+def _unfinished_words(snapshot: Snapshot) -> str:
+    where = shlex.quote(str(snapshot.path))
+    process = snapshot.runner.process
+    if snapshot.runner.state is RunnerState.ELSEWHERE and process is not None:
+        return f"An unfinished campaign of this name has its runner on host {process.host}: {where}"
+    return (
+        f"An unfinished campaign of this name ({snapshot.runner.state}, {snapshot.ok} of {snapshot.planned} runs) "
+        f"is in {where}. The same picks go on with it; to look first: hpcvirt-tui {where}"
+    )
+
+
+def _obey_signals(leave: Callable[[], None]) -> None:
+    """Without this a closed terminal or a SIGTERM ends the program in the middle of everything."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        with suppress(RuntimeError, ValueError):  # not in the main thread: a test, or somebody's embedding
+            loop.add_signal_handler(number, leave)
+
+
+def _forget_signals() -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        with suppress(RuntimeError, ValueError):
+            loop.remove_signal_handler(number)

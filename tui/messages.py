@@ -1,0 +1,93 @@
+"""What threads and panes tell the app. Each carries frozen data; the message itself is not frozen, because
+Textual writes its own bookkeeping into it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hpcvirt.core.store.records import Snapshot
+from hpcvirt.tui.comparison import ResultTable
+from hpcvirt.tui.draft import Draft, Pick
+from hpcvirt.tui.watcher import View
+from textual.message import Message
+
+
+@dataclass
+class DatabaseRead(Message):
+    """The watcher has a new view of the database."""
+
+    view: View
+
+
+@dataclass
+class CampaignOpened(Message):
+    """A campaign file was read, and the databases of its name were looked at."""
+
+    draft: Draft
+    running: Path | None
+    """One that a living runner works on."""
+    unfinished: Snapshot | None
+    """Else the newest that is not finished."""
+
+
+@dataclass
+class CampaignFaulty(Message):
+    """A campaign file cannot be used."""
+
+    faults: tuple[str, ...]
+
+
+@dataclass
+class PaneShown(Message):
+    """Another pane is in sight."""
+
+    pane: str
+
+
+@dataclass
+class StartAsked(Message):
+    """The operator wants this pick to run."""
+
+    draft: Draft
+    pick: Pick
+
+
+@dataclass
+class RunnerStarted(Message):
+    """A runner works on this database now."""
+
+    database: Path
+
+
+@dataclass
+class RunnerNotStarted(Message):
+    """It does not."""
+
+    problem: str
+
+
+@dataclass
+class ResultsComputed(Message):
+    """The comparisons as they stood when ``ok`` runs were in, or why there are none."""
+
+    database: Path
+    ok: int
+    table: ResultTable | None
+    problem: str = ""
+
+
+@dataclass
+class Done(Message):
+    """Something the operator asked for was done."""
+
+    words: str
+
+
+@dataclass
+class Failed(Message):
+    """Something the operator asked for could not be done."""
+
+    title: str
+    problem: str

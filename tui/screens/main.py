@@ -1,0 +1,203 @@
+"""The one screen: a strip of panes, the pane, the keys that work now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import PurePath
+from typing import TYPE_CHECKING, ClassVar
+
+from hpcvirt.core.store.records import RunnerState
+from hpcvirt.tui import keys
+from hpcvirt.tui.messages import PaneShown
+from hpcvirt.tui.state import RESTARTABLE, STEERABLE, State
+from hpcvirt.tui.terminal import INSTEAD, LEAST_HEIGHT, LEAST_WIDTH, too_small
+from hpcvirt.tui.widgets.strip import TopStrip
+from textual import events, on
+from textual.app import ComposeResult, SystemCommand
+from textual.binding import BindingType
+from textual.containers import Container
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+if TYPE_CHECKING:
+    from hpcvirt.tui.app import HpcvirtApp
+    from hpcvirt.tui.widgets.pane import Pane
+
+PANE_ACTIONS = frozenset({"start", "filter", "sort", "reverse"})
+"""Which the pane in sight answers for."""
+
+
+class MainScreen(Screen[None]):
+    """Shows one pane at a time. Panes are made when they are first wanted, so that the first paint is early."""
+
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["main.tcss", "setup.tcss", "live.tcss", "results.tcss"]
+    BINDINGS: ClassVar[list[BindingType]] = list(keys.BINDINGS)
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (100, "-wide")]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-low"), (30, "-high")]
+
+    app: HpcvirtApp
+
+    def __init__(self) -> None:
+        super().__init__(id="main")
+        self.pane = ""
+        self._panes: dict[str, Pane] = {}
+        self._state = State()
+        self._keys: object = None
+
+    def compose(self) -> ComposeResult:
+        """Only what the first paint needs."""
+        yield TopStrip()
+        yield Container(id="body")
+        yield Static("", id="too-small", markup=False)
+        yield Footer(compact=True)
+
+    def show(self, state: State) -> None:
+        """Draw this state: the strip and the pane in sight."""
+        self._state = state
+        with self.app.batch_update():
+            self.query_one(TopStrip).show(self.pane, state.name, state.view)
+            pane = self._panes.get(self.pane)
+            if pane is not None and pane.is_mounted:
+                pane.show(state)
+        self._refresh_keys()
+
+    async def go_to(self, name: str) -> None:
+        """Bring a pane in sight."""
+        if name not in self._panes:
+            self._panes[name] = _make(name)
+            await self.query_one("#body").mount(self._panes[name])
+        self.pane = name
+        for other, pane in self._panes.items():
+            pane.display = other == name
+        self.show(self._state)
+        target = self.query_one(self._panes[name].DEFAULT_FOCUS)
+        self.set_focus(target if target.display else None)
+        self.post_message(PaneShown(name))
+
+    def commands(self) -> Iterator[SystemCommand]:
+        """What can be done now, for the palette."""
+        for key in keys.KEYS:
+            if self.check_action(key.action.partition("(")[0], ()):
+                yield SystemCommand(
+                    f"{key.group}: {key.title}", f"{key.tooltip} [{key.shown_key}]", self._run(key.action)
+                )
+
+    def _run(self, action: str) -> Callable[[], None]:
+        def run() -> None:
+            self.call_later(self.run_action, action)
+
+        return run
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys that would do nothing are not shown."""
+        del parameters
+        if action in PANE_ACTIONS:
+            return self._can(action)
+        runner, snapshot = self._state.runner, self._state.snapshot
+        conditions = {
+            "pause": runner is RunnerState.RUNNING,
+            "resume": runner is RunnerState.PAUSED or (runner in RESTARTABLE and not self._state.is_starting),
+            "stop": runner in STEERABLE,
+            "abort": runner in STEERABLE,
+            "export": snapshot is not None and snapshot.ok > 0,
+        }
+        return conditions.get(action, True)
+
+    def _can(self, action: str) -> bool:
+        pane = self._panes.get(self.pane)
+        return pane is not None and pane.is_mounted and pane.can(action)
+
+    def _refresh_keys(self) -> None:
+        """Draw the footer again, only when another set of keys works now."""
+        now = (self.pane, *(self.check_action(key.action.partition("(")[0], ()) for key in keys.KEYS))
+        if now != self._keys:
+            self._keys = now
+            self.refresh_bindings()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Below a size nothing is legible: say so instead."""
+        width, height = event.size
+        is_small = width < LEAST_WIDTH or height < LEAST_HEIGHT
+        self.set_class(is_small, "-too-small")
+        if is_small:
+            words = f"{too_small(width, height)}.\n\nMake it larger, or {INSTEAD}."
+            self.query_one("#too-small", Static).update(Content(words))
+
+    @on(TopStrip.PaneClicked)
+    async def _pane_clicked(self, message: TopStrip.PaneClicked) -> None:
+        await self.go_to(message.pane)
+
+    # -- actions
+
+    async def action_pane(self, name: str) -> None:
+        """A pane's key."""
+        await self.go_to(name)
+
+    def action_start(self) -> None:
+        """Ask, then start what is picked."""
+        self._perform("start")
+
+    def action_pause(self) -> None:
+        """Start nothing new."""
+        self.app.wish("pause")
+
+    def action_resume(self) -> None:
+        """Go on: by a wish where a runner is there, else with a new one."""
+        if self._state.runner in RESTARTABLE:
+            self.app.restart()
+        else:
+            self.app.wish("resume")
+
+    def action_stop(self) -> None:
+        """Stop after the runs under way."""
+        self.app.wish("stop")
+
+    def action_abort(self) -> None:
+        """Ask, then end what is under way."""
+        self.app.ask_abort()
+
+    def action_export(self) -> None:
+        """Write the CSV file."""
+        self.app.export()
+
+    def action_filter(self) -> None:
+        """Type words that rows must contain."""
+        self._perform("filter")
+
+    def action_sort(self) -> None:
+        """Another order."""
+        self._perform("sort")
+
+    def action_reverse(self) -> None:
+        """The same order backwards."""
+        self._perform("reverse")
+
+    def _perform(self, action: str) -> None:
+        if self._can(action):
+            self._panes[self.pane].perform(action)
+
+    def action_help(self) -> None:
+        """All keys."""
+        from hpcvirt.tui.screens.dialogs import HelpDialog
+
+        self.app.push_screen(HelpDialog("Keys and signs", keys.help_text()))
+
+    def action_leave(self) -> None:
+        """Close the screen; the campaign goes on."""
+        self.app.exit()
+
+
+def _make(name: str) -> Pane:
+    """A pane, its module imported only now."""
+    if name == "setup":
+        from hpcvirt.tui.screens.setup import SetupPane
+
+        return SetupPane()
+    if name == "live":
+        from hpcvirt.tui.screens.live import LivePane
+
+        return LivePane()
+    from hpcvirt.tui.screens.results import ResultsPane
+
+    return ResultsPane()

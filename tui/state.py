@@ -1,0 +1,59 @@
+"""All that the screen knows, as one frozen value: threads bring news, the app makes the next value, panes draw it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hpcvirt.core.store.records import RunnerState, Snapshot
+from hpcvirt.tui.comparison import ResultTable
+from hpcvirt.tui.draft import Draft
+from hpcvirt.tui.watcher import View
+
+STEERABLE = frozenset({RunnerState.RUNNING, RunnerState.PAUSED})
+"""Somebody is there to obey a wish."""
+
+RESTARTABLE = frozenset({RunnerState.NOT_STARTED, RunnerState.STOPPED, RunnerState.CRASHED})
+"""Nobody is, and the plan is not done."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is known now."""
+
+    campaign_path: Path | None = None
+    database: Path | None = None
+    view: View | None = None
+    draft: Draft | None = None
+    faults: tuple[str, ...] = ()
+    notice: str = ""
+    is_starting: bool = False
+    table: ResultTable | None = None
+    table_ok: int = -1
+    """Ok runs that were in when the table was computed."""
+    table_problem: str = ""
+    is_computing: bool = False
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """Of the attached database, if it could ever be read."""
+        return self.view.snapshot if self.view else None
+
+    @property
+    def runner(self) -> RunnerState | None:
+        """Of the attached database."""
+        return self.snapshot.runner.state if self.snapshot else None
+
+    @property
+    def name(self) -> str:
+        """Of the campaign, as far as known."""
+        if self.snapshot is not None:
+            return self.snapshot.campaign.name
+        return self.draft.name if self.draft else ""
+
+    @property
+    def is_comparable(self) -> bool:
+        """Some benchmark has two ok runs under each of two kernels."""
+        cells = self.snapshot.cells if self.snapshot else ()
+        ready = [cell.benchmark for cell in cells if cell.ok >= 2]
+        return len(ready) > len(set(ready))

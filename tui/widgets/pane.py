@@ -1,0 +1,26 @@
+"""What all panes have in common."""
+
+from __future__ import annotations
+
+from hpcvirt.tui.state import State
+from textual.containers import Vertical
+
+
+class Pane(Vertical):
+    """A part of the screen that is shown alone, with keys of its own."""
+
+    DEFAULT_FOCUS = ""
+    """Selector of the widget where the cursor belongs."""
+
+    def show(self, state: State) -> None:
+        """Draw this state."""
+        raise NotImplementedError
+
+    def can(self, action: str) -> bool:
+        """Whether one of the pane's own keys would do something now."""
+        del action
+        return False
+
+    def perform(self, action: str) -> None:
+        """Do what one of the pane's own keys asks for."""
+        raise NotImplementedError(action)
