@@ -37,6 +37,7 @@ class Batch:
     node: IntArray
     """(R,) from 0 to J - 1."""
     block: IntArray
+    """(R,) from 0 on, as ``boot``."""
     boot: IntArray
     exponent: IntArray
     """(G,)"""
@@ -87,6 +88,21 @@ def totals(key: IntArray, rows: FloatArray, size: int) -> FloatArray:
     return np.asarray(np.bincount(key, weights=rows, minlength=size), dtype=np.float64)
 
 
+def distinct(key: IntArray) -> tuple[IntArray, IntArray]:
+    """Sorted different keys, and for each row the place of its key among them."""
+    if not key.size:
+        return key, key
+    low = key.min()
+    span = int(key.max() - low) + 1
+    if span > 8 * key.size + 1000:
+        found, at = np.unique(key, return_inverse=True)
+        return found, at.reshape(-1)
+    # marking a table is ten times as quick as sorting, and keys are mostly dense
+    seen = np.zeros(span, dtype=bool)
+    seen[key - low] = True
+    return np.flatnonzero(seen) + low, (np.cumsum(seen) - 1)[key - low]
+
+
 def lay_out(series: Sequence[Series]) -> Batch:
     """The batch of some series; groups and kernels in the order in which they first appear.
 
@@ -101,7 +117,9 @@ def lay_out(series: Sequence[Series]) -> Batch:
     finite = np.isfinite(raw)
     group = slot // max(len(kernels), 1)
     value, scaled, exponent, shift = _worked(np.where(finite, raw, 0.0), finite, group, len(members))
-    names, node = np.unique(_joined([s.node for _, s in flat], np.int64), return_inverse=True)
+    nodes, node = distinct(_joined([s.node for _, s in flat], np.int64))
+    _, block = distinct(_joined([s.block for _, s in flat], np.int64))
+    _, boot = distinct(_joined([s.boot for _, s in flat], np.int64))
     lost = np.bincount(slot[~finite], minlength=len(members) * len(kernels))
     return Batch(
         kernels=tuple(kernels),
@@ -109,38 +127,53 @@ def lay_out(series: Sequence[Series]) -> Batch:
         value=value,
         scaled=scaled,
         slot=slot,
-        node=node.reshape(-1).astype(np.int64),
-        block=_joined([s.block for _, s in flat], np.int64),
-        boot=_joined([s.boot for _, s in flat], np.int64),
+        node=node,
+        block=block,
+        boot=boot,
         exponent=exponent,
         shift=shift,
         not_finite=lost.reshape(len(members), len(kernels)),
-        n_nodes=max(names.size, 1),
+        n_nodes=max(nodes.size, 1),
     )
 
 
 def boot_means(batch: Batch) -> Batch:
-    """The same batch with one row per boot, its arithmetic mean, in the order of first runs.
+    """The same batch with one row per boot, its arithmetic mean, in the order of kernels, nodes, blocks.
 
     A boot is told by kernel, node, block and boot code together: codes need not differ between kernels.
     """
-    key = np.stack([batch.slot, batch.node, batch.block, batch.boot])
-    _, first, inverse = np.unique(key, axis=1, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    place = np.empty_like(order)
-    place[order] = np.arange(order.size)
-    at = place[inverse.reshape(-1)]
-    count = np.bincount(at, minlength=order.size)
-    kept = first[order]
+    sizes = batch.n_nodes, int(batch.block.max(initial=0)) + 1, int(batch.boot.max(initial=0)) + 1
+    key = ((batch.slot * sizes[0] + batch.node) * sizes[1] + batch.block) * sizes[2] + batch.boot
+    _, at = distinct(key)
+    count = totals(at, np.ones(at.size), int(at.max(initial=-1)) + 1)
+    first = np.full(count.size, at.size)
+    np.minimum.at(first, at, np.arange(at.size))
     return replace(
         batch,
-        value=np.bincount(at, weights=batch.value, minlength=order.size) / count,
-        scaled=np.bincount(at, weights=batch.scaled, minlength=order.size) / count,
-        slot=batch.slot[kept],
-        node=batch.node[kept],
-        block=batch.block[kept],
-        boot=batch.boot[kept],
+        value=totals(at, batch.value, count.size) / count,
+        scaled=totals(at, batch.scaled, count.size) / count,
+        slot=batch.slot[first],
+        node=batch.node[first],
+        block=batch.block[first],
+        boot=batch.boot[first],
     )
+
+
+def block_counts(batch: Batch) -> IntArray:
+    """(G,) number of different blocks."""
+    group = batch.slot // max(len(batch.kernels), 1)
+    size = int(batch.block.max(initial=0)) + 1
+    seen, _ = distinct(group * size + batch.block)
+    return np.bincount(seen // size, minlength=batch.shape[0])
+
+
+def boot_counts(batch: Batch) -> FloatArray:
+    """(G, K) largest number of boots on any one node."""
+    size = int(batch.boot.max(initial=0)) + 1
+    seen, _ = distinct((batch.slot * batch.n_nodes + batch.node) * size + batch.boot)
+    cells = totals(seen // size, np.ones(seen.size), batch.shape[0] * batch.shape[1] * batch.n_nodes)
+    most: FloatArray = cells.reshape(*batch.shape, batch.n_nodes).max(axis=2)
+    return most
 
 
 def chosen(batch: Batch, groups: BoolArray) -> Batch:

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from hpcvirt.core.errors import UsageWrong
 from hpcvirt.core.model import Better
-from hpcvirt.core.stats import paper
+from hpcvirt.core.stats import blocked, paper
 from hpcvirt.core.stats.arrays import BoolArray, FloatArray
-from hpcvirt.core.stats.batch import Batch, boot_means, chosen, lay_out
-from hpcvirt.core.stats.flags import FlagTable, merged, not_finite, paper_edges, too_few
+from hpcvirt.core.stats.batch import Batch, block_counts, boot_counts, boot_means, chosen, lay_out
+from hpcvirt.core.stats.blocked import PairedOutcome
+from hpcvirt.core.stats.flags import FlagTable, blocked_edges, merged, not_finite, paper_edges, too_few
 from hpcvirt.core.stats.model import Comparison, Method, Series, Settings, Summary, Unit, Verdict
 from hpcvirt.core.stats.multiplicity import adjust
 from hpcvirt.core.stats.paper import Moments, Outcome, Pairs
@@ -52,8 +53,12 @@ def compare(series: Sequence[Series], settings: Settings | None = None) -> tuple
     pairs = planned_pairs(batch.kernels, used)
     if not pairs:
         return ()
-    everything = np.ones(batch.shape[0], dtype=bool)
-    return _conclude(batch, pairs, [_by_runs(batch, everything, pairs, used)], used)
+    parts = [
+        _tested(batch, np.array([way == one for one in ways]), pairs, used, way)
+        for ways in [_ways(batch, used)]
+        for way in dict.fromkeys(ways)
+    ]
+    return _conclude(batch, pairs, parts, used)
 
 
 def compare_summaries(summaries: Sequence[Summary], settings: Settings | None = None) -> tuple[Comparison, ...]:
@@ -98,7 +103,57 @@ def verdict(p: float | None, q: float | None, rises: bool, better: Better, alpha
     return Verdict.FASTER if rises == (better is Better.HIGHER) else Verdict.SLOWER
 
 
-def _by_runs(whole: Batch, at: BoolArray, pairs: Pairs, settings: Settings, unit: Unit = Unit.RUN) -> Tested:
+Way = tuple[Method, Unit]
+
+
+def _ways(batch: Batch, settings: Settings) -> list[Way]:
+    """How each group is tested: what was asked for, as far as its blocks and boots allow."""
+    if settings.method is Method.PAPER:
+        return [(Method.PAPER, Unit.RUN)] * batch.shape[0]
+    blocks, boots = block_counts(batch), boot_counts(batch)
+    by_boot = boots.min(axis=1, where=batch.counts() > 0, initial=np.inf) > 1
+    by_boot &= [all(one is None or one.has_boots for one in row) for row in batch.members]
+    fall_back = [(Method.PAPER, Unit.BOOT if boot else Unit.RUN) for boot in by_boot]
+    return [(Method.BLOCKED, settings.unit) if n > 1 else way for n, way in zip(blocks, fall_back, strict=True)]
+
+
+def _tested(whole: Batch, at: BoolArray, pairs: Pairs, settings: Settings, way: Way) -> Tested:
+    method, unit = way
+    if method is Method.BLOCKED:
+        return _by_blocks(whole, at, pairs, settings)
+    return _by_runs(whole, at, pairs, settings, unit)
+
+
+def _by_blocks(whole: Batch, at: BoolArray, pairs: Pairs, settings: Settings) -> Tested:
+    runs = chosen(whole, at)
+    outcomes = blocked.compare(runs, pairs, settings.unit, settings.alpha, settings.delta)
+    columns = _blocked_columns(runs, outcomes, pairs) | _counted(runs, pairs) | _harmonic(runs, pairs)
+    edges = merged([not_finite(runs, pairs), blocked_edges(runs, outcomes)])
+    return Tested(at, Method.BLOCKED, settings.unit, columns, edges)
+
+
+def _blocked_columns(runs: Batch, outcomes: Sequence[PairedOutcome], pairs: Pairs) -> Columns:
+    here, there = np.array(pairs).T
+    mean = blocked.overall_means(runs)
+    columns = {
+        "n": np.stack([one.estimate.n for one in outcomes], axis=1),
+        "mean": mean[:, here],
+        "mean_baseline": mean[:, there],
+        "sd": np.stack([one.estimate.sd for one in outcomes], axis=1),
+        # expm1 keeps the digits of small differences, which exp(x) - 1 loses
+        "difference_pct": 100 * np.expm1(np.stack([one.estimate.mean for one in outcomes], axis=1)),
+        "ratio": np.exp(np.stack([one.estimate.mean for one in outcomes], axis=1)),
+        "ci_low": np.exp(np.stack([one.low for one in outcomes], axis=1)),
+        "ci_high": np.exp(np.stack([one.high for one in outcomes], axis=1)),
+    }
+    for name in ("t", "df", "p", "p_equivalence"):
+        columns[name] = np.stack([getattr(one, name) for one in outcomes], axis=1)
+    unknown = np.full_like(columns["p"], np.nan)
+    none = ("sd_baseline", "t_student", "df_student", "p_student")
+    return columns | {"n_baseline": columns["n"]} | dict.fromkeys(none, unknown)
+
+
+def _by_runs(whole: Batch, at: BoolArray, pairs: Pairs, settings: Settings, unit: Unit) -> Tested:
     runs = chosen(whole, at)
     batch = boot_means(runs) if unit is Unit.BOOT else runs
     found = paper.moments(batch)
@@ -255,7 +310,7 @@ def _comparison(
         baseline=batch.kernels[there],
         method=way.method,
         replication_unit=way.unit,
-        mean_kind="arithmetic",
+        mean_kind=_mean_kind(way.method, one.better),
         verdict=found,
         family=family,
         correction=settings.correction,
@@ -266,6 +321,10 @@ def _comparison(
         flags=flags.get(at, ()),
         **numbers,  # type: ignore[arg-type]
     )
+
+
+def _mean_kind(method: Method, better: Better) -> str:
+    return "harmonic" if method is Method.BLOCKED and better is Better.HIGHER else "arithmetic"
 
 
 def _plain(column: FloatArray) -> list[float | None]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from hpcvirt.core.stats.arrays import BoolArray, FloatArray
 from hpcvirt.core.stats.batch import Batch
+from hpcvirt.core.stats.blocked import PairedOutcome
 from hpcvirt.core.stats.model import Flag
 from hpcvirt.core.stats.paper import Outcome, Pairs
 
@@ -16,6 +17,10 @@ FlagTable = Mapping[tuple[int, int], tuple[Flag, ...]]
 CONSTANT = Flag("constant", "no value differs from another under either kernel: there is no spread to test with")
 NO_COMMON_NODE = Flag("no-common-node", "the kernels share no node: their difference cannot be told from the nodes'")
 ZERO_MEAN = Flag("zero-mean", "the baseline's mean is zero: no ratio and no band of equivalence")
+
+NOT_POSITIVE = Flag(
+    "not-positive", "a value or boot mean is zero or negative and has no logarithm; method paper needs none"
+)
 
 
 def merged(tables: Sequence[FlagTable]) -> FlagTable:
@@ -71,3 +76,24 @@ def of_pairs(by_kernel: Mapping[tuple[int, int], Flag], pairs: Pairs) -> FlagTab
         for p, pair in enumerate(pairs)
         if (flags := tuple(by_kernel[g, k] for k in pair if (g, k) in by_kernel))
     }
+
+
+def blocked_edges(batch: Batch, outcomes: Sequence[PairedOutcome]) -> FlagTable:
+    """Why a paired test could not be made, or on less than was planned."""
+    whole = np.all(batch.not_finite == 0, axis=1)
+    tables: list[FlagTable] = []
+    for p, one in enumerate(outcomes):
+        tables += [{(g, p): (CONSTANT,)} for g in np.flatnonzero(one.constant).tolist()]
+        tables += [{(g, p): (NOT_POSITIVE,)} for g in np.flatnonzero(one.not_positive & whole).tolist()]
+        tables += [{(g, p): (_few_units(one.estimate.n[g]),)} for g in np.flatnonzero(one.estimate.df < 1).tolist()]
+        tables += [{(g, p): (_unpaired(one.unpaired[g]),)} for g in np.flatnonzero(one.unpaired > 0).tolist()]
+    return merged(tables)
+
+
+def _few_units(n: float) -> Flag:
+    return Flag("too-few", f"{n:g} matched boot means: no spread, so no test", None, float(n))
+
+
+def _unpaired(places: float) -> Flag:
+    text = f"on {places:g} of the visits to a node in a block, one of the two kernels has no value"
+    return Flag("missing-cells", text, None, float(places))
