@@ -1,0 +1,241 @@
+"""Other people's measurements: a CSV file with one line per run, or one per published summary."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from math import isfinite
+from pathlib import Path
+
+from hpcvirt.core.errors import UsageWrong
+from hpcvirt.core.model import Better
+from hpcvirt.core.stats.model import Series, Summary
+from hpcvirt.core.text import clean_line
+
+RUN_COLUMNS = ("kernel", "benchmark", "metric", "value")
+SUMMARY_COLUMNS = ("kernel", "benchmark", "metric", "mean", "sd", "n")
+OPTIONAL_COLUMNS = ("unit", "better", "primary", "node", "block", "boot", "run")
+
+_WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_SHOWN = 20
+
+
+class FileInvalid(UsageWrong):
+    """A file of measurements has faults; each is listed with its line number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """What a file holds: runs or summaries, never both."""
+
+    series: tuple[Series, ...] = ()
+    summaries: tuple[Summary, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What the file did not say and was assumed."""
+
+
+@dataclass(slots=True)
+class _Gathering:
+    """One metric under one kernel, while the file is read."""
+
+    first_line: int
+    facts: tuple[str, Better, bool]
+    values: list[float] = field(default_factory=list)
+    node: list[str] = field(default_factory=list)
+    block: list[str] = field(default_factory=list)
+    boot: list[str] = field(default_factory=list)
+
+
+def read(path: Path) -> Foreign:
+    """Read a file of runs (``RUN_COLUMNS``) or of summaries (``SUMMARY_COLUMNS``), both with further columns.
+
+    The order of lines is the run order; columns may stand in any order and unknown ones are left alone. Raises
+    FileInvalid with every fault, each with its line number and reason.
+    """
+    faults: list[str] = []
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            reader = csv.reader(lines, strict=True)
+            header = [name.strip().lower() for name in next(reader, [])]
+            kind = _kind(header)
+            rows = _rows(reader, header, faults)
+            found = _runs(rows, header, faults) if kind == "runs" else _summaries(rows, header, faults)
+    except UnicodeDecodeError as error:
+        raise FileInvalid(f"{path}: not UTF-8 text: {error.reason} at byte {error.start}") from error
+    except csv.Error as error:
+        raise FileInvalid(f"{path}: line {reader.line_num}: {error}") from error
+    except OSError as error:
+        raise FileInvalid(f"{path}: {error.strerror}") from error
+    if not faults and not found.series and not found.summaries:
+        faults.append("line 1: there is nothing after the header")
+    if faults:
+        more = [f"... and {len(faults) - _SHOWN} more"] if len(faults) > _SHOWN else []
+        raise FileInvalid("\n".join(f"{path}: {fault}" for fault in faults[:_SHOWN] + more))
+    return found
+
+
+def _kind(header: list[str]) -> str:
+    doubled = sorted({name for name in header if name and header.count(name) > 1})
+    if doubled:
+        raise FileInvalid(f"line 1: column {doubled[0]} is there twice")
+    if set(RUN_COLUMNS) <= set(header):
+        return "runs"
+    if set(SUMMARY_COLUMNS) <= set(header):
+        return "summaries"
+    missing = [name for name in RUN_COLUMNS if name not in header]
+    raise FileInvalid(
+        f"line 1: no column {', '.join(missing)}",
+        hint=f"needed: {', '.join(RUN_COLUMNS)} (or mean, sd and n in place of value); "
+        f"possible: {', '.join(OPTIONAL_COLUMNS)}",
+    )
+
+
+def _rows(reader: Iterator[list[str]], header: list[str], faults: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    for cells in reader:
+        line: int = reader.line_num  # type: ignore[attr-defined]
+        if not any(cell.strip() for cell in cells):
+            continue
+        if len(cells) != len(header):
+            faults.append(f"line {line}: {len(cells)} cells under {len(header)} columns")
+            continue
+        yield line, {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
+
+
+def _runs(rows: Iterator[tuple[int, dict[str, str]]], header: list[str], faults: list[str]) -> Foreign:
+    found: dict[tuple[str, str, str], _Gathering] = {}
+    facts: dict[tuple[str, str], tuple[int, tuple[str, Better, bool]]] = {}
+    seen: dict[tuple[str, ...], int] = {}
+    for line, row in rows:
+        try:
+            key = _key(row)
+            said = _facts(row)
+            value = _number(row, "value")
+            _same(facts, key[1:], line, said)
+            _once(seen, row, line)
+        except ValueError as error:
+            faults.append(f"line {line}: {error}")
+            continue
+        one = found.setdefault(key, _Gathering(line, said))
+        one.values.append(value)
+        one.node.append(row.get("node", ""))
+        one.block.append(row.get("block", ""))
+        one.boot.append(row.get("boot", ""))
+    for key, one in found.items():
+        faults += [f"line {one.first_line}: {fault}" for fault in _gaps(key, one)]
+    return Foreign(series=_series(found), notes=_assumed(header))
+
+
+def _summaries(rows: Iterator[tuple[int, dict[str, str]]], header: list[str], faults: list[str]) -> Foreign:
+    found: dict[tuple[str, str, str], Summary] = {}
+    facts: dict[tuple[str, str], tuple[int, tuple[str, Better, bool]]] = {}
+    for line, row in rows:
+        try:
+            key = _key(row)
+            unit, better, primary = said = _facts(row)
+            one = Summary(*key, _number(row, "mean"), _spread(row), _count(row), unit, better, primary)
+            _same(facts, key[1:], line, said)
+            _new(key, found)
+        except ValueError as error:
+            faults.append(f"line {line}: {error}")
+            continue
+        found[key] = one
+    return Foreign(summaries=tuple(found.values()), notes=_assumed(header))
+
+
+def _new(key: tuple[str, str, str], found: Mapping[tuple[str, str, str], Summary]) -> None:
+    if key in found:
+        raise ValueError(f"{' '.join(key)}: there is a summary of it already")
+
+
+def _key(row: Mapping[str, str]) -> tuple[str, str, str]:
+    kernel, benchmark, metric = (clean_line(row[name]) for name in ("kernel", "benchmark", "metric"))
+    for name, text in (("kernel", kernel), ("benchmark", benchmark), ("metric", metric)):
+        if not text:
+            raise ValueError(f"no {name}")
+    return kernel, benchmark, metric
+
+
+def _facts(row: Mapping[str, str]) -> tuple[str, Better, bool]:
+    better, primary = row.get("better", "").lower(), row.get("primary", "").lower()
+    if better not in {"", *Better}:
+        raise ValueError(f"better is {clean_line(better, 40)!r}; it must be higher or lower")
+    if primary not in {"", *_WORDS}:
+        raise ValueError(f"primary is {clean_line(primary, 40)!r}; it must be true or false")
+    return clean_line(row.get("unit", "")), Better(better or Better.LOWER), _WORDS.get(primary, True)
+
+
+def _number(row: Mapping[str, str], name: str) -> float:
+    text = row[name]
+    try:
+        # float() would take 1_000, which no other program writes or means
+        value = float("" if "_" in text else text)
+    except ValueError:
+        raise ValueError(f"{name} {clean_line(text, 40)!r} is not a number") from None
+    if not isfinite(value):
+        raise ValueError(f"{name} {clean_line(text, 40)!r} is not a finite number")
+    return value
+
+
+def _spread(row: Mapping[str, str]) -> float:
+    if (sd := _number(row, "sd")) < 0:
+        raise ValueError(f"sd is {sd:g}; it cannot be negative")
+    return sd
+
+
+def _count(row: Mapping[str, str]) -> int:
+    if (n := _number(row, "n")) < 1 or n != int(n):
+        raise ValueError(f"n is {n:g}; it must be a whole number from 1 on")
+    return int(n)
+
+
+def _same(
+    facts: dict[tuple[str, str], tuple[int, tuple[str, Better, bool]]],
+    group: tuple[str, ...],
+    line: int,
+    said: tuple[str, Better, bool],
+) -> None:
+    first, before = facts.setdefault((group[0], group[1]), (line, said))
+    for name, old, new in zip(("unit", "better", "primary"), before, said, strict=True):
+        if old != new:
+            raise ValueError(f"{name} of {group[0]} {group[1]} is {new!s}, but {old!s} in line {first}")
+
+
+def _once(seen: dict[tuple[str, ...], int], row: Mapping[str, str], line: int) -> None:
+    if not row.get("run"):
+        return
+    names = ("kernel", "benchmark", "metric", "node", "block", "boot", "run")
+    if (first := seen.setdefault(tuple(row.get(name, "") for name in names), line)) != line:
+        raise ValueError(f"the same run as in line {first}")
+
+
+def _gaps(key: tuple[str, str, str], one: _Gathering) -> Iterator[str]:
+    for name, labels in (("node", one.node), ("block", one.block), ("boot", one.boot)):
+        if any(labels) and not all(labels):
+            yield f"{' '.join(key)}: {labels.count('')} of {len(labels)} lines name no {name}"
+
+
+def _series(found: Mapping[tuple[str, str, str], _Gathering]) -> tuple[Series, ...]:
+    node, block, boot = _coder(), _coder(), _coder()
+    return tuple(
+        Series.of(
+            *key,
+            one.values,
+            unit=one.facts[0],
+            better=one.facts[1],
+            primary=one.facts[2],
+            node=map(node, one.node),
+            block=map(block, one.block),
+            boot=map(boot, one.boot) if any(one.boot) else None,
+        )
+        for key, one in found.items()
+    )
+
+
+def _coder() -> Callable[[str], int]:
+    codes: dict[str, int] = {}
+    return lambda label: codes.setdefault(label, len(codes))
+
+
+def _assumed(header: list[str]) -> tuple[str, ...]:
+    return () if "better" in header else ("no column better: lower is taken for better in every metric",)
