@@ -1,0 +1,3 @@
+from .netns.fixtures import netns, netns_cluster
+
+__all__ = ["netns", "netns_cluster"]
