@@ -11,6 +11,8 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
 from hpcvirt.core import benchmark as benchmarks
 from hpcvirt.core.errors import CampaignInvalid, HpcvirtError
 from hpcvirt.core.model import (
@@ -25,7 +27,6 @@ from hpcvirt.core.model import (
     Probe,
     Value,
 )
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 LARGEST_FILE_BYTES = 1 << 20
 NAME = r"[A-Za-z0-9][A-Za-z0-9._+-]*"

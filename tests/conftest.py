@@ -19,7 +19,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  # noqa: ANN201 - pytest's own type
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
     """A required test that is skipped has failed."""
     report = yield
     if report.skipped and ("required", True) in item.user_properties:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import click
+
+from hpcvirt.core.errors import UsageWrong
 from hpcvirt.core.stats import Comparison, Settings, Verdict
 from hpcvirt.core.stats.report import HEADINGS, cells, notes, to_csv, to_json, to_markdown
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.table import Table
 
 
 class Format(StrEnum):
@@ -46,6 +51,40 @@ def analyze_file(path: Path, settings: Settings) -> tuple[tuple[Comparison, ...]
     return comparisons, (*notes(comparisons, settings), *found.notes)
 
 
+def print_analysis(data: Path, layout: Format, wanted: Mapping[str, Any]) -> None:
+    """Analyze a database or a CSV file and print it. Raises as ``compare_database`` and ``analyze_file`` do."""
+    from hpcvirt.core.stats import Correction, Method, Unit
+
+    given = {name: value for name, value in wanted.items() if value is not None}
+    kinds = {"method": Method, "unit": Unit, "correction": Correction}
+    given |= {name: kind(given[name]) for name, kind in kinds.items() if name in given}
+    if _is_database(data):
+        from hpcvirt.core.analysis import Wanted, compare_database
+
+        found = compare_database(data, Wanted(**given))
+        comparisons, footer = found.rows, found.footer
+    else:
+        comparisons, footer = analyze_file(data, Settings(**given))
+    if not comparisons and layout is Format.TABLE:
+        click.echo("nothing to compare yet: no two kernels have results", err=True)
+        return
+    rendered = render(comparisons, layout, footer)
+    if isinstance(rendered, str):
+        click.echo(rendered, nl=not rendered.endswith("\n"))
+    else:
+        from rich.console import Console
+
+        Console().print(rendered)
+
+
+def _is_database(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(16) == b"SQLite format 3\0"
+    except OSError as error:
+        raise UsageWrong(f"{path}: {error.strerror}", hint="name a results database or a CSV file") from error
+
+
 def render(comparisons: Sequence[Comparison], format: Format, footer: Sequence[str] = ()) -> str | RenderableType:  # noqa: A002
     """Text for CSV, JSON and Markdown; something for Rich to print for a table."""
     match format:
@@ -60,16 +99,57 @@ def render(comparisons: Sequence[Comparison], format: Format, footer: Sequence[s
 
 
 def table(comparisons: Sequence[Comparison], footer: Sequence[str] = ()) -> RenderableType:
-    """A table for a terminal of any width. Every cell is a Text: names are data, not markup."""
+    """A table per benchmark and baseline; a narrow terminal gets the columns that decide."""
     from rich.console import Group
-    from rich.table import Table
     from rich.text import Text
 
-    grid = Table(*(), box=None, pad_edge=False, header_style="bold")
-    for heading in HEADINGS:
-        grid.add_column(heading, justify="right" if heading in _RIGHT else "left", overflow="fold")
-    for one in comparisons:
-        row = [Text(cell) for cell in cells(one)]
-        row[HEADINGS.index("verdict")].stylize(STYLES[one.verdict])
-        grid.add_row(*row)
-    return Group(grid, Text(), *(Text(line, style="dim") for line in footer))
+    parts: list[RenderableType] = []
+    for (benchmark, baseline), members in groupby(comparisons, key=lambda one: (one.benchmark, one.baseline)):
+        parts += [Text(f"{benchmark}, against {baseline}", style="bold"), _Fitting(tuple(members)), Text()]
+    return Group(*parts, *(Text(line, style="dim") for line in footer))
+
+
+class _Fitting:
+    """Rows of one benchmark, with as many columns as the terminal has room for."""
+
+    def __init__(self, rows: Sequence[Comparison]) -> None:
+        self._rows = rows
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        wide = self._grid(WIDE)
+        wanted = console.measure(wide, options=options.update(max_width=1000)).maximum
+        yield wide if wanted <= options.max_width else self._grid(NARROW)
+
+    def _grid(self, columns: Mapping[int, str]) -> Table:
+        """Every cell is a Text: names are data, not markup."""
+        from rich.table import Table
+        from rich.text import Text
+
+        grid = Table(box=None, pad_edge=False, header_style="bold")
+        for index, heading in columns.items():
+            grid.add_column(heading, justify="right" if HEADINGS[index] in _RIGHT else "left", no_wrap=True)
+        for one in self._rows:
+            shown = cells(one)
+            row = [Text(shown[index]) for index in columns]
+            row[list(columns).index(VERDICT)].stylize(STYLES[one.verdict])
+            grid.add_row(*row)
+        return grid
+
+
+VERDICT = HEADINGS.index("verdict")
+NARROW = {1: "metric", 2: "kernel", 7: "diff", 8: "CI", 9: "p", 10: "p adj", VERDICT: "verdict"}
+"""Columns of ``cells`` by index, and what stands over them."""
+WIDE = {
+    1: "metric",
+    2: "kernel",
+    3: "n",
+    4: "mean",
+    6: "baseline mean",
+    7: "difference",
+    8: "CI",
+    9: "p",
+    10: "p adjusted",
+    11: "p equivalence",
+    VERDICT: "verdict",
+    13: "flags",
+}

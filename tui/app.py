@@ -9,7 +9,13 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import App, SystemCommand
+from textual.content import Content
+from textual.screen import Screen
 
 from hpcvirt.core.errors import CampaignInvalid, HpcvirtError
 from hpcvirt.core.store.records import RunnerState, Snapshot
@@ -20,10 +26,6 @@ from hpcvirt.tui.phrases import safe
 from hpcvirt.tui.screens.main import MainScreen
 from hpcvirt.tui.state import RESTARTABLE, STEERABLE, State
 from hpcvirt.tui.watcher import Watcher
-from textual import on, work
-from textual.app import App, SystemCommand
-from textual.content import Content
-from textual.screen import Screen
 
 TICK_S = 1.0
 RECOMPUTE_S = 5.0
@@ -46,6 +48,10 @@ class HpcvirtApp(App[None]):
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_DISPLAY = "^p"
     NOTIFICATION_TIMEOUT = 6
+    CSS_PATH: ClassVar[list[str | PurePath]] = [
+        f"screens/{name}.tcss" for name in ("main", "setup", "live", "results", "dialogs")
+    ]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-low"), (30, "-high")]
 
     def __init__(self, campaign_path: Path | None, database: Path | None, *, backend: Backend | None = None) -> None:
         """Open a campaign file, a database, or (with both) the database and the file it may be started from again."""
@@ -99,7 +105,7 @@ class HpcvirtApp(App[None]):
             draft = self.backend.load_draft(path)
         except HpcvirtError as error:
             faults = error.faults if isinstance(error, CampaignInvalid) else (error.message,)
-            self.post_message(messages.CampaignFaulty((*faults, *([f"→ {error.hint}"] if error.hint else []))))
+            self.post_message(messages.CampaignFaulty(tuple(faults), error.hint))
             return
         running, unfinished = self._look_for_runner(path)
         self.post_message(messages.CampaignOpened(draft, running, unfinished))
@@ -128,7 +134,7 @@ class HpcvirtApp(App[None]):
 
     @on(messages.CampaignFaulty)
     def _campaign_faulty(self, message: messages.CampaignFaulty) -> None:
-        self._change(replace(self.state, faults=message.faults))
+        self._change(replace(self.state, faults=message.faults, notice=message.hint))
 
     # -- a database
 
@@ -218,8 +224,8 @@ class HpcvirtApp(App[None]):
         from hpcvirt.tui.screens.dialogs import ConfirmDialog
 
         lines = [
-            Content("The runs under way are ended now and count as aborted: their time is lost."),
-            Content("What is finished stays. x would wait for them instead."),
+            (Content(""), Content("The runs under way are ended now and count as aborted: their time is lost.")),
+            (Content(""), Content("What is finished stays. x would wait for them instead.")),
         ]
         dialog = ConfirmDialog("Abort?", lines, yes="abort", no="go on", is_dangerous=True)
         self.push_screen(dialog, lambda answer: self.wish("abort") if answer else None)

@@ -128,7 +128,7 @@ class LocalBackend:
 
     def compare(self, database: Path) -> ResultTable:
         """Import the statistics (a second, the first time) and use them."""
-        from hpcvirt.tui.results import compare_database
+        from hpcvirt.core.analysis import compare_database
 
         return compare_database(database)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+
 from hpcvirt.core.errors import HpcvirtError
 
 SCREEN = "screen"
@@ -173,6 +174,28 @@ def export(database: Path, what: str, output: Path | None) -> None:
         return
     rows = write_measurements_csv(database, output)
     click.echo(f"{rows} measurements written to {output}", err=True)
+
+
+@app.command()
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option("--baseline", help="Kernel the others are compared with.")
+@click.option("--method", type=click.Choice(["paper", "blocked"]), help="Default: blocked from two blocks on.")
+@click.option("--unit", type=click.Choice(["block", "node-block"]), help="Replication unit of a CSV file's data.")
+@click.option("--alpha", type=float, help="Level of the tests.")
+@click.option("--delta", type=float, help="Half-width of the band of equivalence, as a fraction: 0.02 is 2 %.")
+@click.option("--correction", type=click.Choice(["holm", "bh", "none"]), help="Default: holm.")
+@click.option(
+    "--format", "layout", type=click.Choice(["table", "csv", "json", "markdown"]), default="table", show_default=True
+)
+def analyze(data: Path, layout: str, **wanted: Any) -> None:
+    """Verdicts: what is faster, slower, equivalent, or not decided.
+
+    DATA is a results database, or a CSV file with the columns kernel, benchmark, metric, value and
+    optionally unit, better, primary, node, block, boot, run.
+    """
+    from hpcvirt.tui.analyze import Format, print_analysis
+
+    print_analysis(data, Format(layout), wanted)
 
 
 @app.command()

@@ -106,7 +106,7 @@ def seconds(draft: Draft, pick: Pick) -> float:
     return on_one_node * ceil(nodes / min(draft.at_once or nodes, nodes))
 
 
-def outlook(draft: Draft, pick: Pick, width: int = 100) -> list[Outlook]:
+def outlook(draft: Draft, pick: Pick, width: int = 70) -> list[Outlook]:
     """What will happen, in words; or what is in the way."""
     found = faults(draft, pick)
     if found:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hpcvirt.tui import signs
-from hpcvirt.tui.signs import MUTED
 from textual.binding import Binding
 from textual.content import Content
+
+from hpcvirt.tui import signs
+from hpcvirt.tui.signs import MUTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,8 @@ KEYS = (
     Key("s", "start", "Start", "Campaign", "Start", "Start what is picked; asks once"),
     Key("p", "pause", "Pause", "Campaign", "Pause", "Start no new run; those under way end first"),
     Key("p", "resume", "Resume", "Campaign", "Resume", "Go on where it was left"),
-    Key("x", "stop", "Stop", "Campaign", "Stop", "End the runner after the runs under way; it can be resumed"),
-    Key("X", "abort", "Abort", "Campaign", "Abort", "End the runs under way now and count them as aborted; asks"),
+    Key("x", "stop", "Stop", "Campaign", "Stop", "Stop after the runs under way; p goes on later"),
+    Key("X", "abort", "Abort", "Campaign", "Abort", "End the runs under way now, as aborted; asks"),
     Key("slash", "filter", "Filter", "Results", "Filter", "Show only rows that contain some words"),
     Key("o", "sort", "Sort", "Results", "Sort", "Order the rows by the next column"),
     Key("O", "reverse", "Reverse", "Results", "Reverse", "Turn the order of the rows round", False),

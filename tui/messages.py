@@ -7,11 +7,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from textual.message import Message
+
 from hpcvirt.core.store.records import Snapshot
 from hpcvirt.tui.comparison import ResultTable
 from hpcvirt.tui.draft import Draft, Pick
 from hpcvirt.tui.watcher import View
-from textual.message import Message
 
 
 @dataclass
@@ -37,6 +38,7 @@ class CampaignFaulty(Message):
     """A campaign file cannot be used."""
 
     faults: tuple[str, ...]
+    hint: str
 
 
 @dataclass

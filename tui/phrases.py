@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
+from rich.cells import cell_len, set_cell_size
+
 from hpcvirt.core.text import clean_line
 from hpcvirt.tui.words import duration
-from rich.cells import cell_len, set_cell_size
 
 LONGEST_TEXT = 1000
 """A node may send a megabyte on one line; nobody reads more than this of it on a screen."""

@@ -21,8 +21,8 @@ def _lines(plugin: BenchmarkPlugin) -> list[str]:
     return [
         f"{plugin.name}: {plugin.title} ({plugin.category}, scope {plugin.scope})",
         *(
-            f"  metric    {metric.name}: {metric.unit}, {metric.better} is better{', primary' if metric.primary else ''}"
-            for metric in plugin.metrics
+            f"  metric    {one.name}: {one.unit}, {one.better} is better{', primary' if one.primary else ''}"
+            for one in plugin.metrics
         ),
         *(f"  parameter {one.name} = {one.default}: {one.help}" for one in plugin.parameters),
     ]

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
+
 from hpcvirt.core.errors import HpcvirtError
 from hpcvirt.core.store.queries import read_snapshot
 from hpcvirt.core.store.records import Event, Snapshot

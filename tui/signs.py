@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from hpcvirt.core.store.records import RunnerState
 
-MUTED = "$text-muted"
+MUTED = "$foreground 60%"
+"""Not ``$text-muted``, whose automatic contrast is lost inside a line."""
 GOOD = "$success"
 BAD = "$error"
 CARE = "$warning"
@@ -62,6 +63,11 @@ _VERDICT = {
 def node_sign(state: str) -> Sign:
     """Of a node's state; one this program does not know is shown plainly."""
     return NODE.get(state, Sign("•", PLAIN))
+
+
+def is_at_rest(state: str) -> bool:
+    """Whether a state stays true when the runner is gone."""
+    return state in {"waiting", "unreachable", "set aside", "stopped", "done"}
 
 
 def is_trouble(state: str) -> bool:

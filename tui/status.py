@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+
 from hpcvirt.core.errors import HpcvirtError
 from hpcvirt.core.store.queries import read_snapshot
 from hpcvirt.core.store.records import RunnerState, Snapshot

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import asyncssh
+
 from hpcvirt.core.lab.folder import CLIENT_KEY, KNOWN_HOSTS, LAB_JSON, SCRATCH, own_folder, write_private
 from hpcvirt.core.lab.session import Children, CommandSession, Surroundings
 

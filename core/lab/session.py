@@ -7,6 +7,7 @@ side is paused while the other has enough, so that output of any size passes in 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -234,7 +235,8 @@ class CommandSession(asyncssh.SSHServerSession[bytes]):
         """A signal for the command's process group, which is its to the last moment as only we reap it."""
         number = _signal_number(signal)
         if self._status is None and number is not None:
-            os.killpg(self._child.pid, number)
+            with contextlib.suppress(PermissionError):  # a set-user-id program
+                os.killpg(self._child.pid, number)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the interface's
         """The channel is gone, with its command's end or before it."""

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import asyncssh
+
 from hpcvirt.core.errors import (
     ConnectionLost,
     HostKeyUnknown,

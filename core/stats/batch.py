@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
+
 from hpcvirt.core.errors import UsageWrong
 from hpcvirt.core.stats.arrays import BoolArray, FloatArray, IntArray
 from hpcvirt.core.stats.model import Series
-from numpy.typing import NDArray
 
 Number = TypeVar("Number", np.float64, np.int64)
 

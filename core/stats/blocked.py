@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
 from hpcvirt.core.model import Better
 from hpcvirt.core.stats import student
 from hpcvirt.core.stats.arrays import BoolArray, FloatArray, IntArray

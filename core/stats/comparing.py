@@ -8,6 +8,7 @@ from math import isfinite
 from typing import Any
 
 import numpy as np
+
 from hpcvirt.core.errors import UsageWrong
 from hpcvirt.core.model import Better
 from hpcvirt.core.stats import blocked, paper

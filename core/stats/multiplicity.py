@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from hpcvirt.core.stats.arrays import FloatArray
 from hpcvirt.core.stats.model import Correction
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+
 from hpcvirt.core.stats import student
 from hpcvirt.core.stats.arrays import BoolArray, FloatArray, IntArray
 from hpcvirt.core.stats.batch import Batch

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from hpcvirt.core.stats.arrays import FloatArray
 from scipy import special
+
+from hpcvirt.core.stats.arrays import FloatArray
 
 
 def two_sided(t: FloatArray, df: FloatArray) -> FloatArray:

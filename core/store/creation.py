@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlite_utils
+
 from hpcvirt.core.benchmark import Artifact, load
 from hpcvirt.core.model import Benchmark, Campaign, Plan
 from hpcvirt.core.plan import canonical_json, replication_unit

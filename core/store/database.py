@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlite_utils
+
 from hpcvirt.core.benchmark import Reading
 from hpcvirt.core.errors import StoreUnusable
 from hpcvirt.core.model import Status

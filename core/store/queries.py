@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -140,6 +141,61 @@ def read_measurements(path: Path) -> list[Measurement]:
     with reading(path) as connection:
         rows = connection.execute("SELECT * FROM results")
         return [Measurement(**{**row, "better": Better(row["better"])}) for row in map(dict, rows)]
+
+
+@dataclass(frozen=True, slots=True)
+class ValueRow:
+    """One value for the statistics; nodes and boots as numbers."""
+
+    value: float
+    node: int
+    block: int
+    boot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """Every ok value of a campaign in run order, and how many attempts ended how."""
+
+    rows: Mapping[tuple[int, str, str], Sequence[ValueRow]]
+    """By benchmark id, metric, kernel."""
+    attempts: Mapping[tuple[int, str], Mapping[str, int]]
+    """By benchmark id and kernel: attempts by status."""
+
+    def of(self, benchmark: int, metric: str, kernel: str) -> Sequence[ValueRow]:
+        """The values of one cell; empty when there is none."""
+        return self.rows.get((benchmark, metric, kernel), ())
+
+
+def read_values(path: Path) -> Values:
+    """What the statistics are fed with. Raises StoreUnusable."""
+    with reading(path) as connection:
+        rows: dict[tuple[int, str, str], list[ValueRow]] = {}
+        for benchmark, metric, kernel, *row in connection.execute(_VALUES):
+            rows.setdefault((benchmark, metric, kernel), []).append(ValueRow(*row))
+        attempts: dict[tuple[int, str], dict[str, int]] = {}
+        for benchmark, kernel, status, count in connection.execute(_ATTEMPTS):
+            attempts.setdefault((benchmark, kernel), {})[status] = count
+        return Values(rows, attempts)
+
+
+_VALUES = """
+    SELECT runs.benchmark, measurements.metric, boots.kernel, measurements.value, nodes.position, boots.block, boots.id
+    FROM measurements
+    JOIN attempts ON attempts.id = measurements.attempt
+    JOIN runs ON runs.id = attempts.run
+    JOIN boots ON boots.id = runs.boot
+    JOIN nodes ON nodes.name = boots.node
+    WHERE attempts.status = 'ok'
+    ORDER BY attempts.started_at, runs.id
+"""
+
+_ATTEMPTS = """
+    SELECT runs.benchmark, boots.kernel, attempts.status, count(*)
+    FROM attempts JOIN runs ON runs.id = attempts.run JOIN boots ON boots.id = runs.boot
+    WHERE attempts.status IS NOT NULL
+    GROUP BY 1, 2, 3
+"""
 
 
 def write_wish(path: Path, kind: str, origin: str) -> None:

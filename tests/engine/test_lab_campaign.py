@@ -68,10 +68,24 @@ def test_measurements_export_round_trips(tmp_path: Path, ledger: LedgerFolder) -
     database = the_database(tmp_path)
     exported = program(["export", str(database)], environment(ledger), tmp_path)
     table = list(csv.DictReader(io.StringIO(exported.stdout)))
-    assert list(table[0]) == (
-        "campaign,block,kernel,node,boot_id,benchmark,parameters,run,attempt,status,started_at,duration_s,"
-        "metric,value,unit,better"
-    ).split(",")
+    assert list(table[0]) == [
+        "campaign",
+        "block",
+        "kernel",
+        "node",
+        "boot_id",
+        "benchmark",
+        "parameters",
+        "run",
+        "attempt",
+        "status",
+        "started_at",
+        "duration_s",
+        "metric",
+        "value",
+        "unit",
+        "better",
+    ]
     assert len(table) == 8
     stored = rows(database, "SELECT duration_s, value FROM results")
     assert [(float(row["duration_s"]), float(row["value"])) for row in table] == stored

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from hpcvirt.core.benchmark import Output, Report, complete, load
 from hpcvirt.core.errors import BuildFailed, CompilerMissing
 from hpcvirt.core.model import Better, Scope, Status, Value
 from hpcvirt.plugins.stream import Stream, build
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 RECORDED = Path(__file__).parent / "outputs" / "stream"
 CASES = sorted(path.name.removesuffix(".expected.json") for path in RECORDED.glob("*.expected.json"))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hpcvirt.core.stats import Comparison, Method, Series, Settings, Summary, Unit, Verdict, compare, compare_summaries
 from hypothesis import given
 from hypothesis import strategies as st
+
+from hpcvirt.core.stats import Comparison, Method, Series, Settings, Summary, Unit, Verdict, compare, compare_summaries
 
 SMALL = st.lists(st.floats(1, 1000, allow_nan=False), min_size=3, max_size=12)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 PLUGIN = '''
@@ -127,6 +128,6 @@ def assert_accounts(ledger: LedgerFolder, database: Path) -> None:
 
 
 def _assert_no_overlap(told: list[Execution]) -> None:
-    for one, following in zip(told, told[1:], strict=False):
+    for one, following in pairwise(told):
         if one.node == following.node:
             assert following.start >= (one.end or one.start), f"overlap on {one.node}: {one} {following}"

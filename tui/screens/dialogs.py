@@ -12,17 +12,20 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from hpcvirt.tui.widgets.told import Told
+
 
 class ConfirmDialog(ModalScreen[bool]):
     """Asks one question. Only what costs time or data is asked."""
 
-    CSS_PATH = "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y,enter", "answer(True)", "Yes", id="confirm.yes", tooltip="Do it"),
         Binding("n,escape,q", "answer(False)", "No", id="confirm.no", tooltip="Leave everything as it is"),
     ]
 
-    def __init__(self, title: str, lines: Sequence[Content], *, yes: str, no: str, is_dangerous: bool = False) -> None:
+    def __init__(
+        self, title: str, lines: Sequence[tuple[Content, Content]], *, yes: str, no: str, is_dangerous: bool = False
+    ) -> None:
         super().__init__()
         self._heading = title
         self._lines = lines
@@ -35,12 +38,17 @@ class ConfirmDialog(ModalScreen[bool]):
         frame.border_title = Content(self._heading)
         with frame:
             with VerticalScroll(id="dialog-text", can_focus=False):
-                yield Static(Content("\n").join(self._lines), markup=False)
+                yield Told(id="dialog-told")
             yield Static(
                 Content.assemble((" y ", "bold reverse"), f" {self._yes}    ", (" n ", "bold reverse"), f" {self._no}"),
                 id="dialog-answers",
                 markup=False,
             )
+
+    def on_mount(self) -> None:
+        """Fill in the text."""
+        indent = 16 if any(head.plain for head, _ in self._lines) else 0
+        self.query_one(Told).tell(self._lines, indent=indent)
 
     def action_answer(self, answer: bool) -> None:
         """Close with the answer."""
@@ -50,7 +58,6 @@ class ConfirmDialog(ModalScreen[bool]):
 class HelpDialog(ModalScreen[None]):
     """The keys of the pane, and what the signs mean."""
 
-    CSS_PATH = "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,question_mark,q,enter", "close", "Close", id="help.close", tooltip="Back to the screen"),
     ]

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+
 from hpcvirt.core.store.records import RunnerState, Snapshot
 from hpcvirt.tui.state import State
 from hpcvirt.tui.widgets.board import NodeBoard, board_height
@@ -12,10 +17,6 @@ from hpcvirt.tui.widgets.grid import ProgressGrid
 from hpcvirt.tui.widgets.lines import Lines, rule
 from hpcvirt.tui.widgets.pane import Pane
 from hpcvirt.tui.widgets.progress import Banner, OverallBar
-from textual import events
-from textual.app import ComposeResult
-from textual.containers import VerticalScroll
-from textual.content import Content
 
 LEAST_EVENTS = 3
 

@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import PurePath
 from typing import TYPE_CHECKING, ClassVar
 
-from hpcvirt.core.store.records import RunnerState
-from hpcvirt.tui import keys
-from hpcvirt.tui.messages import PaneShown
-from hpcvirt.tui.state import RESTARTABLE, STEERABLE, State
-from hpcvirt.tui.terminal import INSTEAD, LEAST_HEIGHT, LEAST_WIDTH, too_small
-from hpcvirt.tui.widgets.strip import TopStrip
 from textual import events, on
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import BindingType
@@ -19,6 +12,13 @@ from textual.containers import Container
 from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Footer, Static
+
+from hpcvirt.core.store.records import RunnerState
+from hpcvirt.tui import keys
+from hpcvirt.tui.messages import PaneShown
+from hpcvirt.tui.state import RESTARTABLE, STEERABLE, State
+from hpcvirt.tui.terminal import INSTEAD, LEAST_HEIGHT, LEAST_WIDTH, too_small
+from hpcvirt.tui.widgets.strip import TopStrip
 
 if TYPE_CHECKING:
     from hpcvirt.tui.app import HpcvirtApp
@@ -31,10 +31,7 @@ PANE_ACTIONS = frozenset({"start", "filter", "sort", "reverse"})
 class MainScreen(Screen[None]):
     """Shows one pane at a time. Panes are made when they are first wanted, so that the first paint is early."""
 
-    CSS_PATH: ClassVar[list[str | PurePath]] = ["main.tcss", "setup.tcss", "live.tcss", "results.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = list(keys.BINDINGS)
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (100, "-wide")]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-low"), (30, "-high")]
 
     app: HpcvirtApp
 

@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets import Input, OptionList
+
 from hpcvirt.tui.phrases import count, safe
 from hpcvirt.tui.signs import BAD, CARE, MUTED
 from hpcvirt.tui.state import State
@@ -23,11 +29,6 @@ from hpcvirt.tui.widgets.results_table import (
     matching,
     rows_of,
 )
-from textual import events, on
-from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.content import Content
-from textual.widgets import Input, OptionList
 
 
 class Caption(Lines):
@@ -172,6 +173,8 @@ class ResultsPane(Pane):
         self.query_one(Heading).show(columns, SORTINGS[self._sorting], is_reversed=self._is_reversed)
         table = self.query_one(ResultRows)
         table.show(rows, columns, gap_for(width))
+        if rows and self.display and self.screen.focused is None:
+            table.focus()
         self.query_one(Detail).show(table.row)
 
     def _draw_caption(self, rows: list[Row], words: str) -> None:
@@ -187,7 +190,7 @@ class ResultsPane(Pane):
         lines = [(left, right)]
         if peek:
             lines.insert(0, (Content.styled(f"! {peek}", f"bold {CARE}"), Content("")))
-        self.query_one(Caption).show(*lines)
+        self.query_one(Caption).show(*(lines if self._rows or state.is_computing else []))
 
 
 def _why_empty(state: State, words: str) -> tuple[list[str], str]:

@@ -4,47 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hpcvirt.core.store.records import RunnerState, Snapshot
-from hpcvirt.tui.draft import Draft, Outlook, Pick, faults, outlook, whole
-from hpcvirt.tui.messages import StartAsked
-from hpcvirt.tui.phrases import brief_duration, count, safe
-from hpcvirt.tui.screens.dialogs import ConfirmDialog
-from hpcvirt.tui.signs import BAD, CARE, LIVELY, MUTED
-from hpcvirt.tui.state import State
-from hpcvirt.tui.widgets.checklist import Checklist, Item
-from hpcvirt.tui.widgets.lines import EMPTY, Lines, rule
-from hpcvirt.tui.widgets.number_field import NumberField
-from hpcvirt.tui.widgets.pane import Pane
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Input, Label
 
-
-class Told(Lines):
-    """Lines given from outside, wrapped to the width with a hanging indent."""
-
-    def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name for it
-        super().__init__(id=id)
-        self._told: tuple[tuple[Content, Content], ...] = ()
-        self._indent = 0
-        self._title = ""
-
-    def tell(self, told: Sequence[tuple[Content, Content]], *, title: str = "", indent: int = 3) -> None:
-        """Show pairs of a head (in ``indent`` columns) and a text."""
-        self._told, self._title, self._indent = tuple(told), title, indent
-        self.display = bool(told)
-        self.renew()
-
-    def build(self, width: int) -> Sequence[Content]:
-        """Heading and lines."""
-        lines = [rule(width, self._title)] if self._title else []
-        for head, text in self._told:
-            first, *rest = text.wrap(max(10, width - self._indent - 2)) or [EMPTY]
-            lines.append(Content.assemble(" ", head.truncate(self._indent - 1, pad=True), " ", first))
-            lines += [Content.assemble(" " * (self._indent + 1), line) for line in rest]
-        return lines
+from hpcvirt.core.store.records import RunnerState, Snapshot
+from hpcvirt.tui.draft import Draft, DraftBenchmark, Outlook, Pick, faults, outlook, whole
+from hpcvirt.tui.messages import StartAsked
+from hpcvirt.tui.phrases import brief_duration, count, safe, short_labels
+from hpcvirt.tui.screens.dialogs import ConfirmDialog
+from hpcvirt.tui.signs import BAD, CARE, LIVELY, MUTED
+from hpcvirt.tui.state import State
+from hpcvirt.tui.widgets.checklist import Checklist, Item
+from hpcvirt.tui.widgets.lines import EMPTY
+from hpcvirt.tui.widgets.number_field import NumberField
+from hpcvirt.tui.widgets.pane import Pane
+from hpcvirt.tui.widgets.told import Told
 
 
 class SetupPane(Pane):
@@ -108,6 +85,8 @@ class SetupPane(Pane):
         if form is not None and form is not self._shown:
             self._fill(form)
             self._shown = form
+        if form is None and self.has_focus_within:
+            self.screen.set_focus(None)
         self._retell()
 
     @on(Checklist.Changed)
@@ -118,7 +97,8 @@ class SetupPane(Pane):
 
     def _fill(self, draft: Draft) -> None:
         self.query_one("#kernels", Checklist).fill([_kernel_item(draft, kernel.name) for kernel in draft.kernels])
-        items = [Item(b.label, f"~{brief_duration(b.estimate_s)} a run") for b in draft.benchmarks]
+        short = short_labels([b.label for b in draft.benchmarks])
+        items = [Item(b.label, _estimate(b), shown=short[b.label]) for b in draft.benchmarks]
         self.query_one("#benchmarks", Checklist).fill(items)
         pick = whole(draft)
         with self.prevent(Input.Changed):
@@ -135,7 +115,7 @@ class SetupPane(Pane):
         elif (campaign := frozen(state)) is not None:
             told.tell(frozen_lines(campaign), title="Frozen when it started", indent=16)
         elif form is not None:
-            lines = [_outlook_line(line) for line in outlook(form, self.pick, max(40, self.size.width - 20))]
+            lines = [_outlook_line(line) for line in outlook(form, self.pick)]
             told.tell(lines, title="What will happen", indent=16)
         else:
             told.tell([])
@@ -147,6 +127,12 @@ def _kernel_item(draft: Draft, name: str) -> Item:
     if name == draft.baseline:
         return Item(name, "baseline", is_fixed=True)
     return Item(name, "" if kernel.boot == "none" else f"boots by {kernel.boot}")
+
+
+def _estimate(benchmark: DraftBenchmark) -> str:
+    """What one run takes, and the parameters, as far as there is room."""
+    takes = f"~{brief_duration(benchmark.estimate_s)}" if benchmark.estimate_s >= 1 else "<1 s"
+    return f"{takes} a run · {benchmark.label.partition(' ')[2]}".removesuffix(" · ")
 
 
 def _title(state: State) -> list[tuple[Content, Content]]:
@@ -221,7 +207,8 @@ def _frozen_words(snapshot: Snapshot) -> str:
 
 def start_dialog(draft: Draft, pick: Pick) -> ConfirmDialog:
     """Says once more what will happen, and asks."""
-    lines = [Content.assemble((line.what.ljust(14), "bold"), " ", safe(line.how)) for line in outlook(draft, pick, 60)]
-    kernels = Content.assemble(("kernels".ljust(14), "bold"), " ", safe(", ".join(pick.kernels)))
-    benchmarks = Content.assemble(("benchmarks".ljust(14), "bold"), " ", safe("; ".join(pick.benchmarks)))
-    return ConfirmDialog(f"Start {safe(draft.name)}?", [kernels, benchmarks, *lines], yes="start", no="not yet")
+    told = [Outlook("kernels", ", ".join(pick.kernels)), Outlook("benchmarks", "; ".join(pick.benchmarks))]
+    told += outlook(draft, pick, 60)
+    return ConfirmDialog(
+        f"Start {safe(draft.name)}?", [_outlook_line(line) for line in told], yes="start", no="not yet"
+    )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from hpcvirt.core.store.records import NodeCard
-from hpcvirt.tui.phrases import brief_duration, number, safe, seconds_since, short_labels, signed
-from hpcvirt.tui.signs import BAD, CARE, GOOD, LIVELY, MUTED, is_trouble, node_sign
-from hpcvirt.tui.widgets.lines import EMPTY, Lines, bar, fitted, spread
 from textual.content import Content
+
+from hpcvirt.core.store.records import NodeCard
+from hpcvirt.tui.phrases import brief_duration, cut_middle, number, safe, seconds_since, short_labels, signed
+from hpcvirt.tui.signs import BAD, CARE, GOOD, LIVELY, MUTED, is_at_rest, is_trouble, node_sign
+from hpcvirt.tui.widgets.lines import EMPTY, Lines, bar, fitted, spread
 
 NARROWEST_CARD = 38
 CARD_LINES = 4
@@ -74,15 +75,20 @@ def framed_card(card: NodeCard, label: str, width: int, now: datetime | None) ->
 
 def compact_card(card: NodeCard, label: str, width: int, now: datetime | None) -> list[Content]:
     """The same in three lines without a frame."""
-    inner = width - 3
+    inner = width - 4
     title = Content.assemble(_name(card), " ", _state(card, now))
-    last = card.detail and is_trouble(card.state)
+    release = Content.styled(cut_middle(safe(card.release, 100), max(0, inner + 2 - title.cell_length - 2)), MUTED)
+    visit = Content.styled(f"boot {card.boot or '–'}/{card.boots}", MUTED)
+    is_failed = card.detail and is_trouble(card.state)
     body = [
-        spread(inner, title, _kernel_name(card)),
-        spread(inner, _place(card), Content.styled(safe(card.release, 40), MUTED)),
-        _value(card, inner) if last else spread(inner, _benchmark(card, label), _reading(card)),
+        spread(inner, _kernel_name(card), visit),
+        _value(card, inner) if is_failed else spread(inner, _benchmark(card, label), _reading(card)),
     ]
-    return [fitted(Content.assemble(" " if y == 0 else "   ", line), width) for y, line in enumerate(body)]
+    lines = [
+        Content.assemble(" ", spread(inner + 2, title, release)),
+        *(Content.assemble("   ", line) for line in body),
+    ]
+    return [fitted(line, width) for line in lines]
 
 
 def _name(card: NodeCard) -> Content:
@@ -91,6 +97,8 @@ def _name(card: NodeCard) -> Content:
 
 def _state(card: NodeCard, now: datetime | None) -> Content:
     sign = node_sign(card.state)
+    if now is None and not is_at_rest(card.state):
+        return Content.styled(f"• was {safe(card.state, 20)}", MUTED)
     age = None if now is None else seconds_since(card.since, now)
     return Content.assemble(
         (f"{sign.mark} {safe(card.state, 20)}", sign.style),
@@ -106,7 +114,7 @@ def _kernel_name(card: NodeCard) -> Content:
 
 
 def _kernel(card: NodeCard, width: int) -> Content:
-    return spread(width, _kernel_name(card), Content.styled(safe(card.release, max(8, width // 2 - 4)), MUTED))
+    return spread(width, _kernel_name(card), Content.styled(f"{card.ok}/{card.planned} runs", MUTED))
 
 
 def _place(card: NodeCard) -> Content:
@@ -116,11 +124,8 @@ def _place(card: NodeCard) -> Content:
 
 
 def _boot(card: NodeCard, width: int) -> Content:
-    return spread(width, _place(card), Content.assemble((f"{card.ok}/{card.planned} runs ", MUTED), _share(card, 10)))
-
-
-def _share(card: NodeCard, width: int) -> Content:
-    return bar(width, card.ok / card.planned if card.planned else 0, LIVELY)
+    room = width - _place(card).cell_length - 1
+    return spread(width, _place(card), Content.styled(cut_middle(safe(card.release, 100), max(8, room)), MUTED))
 
 
 def _benchmark(card: NodeCard, label: str) -> Content:
@@ -130,7 +135,9 @@ def _benchmark(card: NodeCard, label: str) -> Content:
 
 
 def _run(card: NodeCard, label: str, width: int) -> Content:
-    return spread(width, _benchmark(card, label), bar(10, card.run / card.runs, GOOD) if card.runs else EMPTY)
+    return spread(
+        width, _benchmark(card, label), bar(max(8, width // 4), card.run / card.runs, LIVELY) if card.runs else EMPTY
+    )
 
 
 def _value(card: NodeCard, width: int) -> Content:

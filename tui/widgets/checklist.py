@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from hpcvirt.tui.phrases import safe
-from hpcvirt.tui.signs import GOOD, MUTED
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
+
+from hpcvirt.tui.phrases import safe
+from hpcvirt.tui.signs import GOOD, MUTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class Item:
     note: str = ""
     is_fixed: bool = False
     """It is picked and stays so."""
+    shown: str = ""
+    """How it is called in the list; empty: by its name."""
 
 
 class Checklist(OptionList):
@@ -77,4 +80,4 @@ class Checklist(OptionList):
         is_picked = item.name in self._picked
         mark = ("[■] " if item.is_fixed else "[x] ", f"bold {GOOD}") if is_picked else ("[ ] ", MUTED)
         note = f"  {safe(item.note)}" if item.note else ""
-        return Content.assemble(mark, (safe(item.name), "" if is_picked else MUTED), (note, MUTED))
+        return Content.assemble(mark, (safe(item.shown or item.name), "" if is_picked else MUTED), (note, MUTED))

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from hpcvirt.core.store.records import Event
-from hpcvirt.tui.phrases import clock, safe
-from hpcvirt.tui.signs import BAD, MUTED, event_sign
-from hpcvirt.tui.widgets.lines import fitted
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.visual import Visual
+
+from hpcvirt.core.store.records import Event
+from hpcvirt.tui.phrases import clock, safe
+from hpcvirt.tui.signs import BAD, MUTED, event_sign
+from hpcvirt.tui.widgets.lines import fitted
 
 
 class EventLog(ScrollView, can_focus=True):
@@ -37,16 +38,23 @@ class EventLog(ScrollView, can_focus=True):
         """Draw these events, the newest last."""
         if events == self._events:
             return
-        was_at_end = self.scroll_offset.y >= self.max_scroll_y
+        is_at_end = self.scroll_offset.y >= self.max_scroll_y
         self._events = events
-        self.virtual_size = Size(self.size.width, max(1, len(events)))
+        self.virtual_size = Size(0, max(1, len(events)))
         self.refresh()
-        if was_at_end:
-            self.call_after_refresh(self.scroll_end, animate=False)
+        if is_at_end:
+            self._follow()
+
+    def on_resize(self) -> None:
+        """With another height the newest line stays in sight."""
+        self._follow()
+
+    def _follow(self) -> None:
+        self.call_after_refresh(self.scroll_end, animate=False, immediate=True)
 
     def render_line(self, y: int) -> Strip:
         """The event at a line in sight."""
-        width = self.size.width
+        width = self.scrollable_content_region.width
         index = y + self.scroll_offset.y
         if not self._events and y == 0:
             line = Content.styled(" nothing has happened yet", MUTED)

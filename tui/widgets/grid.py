@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from textual.content import Content
+
 from hpcvirt.core.store.records import Cell
 from hpcvirt.tui.phrases import cut_middle, safe, short_labels
 from hpcvirt.tui.signs import BAD, CARE, GOOD, LIVELY, MUTED
-from hpcvirt.tui.widgets.lines import Lines, bar, fitted, spread
-from textual.content import Content
+from hpcvirt.tui.widgets.lines import Lines, bar, fitted
 
 
 class ProgressGrid(Lines):
@@ -48,7 +49,8 @@ def grid(cells: Sequence[Cell], baseline: str, width: int) -> list[Content]:
 
 
 def _kernel_heading(kernel: str, width: int, is_baseline: bool) -> Content:
-    suffix = " (baseline)" if is_baseline and width >= len(kernel) + 13 else " *" if is_baseline else ""
+    room = width - len(kernel) - 2
+    suffix = "" if not is_baseline else " (baseline)" if room >= 11 else " (base)" if room >= 7 else " *"
     name = cut_middle(safe(kernel), width - 2 - len(suffix))
     return fitted(Content.assemble((name, "bold"), (suffix, MUTED)), width)
 
@@ -62,9 +64,8 @@ def _cell(cell: Cell, width: int) -> Content:
         (f" ✗{cell.given_up}" if cell.given_up else "", BAD),
         (f" !{cell.spoilt}" if cell.spoilt else "", CARE),
     )
-    room = width - 2
-    bar_width = room - max(numbers.cell_length, 9) - 1
-    if bar_width < 4:
+    digits = max(numbers.cell_length, 2 * len(str(cell.planned)) + 3)
+    if width - digits < 7:
         return fitted(numbers, width)
-    fraction = cell.ok / max(1, cell.planned)
-    return fitted(spread(room, bar(bar_width, fraction, GOOD if done else LIVELY), numbers), width)
+    line = bar(width - digits - 3, cell.ok / max(1, cell.planned), GOOD if done else LIVELY)
+    return fitted(Content.assemble(fitted(numbers, digits), " ", line), width)

@@ -41,7 +41,7 @@ def rule(width: int, title: str, right: str = "") -> Content:
     tail = f" {right} " if right else ""
     left = Content.assemble(("── ", "$foreground 25%"), (title, "bold $secondary"), " ")
     fill = max(0, width - left.cell_length - len(tail))
-    return fitted(Content.assemble(left, ("─" * fill, "$foreground 25%"), (tail, "$text-muted")), width)
+    return fitted(Content.assemble(left, ("─" * fill, "$foreground 25%"), (tail, "$foreground 60%")), width)
 
 
 class Lines(Widget):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from hpcvirt.tui.state import State
 from textual.containers import Vertical
+
+from hpcvirt.tui.state import State
 
 
 class Pane(Vertical):

@@ -7,13 +7,14 @@ import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from textual.content import Content
+
 from hpcvirt.core.store.records import RunnerState, Snapshot
 from hpcvirt.tui.phrases import count, safe
 from hpcvirt.tui.signs import BAD, CARE, GOOD, LIVELY, RUNNER
 from hpcvirt.tui.watcher import View
 from hpcvirt.tui.widgets.lines import EMPTY, Lines, bar, spread
 from hpcvirt.tui.words import duration
-from textual.content import Content
 
 
 class OverallBar(Lines):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from textual.content import Content
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
 from hpcvirt.tui.comparison import Comparison
 from hpcvirt.tui.phrases import count, cut_middle, number, probability, safe, short_labels, signed
 from hpcvirt.tui.signs import CARE, MUTED, verdict_sign
 from hpcvirt.tui.widgets.lines import Lines, fitted
-from textual.content import Content
-from textual.widgets import OptionList
-from textual.widgets.option_list import Option
 
 Draw = Callable[["Row"], Content]
 
@@ -70,7 +71,7 @@ _ORDER = ("slower", "faster", "trivial", "inconclusive", "equivalent")
 SORTINGS = (
     Sorting("campaign order", lambda row: (row.place,)),
     Sorting("kernel", lambda row: (row.what.kernel, row.place), "kernel"),
-    Sorting("difference", lambda row: (*_number_key(row.what.difference_pct), row.place), "diff %"),
+    Sorting("difference", lambda row: (*_number_key(row.what.difference_pct), row.place), "diff%"),
     Sorting("p", lambda row: (*_number_key(row.what.p), row.place), "p"),
     Sorting(
         "verdict",
@@ -94,46 +95,60 @@ def _haystack(row: Row) -> str:
 
 def columns_for(rows: Sequence[Row], width: int, delta: float, alpha: float = 0.05) -> list[Column]:
     """The columns that a width has room for; names are cut before a column is given up."""
-    wide = width >= 100
-    fixed = [
-        Column("base", 7, lambda row: Content(number(row.what.mean_baseline))),
-        Column("mean", 7, lambda row: Content(number(row.what.mean))),
-        Column("diff %", 6, lambda row: Content.styled(signed(row.what.difference_pct), "bold")),
-        Column(f"{100 * (1 - alpha):g} % CI", 13 if wide else 12, _interval),
-        Column("p", 5, lambda row: Content(probability(row.what.p))),
-    ]
-    if width >= 108:
-        fixed.append(Column("p adj", 5, lambda row: Content(probability(row.what.p_adjusted))))
-    if width >= 124:
-        fixed.insert(0, Column("n", 9, lambda row: Content.styled(f"{row.what.n_baseline}/{row.what.n}", MUTED)))
-    fixed.append(Column("verdict", 14, _verdict, is_right=False))
-    gap = 2 if wide else 1
-    taken = sum(column.width + gap for column in fixed)
-    names = _name_columns(rows, max(18, width - taken - 1 - 2 * gap), with_unit=width >= 124)
-    spare = width - taken - 1 - sum(column.width + gap for column in names)
+    gap = gap_for(width)
+    wanted = _number_columns(rows, width, alpha)
+    taken = 1 + sum(column.width + gap for column in wanted)
+    names = _name_columns(rows, width - taken, gap, with_unit=width >= 124)
+    spare = width - taken - sum(column.width + gap for column in names)
     if spare >= 24:
-        chart = min(49, spare - gap) // 2 * 2 - 1
-        fixed.append(Column("difference, CI and ±delta", chart, _chart(rows, chart, delta), is_right=False))
-    return [*names, *fixed]
+        chart = (min(51, spare - gap) - 1) // 2 * 2 + 1
+        wanted.append(Column("difference, CI and ±delta", chart, _chart(rows, chart, delta), is_right=False))
+    return [*names, *wanted]
 
 
-def _name_columns(rows: Sequence[Row], room: int, *, with_unit: bool) -> list[Column]:
+def _number_columns(rows: Sequence[Row], width: int, alpha: float) -> list[Column]:
+    told: list[tuple[str, Draw, int]] = [
+        ("n", lambda row: Content.styled(f"{row.what.n_baseline}/{row.what.n}", MUTED), 124),
+        ("base", lambda row: Content(number(row.what.mean_baseline)), 0),
+        ("mean", lambda row: Content(number(row.what.mean)), 0),
+        ("diff%", lambda row: Content.styled(signed(row.what.difference_pct), "bold"), 0),
+        (f"{100 * (1 - alpha):g} % CI", _interval, 0),
+        ("p", lambda row: Content(probability(row.what.p)), 0),
+        ("p adj", lambda row: Content(probability(row.what.p_adjusted)), 108),
+        ("verdict", _verdict, 0),
+    ]
+    return [
+        Column(heading, _natural(heading, draw, rows), draw, is_right=heading != "verdict")
+        for heading, draw, least_width in told
+        if width >= least_width
+    ]
+
+
+def _natural(heading: str, draw: Draw, rows: Sequence[Row]) -> int:
+    """As wide as the widest cell, and one more than a heading that may get an arrow."""
+    arrow = any(sorting.heading == heading for sorting in SORTINGS)
+    return max([len(heading) + arrow, *(draw(row).cell_length for row in rows)])
+
+
+def _name_columns(rows: Sequence[Row], room: int, gap: int, *, with_unit: bool) -> list[Column]:
     """Benchmark, metric, kernel: as wide as their longest name, or cut where ``room`` is too small."""
-    texts: list[tuple[str, Callable[[Row], str]]] = [
+    told: list[tuple[str, Callable[[Row], str]]] = [
         ("bench", lambda row: row.label),
         ("metric", lambda row: row.what.metric),
+        *([("unit", _unit)] if with_unit else []),
         ("kernel", lambda row: row.what.kernel),
     ]
-    if with_unit:
-        texts.insert(2, ("unit", lambda row: row.what.unit))
-        room -= 8
-    natural = [max([len(heading), *(len(safe(get(row), 40)) for row in rows)]) for heading, get in texts]
-    while sum(natural) > room and max(natural) > 5:
-        natural[natural.index(max(natural))] -= 1
+    widths = [max([len(heading), *(len(safe(get(row), 40)) for row in rows)]) for heading, get in told]
+    while sum(widths) + gap * len(widths) > room and max(widths) > 6:
+        widths[widths.index(max(widths))] -= 1
     return [
         Column(heading, width, _named(get, width), is_right=False)
-        for (heading, get), width in zip(texts, natural, strict=True)
+        for (heading, get), width in zip(told, widths, strict=True)
     ]
+
+
+def _unit(row: Row) -> str:
+    return row.what.unit
 
 
 def _named(get: Callable[[Row], str], width: int) -> Draw:
@@ -247,26 +262,27 @@ class ResultRows(OptionList):
 
 
 def row_in_words(row: Row) -> list[Content]:
-    """One comparison without abbreviations."""
+    """One comparison without abbreviations: what, verdict, numbers, remarks."""
     what = row.what
     sign = verdict_sign(what.verdict)
-    name = Content.assemble(
-        (safe(what.benchmark), "bold"),
-        f"  {safe(what.metric)} ",
-        (f"({safe(what.unit)}, {safe(what.better)} is better)", MUTED),
-    )
     interval = row.interval_pct
-    ci = f"95 % CI {signed(interval[0])} … {signed(interval[1])} %" if interval else "no confidence interval"
+    ci = f"CI {signed(interval[0])} … {signed(interval[1])} %" if interval else "no confidence interval"
     adjusted = "" if what.p_adjusted is None else f" ({probability(what.p_adjusted)} adjusted)"
-    means = f"{number(what.mean_baseline)} (n={what.n_baseline}) → {number(what.mean)} (n={what.n})"
-    story = Content.assemble(
-        (f"{sign.mark} {safe(what.verdict)}", f"bold {sign.style}"),
-        f"  {safe(what.kernel)} against {safe(what.baseline)}: {means}, ",
-        (f"{signed(what.difference_pct)} %", "bold"),
-        f", {ci}, p {probability(what.p)}{adjusted}",
-    )
-    flags = [Content.styled(f"! {safe(flag.text)}", CARE) for flag in what.flags]
-    return [name, story, *_more(what), *([Content("  ").join(flags)] if flags else [])]
+    means = f"{number(what.mean_baseline)} (n={what.n_baseline}) → {number(what.mean)} (n={what.n}) {safe(what.unit)}"
+    return [
+        Content.assemble(
+            (safe(what.benchmark), "bold"), f"  {safe(what.metric)} ", (f"{safe(what.better)} is better", MUTED)
+        ),
+        Content.assemble(
+            (f"{sign.mark} {safe(what.verdict)}", f"bold {sign.style}"),
+            f"  {safe(what.kernel)} against {safe(what.baseline)}: ",
+            (f"{signed(what.difference_pct)} %", "bold"),
+            f", {ci}",
+        ),
+        Content.assemble((f"{means}, p {probability(what.p)}{adjusted}", MUTED)),
+        *_more(what),
+        *(Content.styled(f"! {safe(flag.text)}", CARE) for flag in what.flags),
+    ]
 
 
 def _more(what: Comparison) -> list[Content]:
@@ -290,8 +306,8 @@ class Detail(Lines):
         self.renew()
 
     def build(self, width: int) -> Sequence[Content]:
-        """Wrapped, always of the same height at one width, so that nothing jumps while the cursor moves."""
-        height = 5 if width < 110 else 3
+        """Always of the same height, so that nothing jumps while the cursor moves."""
+        height = 5
         if self._row is None:
             return [Content("")] * height
         lines = [part for content in row_in_words(self._row) for part in content.wrap(max(20, width - 2))]

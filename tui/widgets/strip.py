@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from textual import events
+from textual.content import Content
+from textual.message import Message
+
 from hpcvirt.core.store.records import RunnerState
 from hpcvirt.tui.phrases import cut, safe
 from hpcvirt.tui.signs import BAD, MUTED, RUNNER
 from hpcvirt.tui.watcher import View
 from hpcvirt.tui.widgets.lines import EMPTY, Lines, spread
-from textual import events
-from textual.content import Content
-from textual.message import Message
 
 PANES = (("1", "setup", "Setup"), ("2", "live", "Live"), ("3", "results", "Results"))
 

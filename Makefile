@@ -1,0 +1,57 @@
+# `make run` and `make test` do everything on a fresh machine with Python 3.11+; nothing is written outside this folder
+# but pip's cache (and, by `make run`, results under ~/.local/share/hpcvirt-tui).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SETUP := pyproject.toml constraints.txt
+PACKAGES := core plugins tui campaigns
+
+.PHONY: run test test-system check format bench wheels clean
+
+run: $(VENV)/installed
+	@$(BIN)/hpcvirt-tui
+
+# Quick tests. Those that need sshd or tmux are skipped, with the reason printed, where these are missing.
+test: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -n 2 -m "not slow and not cluster" $(PYTEST)
+
+# What needs root, namespaces or time.
+test-system: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -n 2 -m "slow or cluster" $(PYTEST)
+
+check: $(VENV)/installed-dev .dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	cd .dev && MYPYPATH=. ../$(BIN)/mypy --config-file ../pyproject.toml --cache-dir ../.mypy_cache $(PACKAGES:%=-p hpcvirt.%)
+	PYTHONPATH=.dev $(BIN)/lint-imports --no-cache
+
+format: $(VENV)/installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/installed-dev
+	$(BIN)/python -m tests.bench
+
+# Everything a cluster without internet needs, for the Python that makes it.
+wheels: $(VENV)/installed
+	$(BIN)/pip wheel -q -w wheels -c constraints.txt .
+
+clean:
+	rm -rf $(VENV) .dev build dist wheels *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; name one: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "No venv with $(PYTHON): on Debian, apt-get install python3-venv" >&2; exit 1; }
+
+$(VENV)/installed: $(SETUP) | $(VENV)/bin/python
+	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/installed-dev: $(SETUP) | $(VENV)/bin/python
+	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@ $(VENV)/installed
+
+# mypy and import-linter want to see the import names as folders.
+.dev:
+	mkdir -p .dev/hpcvirt
+	for package in $(PACKAGES); do ln -sfn ../../$$package .dev/hpcvirt/$$package; done

@@ -1,0 +1,94 @@
+"""From a campaign's database to verdicts: measurements become series, the frozen design says how they are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hpcvirt.core.stats import Comparison, Correction, Method, Series, Settings, Unit, compare
+from hpcvirt.core.stats.report import notes
+from hpcvirt.core.store.queries import Values, read_campaign_record, read_values
+from hpcvirt.core.store.records import BenchmarkRecord, CampaignRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an operator wants otherwise than the campaign has it. None: as frozen."""
+
+    baseline: str | None = None
+    method: Method | None = None
+    alpha: float | None = None
+    delta: float | None = None
+    correction: Correction | None = None
+    unit: Unit | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResultTable:
+    """Verdicts, and what must be said under them."""
+
+    rows: tuple[Comparison, ...]
+    footer: tuple[str, ...]
+
+
+def compare_database(path: Path, wanted: Wanted | None = None) -> ResultTable:
+    """Compare the kernels of a database as its campaign was frozen.
+
+    Raises StoreUnusable, and UsageWrong when what is wanted does not fit the data.
+    """
+    wanted = wanted or Wanted()
+    campaign, benchmarks = read_campaign_record(path)
+    series = list(_series(campaign, benchmarks, read_values(path)))
+    settings = _settings(campaign, wanted)
+    rows = compare(series, settings) if any(one.values.size for one in series) else ()
+    return ResultTable(rows, _footer(campaign, rows, settings, wanted) if rows else ())
+
+
+def _settings(campaign: CampaignRecord, wanted: Wanted) -> Settings:
+    return Settings(
+        baseline=wanted.baseline or campaign.baseline,
+        alpha=campaign.alpha if wanted.alpha is None else wanted.alpha,
+        delta=campaign.delta if wanted.delta is None else wanted.delta,
+        method=wanted.method,
+        unit=wanted.unit or Unit(campaign.replication_unit),
+        correction=wanted.correction or Correction.HOLM,
+    )
+
+
+def _series(campaign: CampaignRecord, benchmarks: tuple[BenchmarkRecord, ...], values: Values) -> Iterator[Series]:
+    """One for every benchmark, metric and kernel of the plan, also where there is no value yet."""
+    for benchmark in benchmarks:
+        for metric in benchmark.metrics:
+            for kernel in campaign.kernels:
+                rows = values.of(benchmark.id, metric.name, kernel)
+                yield Series.of(
+                    kernel,
+                    benchmark.label,
+                    metric.name,
+                    [row.value for row in rows],
+                    unit=metric.unit,
+                    better=metric.better,
+                    primary=metric.is_primary,
+                    node=[row.node for row in rows],
+                    block=[row.block for row in rows],
+                    boot=[row.boot for row in rows],
+                    attempts=values.attempts.get((benchmark.id, kernel), {}),
+                )
+
+
+def _footer(
+    campaign: CampaignRecord, rows: tuple[Comparison, ...], settings: Settings, wanted: Wanted
+) -> tuple[str, ...]:
+    lines = list(notes(rows, settings))
+    if not campaign.is_rebooted:
+        lines.append("no node was rebooted: variation from boot to boot was not sampled")
+    frozen = {"baseline": campaign.baseline, "alpha": campaign.alpha, "delta": campaign.delta}
+    changed = [
+        f"{name} {getattr(wanted, name)} (frozen: {value})"
+        for name, value in frozen.items()
+        if getattr(wanted, name) not in {None, value}
+    ]
+    if changed:
+        lines.append(f"not as the campaign was frozen: {', '.join(changed)}")
+    return tuple(lines)

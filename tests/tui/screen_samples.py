@@ -1,0 +1,343 @@
+"""Sample data for the screen: a campaign at any moment, and a backend that touches no file."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from hpcvirt.core.errors import HpcvirtError
+from hpcvirt.core.model import Better
+from hpcvirt.core.process import ProcessIdentity, this_process
+from hpcvirt.core.store.records import (
+    BenchmarkRecord,
+    CampaignRecord,
+    Cell,
+    Event,
+    MetricRecord,
+    NodeCard,
+    RunnerRecord,
+    RunnerState,
+    Snapshot,
+)
+from hpcvirt.tui.draft import Draft, DraftBenchmark, DraftKernel, Pick
+
+DATABASE = Path("/data/local-lab-20250101T120000Z.db")
+CAMPAIGN = Path("/campaigns/local-lab.toml")
+STREAM = "stream array_size=2000000 ntimes=10 threads=1"
+PAPER = tuple(f"npb class=C problem={problem}" for problem in ("mg", "lu", "is", "ep", "cg"))
+KERNELS = ("native", "native-again")
+PAPER_KERNELS = ("chaos", "rhel4-2.6.9", "rhel4-2.6.12", "xen-3.0.1")
+ELSEWHERE = ProcessIdentity("login2.example.org", "other-boot", 4711, 1)
+
+HOSTILE = (
+    "[/]",
+    "[red]blood[/red]",
+    "\x1b]52;c;aGFybQ==\x07clip",
+    "\x9b31mc1",
+    "\u202egnorw",
+    "tab\there\nnewline",
+    "x" * 1_000_000,
+)
+
+
+def ago(seconds: float) -> str:
+    """A moment as it stands in the database."""
+    return (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def make_card(name: str = "node1", **changes: object) -> NodeCard:
+    card = NodeCard(
+        name=name,
+        state="running",
+        detail=STREAM,
+        since=ago(12),
+        kernel="native-again",
+        is_proved=True,
+        release="6.8.0-45-generic",
+        boot=3,
+        boots=20,
+        block=2,
+        benchmark=STREAM,
+        run=7,
+        runs=50,
+        ok=37,
+        planned=100,
+        last_metric="triad",
+        last_value=12345.67,
+        mean_value=12307.1,
+        unit="MB/s",
+    )
+    return replace(card, **changes)  # type: ignore[arg-type]
+
+
+def make_events(count: int = 12) -> tuple[Event, ...]:
+    told = [
+        ("info", None, "embedded lab started (pid 4242)"),
+        ("info", None, "400 runs planned in 80 boots, 0 done"),
+        ("warning", "node2", "stream run 3 under native: failed: the result is not valid"),
+        ("error", "node4", "set aside: node4 was lost 3 times in a row. look at its console, then `run` again"),
+        ("info", None, "pause: as the operator wished"),
+        ("info", None, "resume: as the operator wished"),
+    ]
+    return tuple(
+        Event(number, ago(10 * (count - number)), level, node, message)
+        for number, (level, node, message) in enumerate((told[n % len(told)] for n in range(count)), 1)
+    )
+
+
+def make_benchmarks(labels: Sequence[str] = (STREAM,)) -> tuple[BenchmarkRecord, ...]:
+    metrics = tuple(MetricRecord(name, "MB/s", Better.HIGHER, True) for name in ("copy", "scale", "add", "triad"))
+    return tuple(BenchmarkRecord(n, label, label.split()[0], {}, metrics) for n, label in enumerate(labels, 1))
+
+
+def make_snapshot(
+    state: RunnerState = RunnerState.RUNNING,
+    *,
+    ok: int = 148,
+    planned: int = 400,
+    given_up: int = 0,
+    statuses: dict[str, int] | None = None,
+    eta_s: float | None = 72.0,
+    kernels: Sequence[str] = KERNELS,
+    benchmarks: Sequence[str] = (STREAM,),
+    nodes: Sequence[NodeCard] | None = None,
+    events: Sequence[Event] | None = None,
+    spoilt: int = 0,
+    process: ProcessIdentity | None = None,
+    path: Path = DATABASE,
+) -> Snapshot:
+    """A campaign in the middle of its life, unless told otherwise."""
+    each = ok // (len(kernels) * len(benchmarks))
+    cells = tuple(
+        Cell(kernel, label, planned // (len(kernels) * len(benchmarks)), each, given_up, spoilt)
+        for label in benchmarks
+        for kernel in kernels
+    )
+    cards = tuple(nodes) if nodes is not None else tuple(make_card(f"node{n}") for n in range(1, 5))
+    if process is None and state is not RunnerState.NOT_STARTED:
+        process = this_process()
+    return Snapshot(
+        path=path,
+        campaign=CampaignRecord(
+            name="local-lab",
+            title="STREAM on the embedded lab, one kernel under two names",
+            source=str(CAMPAIGN),
+            plan_sha256="0" * 64,
+            design="randomized-blocks",
+            runs=50,
+            blocks=10,
+            seed=2006,
+            replication_unit="node-block",
+            baseline=kernels[0],
+            alpha=0.05,
+            delta=0.02,
+            created_at=ago(600),
+            kernels=tuple(kernels),
+            nodes=tuple(card.name for card in cards),
+            is_rebooted=False,
+        ),
+        benchmarks=make_benchmarks(benchmarks),
+        runner=RunnerRecord(state, process, ago(300), None),
+        nodes=cards,
+        cells=cells,
+        events=make_events() if events is None else tuple(events),
+        planned=planned,
+        ok=ok,
+        given_up=given_up,
+        statuses=statuses or {"ok": ok},
+        eta_s=eta_s,
+    )
+
+
+def finished(**changes: object) -> Snapshot:
+    cards = [make_card(f"node{n}", state="done", detail="", boot=20, block=10, run=50, ok=100) for n in range(1, 5)]
+    told: dict[str, object] = {"ok": 400, "eta_s": 0.0, "nodes": cards}
+    return make_snapshot(RunnerState.FINISHED, **(told | changes))  # type: ignore[arg-type]
+
+
+def make_draft(**changes: object) -> Draft:
+    draft = Draft(
+        path=CAMPAIGN,
+        name="local-lab",
+        title="STREAM on the embedded lab, one kernel under two names",
+        is_lab=True,
+        is_sequential=False,
+        nodes=("node1", "node2", "node3", "node4"),
+        kernels=(DraftKernel("native", "none", ""), DraftKernel("native-again", "none", "")),
+        benchmarks=(DraftBenchmark(STREAM, "STREAM", 0.3),),
+        baseline="native",
+        runs=50,
+        blocks=10,
+        seed=2006,
+        at_once=1,
+        alpha=0.05,
+        delta=0.02,
+    )
+    return replace(draft, **changes)  # type: ignore[arg-type]
+
+
+def paper_draft() -> Draft:
+    return make_draft(
+        name="llnl-2006",
+        title="CHAOS, RHEL4 and a Xen guest, as in the paper",
+        is_lab=False,
+        at_once=None,
+        kernels=tuple(DraftKernel(name, "grub", "") for name in PAPER_KERNELS),
+        benchmarks=tuple(DraftBenchmark(label, label, 600.0) for label in (STREAM, *PAPER)),
+        baseline="chaos",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SampleFlag:
+    code: str = "outliers"
+    text: str = "3 outliers of native-again by MAD: look at the runs"
+    kernel: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SampleComparison:
+    benchmark: str = STREAM
+    metric: str = "triad"
+    unit: str = "MB/s"
+    better: str = "higher"
+    kernel: str = "native-again"
+    baseline: str = "native"
+    n: int = 40
+    n_baseline: int = 40
+    mean: float | None = 12388.2
+    mean_baseline: float | None = 12345.67
+    difference_pct: float | None = 0.34
+    p: float | None = 0.4321
+    p_adjusted: float | None = 0.99
+    ci_low: float | None = 0.9949
+    ci_high: float | None = 1.0123
+    verdict: str = "equivalent"
+    more: int | None = None
+    more_unit: str | None = None
+    flags: Sequence[SampleFlag] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SampleTable:
+    rows: Sequence[SampleComparison]
+    footer: Sequence[str] = (
+        "method blocked, unit node-block, alpha 0.05, delta 2 %, family of 4 (Holm); intervals are not adjusted",
+        "no node was rebooted: boot-to-boot variance was not sampled",
+    )
+
+
+def make_table(count: int = 4) -> SampleTable:
+    return SampleTable(
+        [
+            SampleComparison(metric="copy", difference_pct=0.02, ci_low=0.9965, ci_high=1.0041, p=0.91),
+            SampleComparison(
+                metric="scale", difference_pct=-3.41, ci_low=0.951, ci_high=0.981, p=2e-7, p_adjusted=8e-7,
+                verdict="slower", mean=11924.6, flags=(SampleFlag(),),
+            ),
+            SampleComparison(
+                metric="add", difference_pct=5.02, ci_low=1.031, ci_high=1.069, p=1e-5, p_adjusted=3e-5,
+                verdict="faster", mean=12965.4,
+            ),
+            SampleComparison(verdict="inconclusive", ci_low=0.96, ci_high=1.047, p=0.2, more=12, more_unit="block"),
+        ][:count]
+    )  # fmt: skip
+
+
+def paper_table() -> SampleTable:
+    verdicts = ("equivalent", "slower", "trivial", "inconclusive", "faster")
+    rows = []
+    for place, label in enumerate((STREAM, *PAPER)):
+        for other, kernel in enumerate(PAPER_KERNELS[1:]):
+            change = -0.7 * other * place + 0.2
+            rows.append(
+                SampleComparison(
+                    benchmark=label,
+                    metric="triad" if place == 0 else "mops",
+                    unit="MB/s" if place == 0 else "Mop/s",
+                    kernel=kernel,
+                    baseline="chaos",
+                    difference_pct=change,
+                    ci_low=1 + (change - 0.9 - place / 5) / 100,
+                    ci_high=1 + (change + 0.9 + place / 5) / 100,
+                    mean_baseline=237.12 * (place + 1),
+                    mean=237.12 * (place + 1) * (1 + change / 100),
+                    p=0.001 * (1 + place + other) ** 3 % 1,
+                    verdict=verdicts[(place + other) % 5],
+                )
+            )
+    return SampleTable(rows)
+
+
+@dataclass
+class SampleBackend:
+    """Answers from what it was given, and remembers what it was asked."""
+
+    draft: Draft | HpcvirtError = field(default_factory=make_draft)
+    snapshots: dict[Path, Snapshot | Exception] = field(default_factory=dict)
+    table: SampleTable | Exception = field(default_factory=make_table)
+    start_fails: HpcvirtError | None = None
+    export_fails: HpcvirtError | None = None
+    wishes: list[tuple[Path, str]] = field(default_factory=list)
+    started: list[tuple[Draft, Pick]] = field(default_factory=list)
+    resumed: list[Path] = field(default_factory=list)
+    exported: list[tuple[Path, Path]] = field(default_factory=list)
+    compared: int = 0
+    reads: int = 0
+
+    def load_draft(self, path: Path) -> Draft:
+        if isinstance(self.draft, HpcvirtError):
+            raise self.draft
+        return self.draft
+
+    def databases(self, campaign: Path) -> list[Path]:
+        return list(self.snapshots)
+
+    def start(self, draft: Draft, pick: Pick) -> Path:
+        if self.start_fails:
+            raise self.start_fails
+        self.started.append((draft, pick))
+        self.snapshots[DATABASE] = make_snapshot(ok=0, eta_s=None)
+        return DATABASE
+
+    def resume(self, snapshot: Snapshot) -> None:
+        if self.start_fails:
+            raise self.start_fails
+        self.resumed.append(snapshot.path)
+        self.snapshots[snapshot.path] = make_snapshot()
+
+    def fingerprint(self, database: Path) -> object:
+        return id(self.snapshots.get(database))
+
+    def read_snapshot(self, database: Path) -> Snapshot:
+        self.reads += 1
+        found = self.snapshots.get(database, FileNotFoundError(f"{database}: no such file"))
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def write_wish(self, database: Path, kind: str) -> None:
+        self.wishes.append((database, kind))
+
+    def compare(self, database: Path) -> SampleTable:
+        self.compared += 1
+        if isinstance(self.table, Exception):
+            raise self.table
+        return self.table
+
+    def export(self, database: Path, target: Path) -> int:
+        if self.export_fails:
+            raise self.export_fails
+        self.exported.append((database, target))
+        return 1600
+
+
+def watched(snapshot: Snapshot | Exception, **changes: object) -> SampleBackend:
+    """A backend with one database."""
+    return SampleBackend(snapshots={DATABASE: snapshot}, **changes)  # type: ignore[arg-type]
+
+
+HERE = socket.gethostname()

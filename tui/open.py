@@ -1,0 +1,33 @@
+"""Opening the screen on what was named on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def open_screen(what: str | None) -> int:
+    """Open the screen on a campaign, a database, or the local lab; the exit code.
+
+    Raises UsageWrong when ``what`` is neither, ScreenUnsuited when the terminal cannot show it.
+    """
+    from hpcvirt.tui.terminal import check_terminal
+
+    check_terminal()
+    campaign, database = _meant(what)
+    from hpcvirt.tui.app import HpcvirtApp
+
+    app = HpcvirtApp(campaign, database)
+    app.run()
+    return app.return_code or 0
+
+
+def _meant(what: str | None) -> tuple[Path | None, Path | None]:
+    from hpcvirt.tui.launch import campaign_path
+
+    if what is not None and _is_database(Path(what)):
+        return None, Path(what)
+    return campaign_path(what or "local-lab"), None
+
+
+def _is_database(path: Path) -> bool:
+    return path.is_file() and path.suffix == ".db"

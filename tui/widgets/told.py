@@ -1,0 +1,35 @@
+"""Pairs of a head and a text, wrapped with a hanging indent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+
+from hpcvirt.tui.widgets.lines import EMPTY, Lines, rule
+
+
+class Told(Lines):
+    """Lines given from outside, wrapped to the width with a hanging indent."""
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name for it
+        super().__init__(id=id)
+        self._told: tuple[tuple[Content, Content], ...] = ()
+        self._indent = 0
+        self._title = ""
+
+    def tell(self, told: Sequence[tuple[Content, Content]], *, title: str = "", indent: int = 3) -> None:
+        """Show pairs of a head (in ``indent`` columns) and a text."""
+        self._told, self._title, self._indent = tuple(told), title, indent
+        self.display = bool(told)
+        self.renew()
+
+    def build(self, width: int) -> Sequence[Content]:
+        """Heading and lines."""
+        lines = [rule(width, self._title)] if self._title else []
+        gap = " " if self._indent else ""
+        for head, text in self._told:
+            first, *rest = text.wrap(max(10, width - self._indent - 2)) or [EMPTY]
+            lines.append(Content.assemble(" ", head.truncate(max(0, self._indent - 1), pad=True), gap, first))
+            lines += [Content.assemble(" " * (self._indent + 1), line) for line in rest]
+        return lines
