@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shlex
 import signal
 import time
@@ -47,7 +48,7 @@ class HpcvirtApp(App[None]):
     TITLE = "hpcvirt-tui"
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_DISPLAY = "^p"
-    NOTIFICATION_TIMEOUT = 6
+    NOTIFICATION_TIMEOUT = 4
     CSS_PATH: ClassVar[list[str | PurePath]] = [
         f"screens/{name}.tcss" for name in ("main", "setup", "live", "results", "dialogs")
     ]
@@ -55,7 +56,8 @@ class HpcvirtApp(App[None]):
 
     def __init__(self, campaign_path: Path | None, database: Path | None, *, backend: Backend | None = None) -> None:
         """Open a campaign file, a database, or (with both) the database and the file it may be started from again."""
-        super().__init__()
+        # Said before Textual chooses its filters: with any other theme NO_COLOR still paints greys.
+        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self.backend: Backend = backend or LocalBackend()
         self.state = State(campaign_path=campaign_path, database=database)
         self._main = MainScreen()
@@ -85,9 +87,10 @@ class HpcvirtApp(App[None]):
 
     async def _open(self) -> None:
         """After the first paint: show what was asked for."""
+        self._main.show(self.state)
         if self.state.database is not None:
-            self._follow(self.state.database)
             await self._main.go_to("live")
+            self._follow(self.state.database)
         else:
             await self._main.go_to("setup")
         if self.state.campaign_path is not None:
@@ -129,8 +132,8 @@ class HpcvirtApp(App[None]):
         notice = _unfinished_words(message.unfinished) if message.unfinished else ""
         self._change(replace(self.state, draft=message.draft, faults=(), notice=notice))
         if message.running is not None and self.state.database is None:
-            self._follow(message.running)
             await self._main.go_to("live")
+            self._follow(message.running)
 
     @on(messages.CampaignFaulty)
     def _campaign_faulty(self, message: messages.CampaignFaulty) -> None:
@@ -281,8 +284,8 @@ class HpcvirtApp(App[None]):
     @on(messages.RunnerStarted)
     async def _runner_started(self, message: messages.RunnerStarted) -> None:
         self.state = replace(self.state, is_starting=False)
-        self._follow(message.database)
         await self._main.go_to("live")
+        self._follow(message.database)
 
     @on(messages.RunnerNotStarted)
     def _runner_not_started(self, message: messages.RunnerNotStarted) -> None:

@@ -12,13 +12,11 @@ def open_screen(what: str | None) -> int:
     """
     from hpcvirt.tui.terminal import check_terminal
 
-    check_terminal()
+    check_terminal()  # before Textual is imported: the answer is there at once
     campaign, database = _meant(what)
-    from hpcvirt.tui.app import HpcvirtApp
+    from hpcvirt.tui.app import run_screen
 
-    app = HpcvirtApp(campaign, database)
-    app.run()
-    return app.return_code or 0
+    return run_screen(campaign, database)
 
 
 def _meant(what: str | None) -> tuple[Path | None, Path | None]:

@@ -20,7 +20,7 @@ from hpcvirt.core.text import clean_line
 from hpcvirt.tui.words import duration
 
 BAR_S = 0.5
-LINE_S = 10.0
+LINE_S = 30.0
 
 
 @contextmanager

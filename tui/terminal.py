@@ -15,11 +15,12 @@ INSTEAD = "work without it: `hpcvirt-tui run CAMPAIGN` and `hpcvirt-tui status`"
 
 def check_terminal(environ: Mapping[str, str] = os.environ) -> None:
     """Raises ScreenUnsuited where the screen would not be legible."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    # Textual reads keys from standard input and paints on standard error.
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise ScreenUnsuited("the screen needs a terminal, and input or output is none", hint=INSTEAD)
     if environ.get("TERM", "dumb") in {"dumb", ""}:
         raise ScreenUnsuited("the screen needs a terminal that can place text; TERM says dumb", hint=INSTEAD)
-    width, height = os.get_terminal_size(sys.stdout.fileno())
+    width, height = os.get_terminal_size(sys.stderr.fileno())
     if 0 < width < LEAST_WIDTH or 0 < height < LEAST_HEIGHT:
         raise ScreenUnsuited(too_small(width, height), hint=f"make it larger, or {INSTEAD}")
 

@@ -300,9 +300,11 @@ def _card(connection: sqlite3.Connection, node: sqlite3.Row) -> NodeCard:
     boots = connection.execute("SELECT count(*) FROM boots WHERE node = ?", (node["name"],)).fetchone()[0]
     release = json.loads(boot["content"]).get("release", "") if boot is not None and boot["content"] else ""
     run, runs, metric, value, mean, unit = (0, 0, "", None, None, "") if last is None else _history(connection, last)
+    under_way = connection.execute(_UNDER_WAY, (node["name"],)).fetchone() is not None
     return NodeCard(
         name=node["name"],
-        state=node["state"],
+        # Between two runs it waits for its turn; no write says so.
+        state="waiting" if node["state"] == "running" and not under_way else node["state"],
         detail=node["detail"],
         since=node["since"],
         kernel=None if boot is None else boot["kernel"],
@@ -321,6 +323,12 @@ def _card(connection: sqlite3.Connection, node: sqlite3.Row) -> NodeCard:
         mean_value=mean,
         unit=unit,
     )
+
+
+_UNDER_WAY = """
+    SELECT 1 FROM attempts JOIN runs ON runs.id = attempts.run JOIN boots ON boots.id = runs.boot
+    WHERE attempts.status IS NULL AND boots.node = ?
+"""
 
 
 def _current_boot(connection: sqlite3.Connection, node: str) -> sqlite3.Row | None:

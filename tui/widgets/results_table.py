@@ -15,6 +15,8 @@ from hpcvirt.tui.signs import CARE, MUTED, verdict_sign
 from hpcvirt.tui.widgets.lines import Lines, fitted
 
 Draw = Callable[["Row"], Content]
+LEAST_CHART = 15
+WIDEST_CHART = 61
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +102,10 @@ def columns_for(rows: Sequence[Row], width: int, delta: float, alpha: float = 0.
     taken = 1 + sum(column.width + gap for column in wanted)
     names = _name_columns(rows, width - taken, gap, with_unit=width >= 124)
     spare = width - taken - sum(column.width + gap for column in names)
-    if spare >= 24:
-        chart = (min(51, spare - gap) - 1) // 2 * 2 + 1
-        wanted.append(Column("difference, CI and ±delta", chart, _chart(rows, chart, delta), is_right=False))
+    if spare >= LEAST_CHART + gap:
+        chart = (min(WIDEST_CHART, spare - gap) - 1) // 2 * 2 + 1
+        heading = f"difference, CI, ±{100 * delta:g} %" if chart >= 25 else "CI and ±delta"
+        wanted.append(Column(heading, chart, _chart(rows, chart, delta), is_right=False))
     return [*names, *wanted]
 
 
@@ -159,7 +162,7 @@ def _interval(row: Row) -> Content:
     interval = row.interval_pct
     if interval is None:
         return Content("–")
-    return Content(" ".join(f"{signed(end, 1 if abs(end) >= 9.95 else 2):>5}" for end in interval))
+    return Content(" ".join(f"{signed(end):>5}" for end in interval))
 
 
 def _verdict(row: Row) -> Content:

@@ -1,0 +1,109 @@
+"""The real program in a real terminal of 80 x 24."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.screen_real.test_pilot import CAMPAIGN
+
+TMUX = shutil.which("tmux")
+pytestmark = [pytest.mark.tmux, pytest.mark.skipif(TMUX is None, reason="tmux is not installed")]
+
+
+class Terminal:
+    """A tmux server of its own with one window."""
+
+    def __init__(self, folder: Path, words: list[str], width: int = 80, height: int = 24) -> None:
+        self._socket = f"hpcvirt-{uuid.uuid4().hex[:8]}"
+        self._folder = folder
+        size = ["-x", str(width), "-y", str(height)]
+        self.tmux("-f", "/dev/null", "new-session", "-d", *size, "-c", str(folder), *_shell(words))
+
+    def tmux(self, *words: str) -> str:
+        env = os.environ | {"XDG_DATA_HOME": str(self._folder / "data"), "LC_ALL": "C.UTF-8"}
+        command = [str(TMUX), "-L", self._socket, *words]
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
+
+    def text(self) -> str:
+        return self.tmux("capture-pane", "-p")
+
+    def press(self, *keys: str) -> None:
+        self.tmux("send-keys", *keys)
+
+    def until(self, *words: str, limit_s: float = 45) -> str:
+        give_up_at = time.monotonic() + limit_s
+        text = ""
+        while time.monotonic() < give_up_at:
+            text = self.text()
+            if all(word in text for word in words):
+                return text
+            time.sleep(0.1)
+        raise AssertionError(f"{words} not on the screen:\n{text}")
+
+    def close(self) -> None:
+        subprocess.run([str(TMUX), "-L", self._socket, "kill-server"], capture_output=True)
+
+
+def _shell(words: list[str]) -> list[str]:
+    program = " ".join(f"'{word}'" for word in [sys.executable, "-P", "-m", "hpcvirt.tui", *words])
+    return ["sh", "-c", f"{program}; echo left with $?; exec sleep 600"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "pilot.toml").write_text(CAMPAIGN)
+    return tmp_path
+
+
+@pytest.fixture
+def terminal(folder: Path) -> Iterator[Terminal]:
+    opened = Terminal(folder, ["pilot.toml"])
+    yield opened
+    opened.close()
+
+
+def test_a_campaign_from_the_first_key_to_the_last(terminal: Terminal, folder: Path) -> None:
+    setup = terminal.until("1 Setup", "2 Live", "3 Results", "native-again", "16 runs", "no node is rebooted")
+    assert max(map(len, setup.splitlines())) <= 80
+    terminal.press("s")
+    terminal.until("Start pilot?", "16 runs")
+    terminal.press("y")
+    terminal.until("node1", "node2", "proved", "native (baseline)")
+    terminal.until("finished", "16/16")
+    terminal.press("3")
+    headings = terminal.until("verdict", "triad")
+    for heading in ("metric", "kernel", "base", "mean", "diff%", "95 % CI", "verdict"):
+        assert heading in headings, heading
+    terminal.press("q")
+    left = terminal.until("left with 0", "Come back with: hpcvirt-tui")
+    assert "Traceback" not in left
+    assert len(list(folder.glob("pilot-*.db"))) == 1
+
+
+def test_without_an_argument_it_opens_the_local_lab(tmp_path: Path) -> None:
+    opened = Terminal(tmp_path, [])
+    try:
+        opened.until("local-lab", "STREAM", "400 runs")
+        opened.press("q")
+        opened.until("left with 0")
+        assert not (tmp_path / "data").exists(), "looking makes nothing"
+    finally:
+        opened.close()
+
+
+def test_a_dumb_terminal_is_refused_in_words(tmp_path: Path) -> None:
+    opened = Terminal(tmp_path, [])
+    opened.close()
+    program = [sys.executable, "-P", "-m", "hpcvirt.tui"]
+    refused = subprocess.run(program, env=os.environ | {"TERM": "dumb"}, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert refused.returncode == 4
+    assert "hpcvirt-tui run" in refused.stderr
