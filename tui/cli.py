@@ -1,237 +1,20 @@
-"""The command line. Everything heavy is imported by the command that needs it."""
+"""Entry point. The screen is opened without loading the commands: its first paint waits for nothing else."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import Any
-
-import click
 
 from hpcvirt.core.errors import HpcvirtError
 
-SCREEN = "screen"
-EXIT_CODES = """Exit codes: 0 done; 1 done, but with runs that failed for good; 2 wrong usage or campaign file;
-3 stopped before the end; 4 a node, kernel or database could not be used; 130 interrupted."""
-
-
-class ScreenByDefault(click.Group):
-    """A group whose first word may be a campaign file or a database instead of a command."""
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """What is no command is what the screen opens."""
-        if (
-            args
-            and self.get_command(ctx, args[0]) is None
-            and ("." in args[0] or "/" in args[0] or _is_bundled(args[0]))
-        ):
-            return super().resolve_command(ctx, [SCREEN, *args])
-        return super().resolve_command(ctx, args)
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order of use."""
-        del ctx
-        return [name for name in self.commands if name != SCREEN]
-
-
-def _is_bundled(name: str) -> bool:
-    from hpcvirt.campaigns import bundled
-
-    return name in bundled()
-
-
-@click.group(
-    cls=ScreenByDefault,
-    invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    subcommand_metavar="[CAMPAIGN.toml | RESULTS.db | COMMAND [ARGS]...]",
-    epilog=EXIT_CODES,
-)
-@click.version_option(package_name="hpcvirt-tui", prog_name="hpcvirt-tui")
-@click.option("--debug", is_flag=True, help="Show a traceback when something fails.")
-@click.pass_context
-def app(ctx: click.Context, debug: bool) -> None:
-    """Does this workload cost anything under kernel B against kernel A, and how sure are we?
-
-    Without a command it opens the screen: on a campaign file, on a results database, or, without an
-    argument, on the embedded local lab.
-    """
-    ctx.obj = debug
-    if ctx.invoked_subcommand is None:
-        _open_screen(None)
-
-
-@app.command(SCREEN, hidden=True)
-@click.argument("what", required=False)
-def screen(what: str | None) -> None:
-    """Open the screen on a campaign file or a results database."""
-    _open_screen(what)
-
-
-def _open_screen(what: str | None) -> None:
-    from hpcvirt.tui.open import open_screen
-
-    sys.exit(open_screen(what))
-
-
-def _choice_options(command: Any) -> Any:
-    for option in reversed(
-        [
-            click.option("--kernel", "kernels", multiple=True, help="Only this kernel (may be repeated)."),
-            click.option("--benchmark", "benchmarks", multiple=True, help="Only this benchmark (may be repeated)."),
-            click.option("--runs", type=click.IntRange(1), help="Ok runs per kernel, benchmark and node."),
-            click.option("--blocks", type=click.IntRange(1), help="Blocks the runs are spread over."),
-            click.option("--seed", type=click.IntRange(0), help="Seed of the plan."),
-        ]
-    ):
-        command = option(command)
-    return command
-
-
-@app.command()
-@click.argument("campaign")
-@click.option("--db", type=click.Path(path_type=Path), help="Results database; made if it is not there.")
-@click.option("--detach", is_flag=True, help="Run in the background, with a log beside the database.")
-@_choice_options
-def run(campaign: str, db: Path | None, detach: bool, **picked: Any) -> None:
-    """Run a campaign, or go on with it.
-
-    CAMPAIGN is a file, or the name of a bundled campaign. The newest unfinished database of the same plan
-    is gone on with; else a new one is made: in the current folder, for bundled campaigns in the data folder.
-    Ctrl-C once: stop after the runs under way. Twice: abort them.
-    """
-    from hpcvirt.tui import launch
-
-    choice = _choice(picked)
-    path = launch.campaign_path(campaign)
-    if detach:
-        database = launch.start(path, choice, db)
-        click.echo(f"running in the background: {database}")
-        click.echo(f"watch it: hpcvirt-tui {database}    or: hpcvirt-tui status {database}")
-        return
-    from hpcvirt.core.engine.runner import run_campaign
-    from hpcvirt.tui.progress import shown_progress
-
-    file, database = launch.prepare(path, choice, db)
-    with shown_progress(database):
-        outcome = run_campaign(file, database)
-    click.echo(f"{outcome.ending}: {database}")
-    if outcome.left:
-        click.echo(f"{outcome.left} runs left; go on with: hpcvirt-tui run {campaign} --db {database}")
-    sys.exit(outcome.exit_code)
-
-
-def _choice(picked: dict[str, Any]) -> Any:
-    from hpcvirt.core.config import Choice
-
-    return Choice(**{name: value or None for name, value in picked.items()} | {"seed": picked["seed"]})
-
-
-@app.command()
-@click.argument("database", required=False, type=click.Path(path_type=Path))
-def status(database: Path | None) -> None:
-    """Where a campaign is, what failed, and when it is done.
-
-    Without DATABASE: every results database here and in the data folder.
-    """
-    from hpcvirt.tui.status import print_all, print_one
-
-    if database is None:
-        print_all()
-    else:
-        print_one(database)
-
-
-def _wish(kind: str, words: str) -> None:
-    @app.command(kind, help=words)
-    @click.argument("database", type=click.Path(path_type=Path))
-    def command(database: Path) -> None:
-        from hpcvirt.tui.steer import wish
-
-        click.echo(wish(database, kind))
-
-
-_wish("pause", "Start no more runs until resumed; those under way go on.")
-_wish("resume", "Go on after a pause.")
-_wish("stop", "Stop after the runs under way; `run` goes on later.")
-_wish("abort", "End the runs under way now; `run` goes on later.")
-
-
-@app.command()
-@click.argument("database", type=click.Path(path_type=Path))
-@click.option("--what", type=click.Choice(["measurements"]), default="measurements", show_default=True)
-@click.option("--output", "-o", type=click.Path(path_type=Path), help="File to write; - or nothing: standard output.")
-def export(database: Path, what: str, output: Path | None) -> None:
-    """Write results as CSV, one row per measurement."""
-    from hpcvirt.core.export import write_measurements_csv, write_rows
-    from hpcvirt.core.store.queries import read_measurements
-
-    del what
-    if output is None or str(output) == "-":
-        write_rows(sys.stdout, read_measurements(database))
-        return
-    rows = write_measurements_csv(database, output)
-    click.echo(f"{rows} measurements written to {output}", err=True)
-
-
-@app.command()
-@click.argument("data", type=click.Path(path_type=Path))
-@click.option("--baseline", help="Kernel the others are compared with.")
-@click.option("--method", type=click.Choice(["paper", "blocked"]), help="Default: blocked from two blocks on.")
-@click.option("--unit", type=click.Choice(["block", "node-block"]), help="Replication unit of a CSV file's data.")
-@click.option("--alpha", type=float, help="Level of the tests.")
-@click.option("--delta", type=float, help="Half-width of the band of equivalence, as a fraction: 0.02 is 2 %.")
-@click.option("--correction", type=click.Choice(["holm", "bh", "none"]), help="Default: holm.")
-@click.option(
-    "--format", "layout", type=click.Choice(["table", "csv", "json", "markdown"]), default="table", show_default=True
-)
-def analyze(data: Path, layout: str, **wanted: Any) -> None:
-    """Verdicts: what is faster, slower, equivalent, or not decided.
-
-    DATA is a results database, or a CSV file with the columns kernel, benchmark, metric, value and
-    optionally unit, better, primary, node, block, boot, run.
-    """
-    from hpcvirt.tui.analyze import Format, print_analysis
-
-    print_analysis(data, Format(layout), wanted)
-
-
-@app.command()
-def plugins() -> None:
-    """Benchmarks known, their metrics and parameters."""
-    from hpcvirt.tui.plugins import print_plugins
-
-    print_plugins()
-
-
-@app.command()
-@click.option("--nodes", type=click.IntRange(1, 64), default=4, show_default=True)
-def lab(nodes: int) -> None:
-    """Serve the embedded cluster on loopback until Ctrl-C."""
-    from hpcvirt.core.lab import Lab, serve, ssh_command
-
-    def announce(served: Lab) -> None:
-        for node in served.nodes:
-            click.echo(f"{node.name}: {ssh_command(served, node)}")
-        click.echo("serving until Ctrl-C; nobody but you can log in")
-
-    serve(None, nodes, announce)
-
 
 def main() -> None:
-    """Entry point: errors in a line or two that say what, where and what to do."""
-    debug = "--debug" in sys.argv[1:2]
+    """Run the program; errors in a line or two that say what, where and what to do."""
+    words = sys.argv[1:]
+    debug = words[:1] == ["--debug"]
     try:
-        app(standalone_mode=False)
-    except click.exceptions.Abort:
+        sys.exit(_screen(words) if _opens_screen(words) else _command())
+    except KeyboardInterrupt:
         sys.exit(130)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
     except BrokenPipeError:
         # Whoever read our output has seen enough.
         sys.stderr.close()
@@ -239,7 +22,43 @@ def main() -> None:
     except HpcvirtError as error:
         if debug:
             raise
-        click.echo(f"hpcvirt-tui: {error.message}", err=True)
-        if error.hint:
-            click.echo(f"  -> {error.hint}", err=True)
+        _tell(error.message, error.hint)
         sys.exit(error.exit_code)
+    except Exception as error:
+        if debug:
+            raise
+        told = "report this as a bug, with what `hpcvirt-tui --debug ...` prints"
+        _tell(f"unexpected {type(error).__name__}: {error}", told)
+        sys.exit(4)
+
+
+def _tell(message: str, hint: str) -> None:
+    print(f"hpcvirt-tui: {message}", *([f"  -> {hint}"] if hint else []), sep="\n", file=sys.stderr)
+
+
+def _opens_screen(words: list[str]) -> bool:
+    """No word, or one that looks like a file: everything else is for the commands to read."""
+    return not words or (len(words) == 1 and not words[0].startswith("-") and words[0].endswith((".toml", ".db")))
+
+
+def _screen(words: list[str]) -> int:
+    from hpcvirt.tui.open import open_screen
+
+    return open_screen(words[0] if words else None)
+
+
+def _command() -> int:
+    from click.exceptions import Abort, ClickException, Exit
+
+    from hpcvirt.tui.commands import app
+
+    try:
+        app(prog_name="hpcvirt-tui", standalone_mode=False)
+    except Abort:
+        return 130
+    except ClickException as error:
+        error.show()
+        return error.exit_code
+    except Exit as error:
+        return error.exit_code
+    return 0

@@ -7,10 +7,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hpcvirt.campaigns import bundled
-from hpcvirt.core.config import CampaignFile, Choice, choose, read_campaign
 from hpcvirt.core.errors import HpcvirtError, UsageWrong
+
+if TYPE_CHECKING:
+    # pydantic takes its time, and the screen's first paint does not need it.
+    from hpcvirt.core.config import CampaignFile, Choice
 
 START_LIMIT_S = 30.0
 
@@ -44,6 +48,7 @@ def results_folder(campaign: Path) -> Path:
 
 def databases(campaign: Path) -> list[Path]:
     """Databases of a campaign file where its runs go, the newest first. Raises CampaignInvalid."""
+    from hpcvirt.core.config import read_campaign
     from hpcvirt.core.engine.begin import databases as in_folder
 
     return in_folder(results_folder(campaign), read_campaign(campaign).campaign.name)
@@ -51,6 +56,8 @@ def databases(campaign: Path) -> list[Path]:
 
 def chosen(campaign: Path, choice: Choice) -> CampaignFile:
     """A campaign file reduced to what was picked. Raises CampaignInvalid."""
+    from hpcvirt.core.config import CampaignFile, choose, read_campaign
+
     file = read_campaign(campaign)
     return CampaignFile(file.source, file.text, choose(file.campaign, choice), file.folder)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import re
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -87,6 +87,8 @@ def _unfinished(folder: Path, name: str, digest: str) -> Path | None:
 
 
 def databases(folder: Path, name: str) -> list[Path]:
-    """Databases of a campaign in a folder, by their name, the newest first."""
-    found = [path for path in folder.glob(f"{name}-*.db") if path.is_file()]
-    return sorted(found, key=lambda path: (path.name[: len(name) + 17], os.path.getmtime(path)), reverse=True)  # noqa: PTH204
+    """Databases of a campaign in a folder, the newest first: the time of their making is in their name."""
+    form = re.compile(re.escape(name) + r"-(\d{8}T\d{6}Z)(?:\.(\d+))?\.db")
+    found = ((form.fullmatch(path.name), path) for path in folder.glob(f"{name}-*.db") if path.is_file())
+    dated = [(match[1], int(match[2] or 1), path) for match, path in found if match]
+    return [path for *_, path in sorted(dated, reverse=True)]

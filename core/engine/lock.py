@@ -18,17 +18,36 @@ def runner_lock(database: Path) -> Iterator[None]:
     Raises StoreLocked when another process holds it.
     """
     path = database.with_name(database.name + ".lock")
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    descriptor = _locked(path)
+    if descriptor is None:
+        raise StoreLocked(
+            f"{database}: another runner works on it",
+            hint=f"watch it with `hpcvirt-tui {database}` or `hpcvirt-tui status {database}`",
+        )
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StoreLocked(
-                f"{database}: another runner works on it",
-                hint=f"watch it with `hpcvirt-tui {database}` or `hpcvirt-tui status {database}`",
-            ) from None
         yield
-        # Removed while still held: who opens it now gets a new file, and waits for nobody.
         path.unlink(missing_ok=True)
     finally:
         os.close(descriptor)
+
+
+def _locked(path: Path) -> int | None:
+    """A descriptor that holds the lock; None when another process does."""
+    while True:
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_at(descriptor, path):
+                return descriptor
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        # Its holder removed the file between our opening and our locking it.
+        os.close(descriptor)
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False

@@ -94,8 +94,6 @@ async def _live(campaign: Campaign, path: Path) -> Outcome:
 
 async def _work(campaign: Campaign, path: Path, store: Writer) -> Ending:
     wishes = Wishes(store)
-    # Wishes of a time without a runner were for an earlier one.
-    await store.do(lambda database: database.obey(number for number, _ in database.open_wishes()))
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(_signals(wishes))
         await stack.enter_async_context(_watching(wishes))

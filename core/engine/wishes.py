@@ -29,7 +29,7 @@ class Wishes:
         while True:
             for number, kind in await self._store.do(lambda database: database.open_wishes()):
                 await self.obey(kind)
-                await self._store.do(partial(Database.obey, wishes=(number,)))
+                await self._store.do(partial(Database.obey, wish=number))
             await asyncio.sleep(POLL_S)
 
     async def obey(self, kind: str) -> None:

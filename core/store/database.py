@@ -137,11 +137,11 @@ class Database:
     # -- the runner's life
 
     def register_runner(self, process: ProcessIdentity) -> int:
-        """File who works on the database from now on."""
-        return self._insert(
-            "INSERT INTO runners (host, boot_id, pid, pid_start, started_at) VALUES (?, ?, ?, ?, ?)",
-            (*astuple(process), now()),
-        )
+        """File who works on the database from now on; wishes that were left open were for an earlier one."""
+        sql = "INSERT INTO runners (host, boot_id, pid, pid_start, started_at) VALUES (?, ?, ?, ?, ?)"
+        with self._db.atomic():
+            self._db.conn.execute("UPDATE wishes SET obeyed_at = ? WHERE obeyed_at IS NULL", (now(),))
+            return self._insert(sql, (*astuple(process), now()))
 
     def runner_ended(self, runner: int, ending: str) -> None:
         """File that the runner ended by itself, and how."""
@@ -152,11 +152,9 @@ class Database:
         rows = self._db.conn.execute("SELECT id, kind FROM wishes WHERE obeyed_at IS NULL ORDER BY id")
         return [(int(number), str(kind)) for number, kind in rows]
 
-    def obey(self, wishes: Iterable[int]) -> None:
-        """File that wishes were obeyed."""
-        with self._db.atomic():
-            for wish in wishes:
-                self._db.table("wishes").update(wish, {"obeyed_at": now()})
+    def obey(self, wish: int) -> None:
+        """File that a wish was obeyed."""
+        self._db.table("wishes").update(wish, {"obeyed_at": now()})
 
     def event(self, level: str, message: str, node: str | None = None) -> None:
         """Add a line to the log."""

@@ -280,13 +280,13 @@ def _runner_state(
     if row["ended_at"] is not None:
         return RunnerState.FINISHED if is_finished else RunnerState.STOPPED
     if is_alive(process):
-        return RunnerState.PAUSED if _is_paused(connection) else RunnerState.RUNNING
+        return RunnerState.PAUSED if _is_paused(connection, row["started_at"]) else RunnerState.RUNNING
     return RunnerState.CRASHED if is_here(process) else RunnerState.ELSEWHERE
 
 
-def _is_paused(connection: sqlite3.Connection) -> bool:
+def _is_paused(connection: sqlite3.Connection, since: str) -> bool:
     row = connection.execute(
-        "SELECT kind FROM wishes WHERE kind IN ('pause', 'resume') ORDER BY id DESC LIMIT 1"
+        "SELECT kind FROM wishes WHERE kind IN ('pause', 'resume') AND at >= ? ORDER BY id DESC LIMIT 1", (since,)
     ).fetchone()
     return row is not None and row[0] == "pause"
 

@@ -248,6 +248,16 @@ def test_a_finished_database_is_never_overwritten(tmp_path: Path, ledger: Ledger
     assert len(list(tmp_path.glob("small-*.db"))) == 2
 
 
+def test_without_a_compiler_nothing_is_made_and_it_says_how_to_get_one(tmp_path: Path, ledger: LedgerFolder) -> None:
+    env = environment(ledger, PATH=str(tmp_path), XDG_DATA_HOME=str(tmp_path / "data"))
+    env.pop("CC", None)
+    refused = program(["run", "local-lab"], env, tmp_path)
+    assert refused.returncode == 4
+    assert "apt" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert not list((tmp_path / "data").glob("**/*.db"))
+
+
 def test_killed_at_random_moments_nothing_is_lost_and_nothing_runs_twice(tmp_path: Path, ledger: LedgerFolder) -> None:
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")

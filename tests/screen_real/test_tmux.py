@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -22,11 +23,11 @@ pytestmark = [pytest.mark.tmux, pytest.mark.skipif(TMUX is None, reason="tmux is
 class Terminal:
     """A tmux server of its own with one window."""
 
-    def __init__(self, folder: Path, words: list[str], width: int = 80, height: int = 24) -> None:
+    def __init__(self, folder: Path, words: list[str], *, before: str = "") -> None:
         self._socket = f"hpcvirt-{uuid.uuid4().hex[:8]}"
         self._folder = folder
-        size = ["-x", str(width), "-y", str(height)]
-        self.tmux("-f", "/dev/null", "new-session", "-d", *size, "-c", str(folder), *_shell(words))
+        size = ["-x", "80", "-y", "24"]
+        self.tmux("-f", "/dev/null", "new-session", "-d", *size, "-c", str(folder), *_shell(words, before))
 
     def tmux(self, *words: str) -> str:
         env = os.environ | {"XDG_DATA_HOME": str(self._folder / "data"), "LC_ALL": "C.UTF-8"}
@@ -53,8 +54,8 @@ class Terminal:
         subprocess.run([str(TMUX), "-L", self._socket, "kill-server"], capture_output=True)
 
 
-def _shell(words: list[str]) -> list[str]:
-    program = " ".join(f"'{word}'" for word in [sys.executable, "-P", "-m", "hpcvirt.tui", *words])
+def _shell(words: list[str], before: str) -> list[str]:
+    program = f"{before} {shlex.join([sys.executable, '-P', '-m', 'hpcvirt.tui', *words])}"
     return ["sh", "-c", f"{program}; echo left with $?; exec sleep 600"]
 
 
@@ -101,9 +102,8 @@ def test_without_an_argument_it_opens_the_local_lab(tmp_path: Path) -> None:
 
 
 def test_a_dumb_terminal_is_refused_in_words(tmp_path: Path) -> None:
-    opened = Terminal(tmp_path, [])
-    opened.close()
-    program = [sys.executable, "-P", "-m", "hpcvirt.tui"]
-    refused = subprocess.run(program, env=os.environ | {"TERM": "dumb"}, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    assert refused.returncode == 4
-    assert "hpcvirt-tui run" in refused.stderr
+    opened = Terminal(tmp_path, [], before="TERM=dumb")
+    try:
+        assert "hpcvirt-tui run" in opened.until("left with 4", "TERM says dumb")
+    finally:
+        opened.close()

@@ -52,10 +52,12 @@ class MainScreen(Screen[None]):
     def show(self, state: State) -> None:
         """Draw this state: the strip and the pane in sight."""
         self._state = state
+        if not self.children:
+            return  # not composed yet, or closing
         with self.app.batch_update():
             self.query_one(TopStrip).show(self.pane, state.name, state.view)
             pane = self._panes.get(self.pane)
-            if pane is not None and pane.is_mounted:
+            if pane is not None and pane.is_ready:
                 pane.show(state)
         self._refresh_keys()
 
@@ -68,6 +70,8 @@ class MainScreen(Screen[None]):
         for other, pane in self._panes.items():
             pane.display = other == name
         self.show(self._state)
+        if not self._panes[name].is_ready:
+            return  # the operator left while it was being made
         target = self.query_one(self._panes[name].DEFAULT_FOCUS)
         self.set_focus(target if target.display else None)
         self.post_message(PaneShown(name))
@@ -103,7 +107,7 @@ class MainScreen(Screen[None]):
 
     def _can(self, action: str) -> bool:
         pane = self._panes.get(self.pane)
-        return pane is not None and pane.is_mounted and pane.can(action)
+        return pane is not None and pane.is_ready and pane.can(action)
 
     def _refresh_keys(self) -> None:
         """Draw the footer again, only when another set of keys works now."""

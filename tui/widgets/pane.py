@@ -13,6 +13,11 @@ class Pane(Vertical):
     DEFAULT_FOCUS = ""
     """Selector of the widget where the cursor belongs."""
 
+    @property
+    def is_ready(self) -> bool:
+        """Its widgets are there: not before it is mounted, nor any more while the screen closes."""
+        return self.is_mounted and bool(self.children)
+
     def show(self, state: State) -> None:
         """Draw this state."""
         raise NotImplementedError

@@ -1,0 +1,86 @@
+"""Driving the screen and reading what it shows."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from hpcvirt.tui.app import HpcvirtApp
+from tests.tui.screen_samples import CAMPAIGN, DATABASE, SampleBackend
+
+SIZES = [(80, 24), (120, 40), (200, 60)]
+LIMIT_S = 8.0
+STEP_S = 0.02
+
+
+def seen(app: HpcvirtApp) -> str:
+    """The text on the screen, line by line."""
+    return "\n".join("".join(part.text for part in strip) for strip in app.screen._compositor.render_strips())
+
+
+@dataclass
+class Eye:
+    """A person at the terminal."""
+
+    app: HpcvirtApp
+    pilot: Pilot[None]
+    backend: SampleBackend
+
+    @property
+    def text(self) -> str:
+        return seen(self.app)
+
+    @property
+    def lines(self) -> list[str]:
+        return self.text.splitlines()
+
+    def line(self, word: str) -> str:
+        """The first line with this word."""
+        return next(line for line in self.lines if word in line)
+
+    async def until(self, *words: str, gone: tuple[str, ...] = ()) -> str:
+        """The text, once every word is seen and none of ``gone``."""
+        await self.wait(
+            lambda: all(word in self.text for word in words) and not any(word in self.text for word in gone),
+            f"{words} without {gone}",
+        )
+        return self.text
+
+    async def wait(self, what: Callable[[], object], told: str = "") -> None:
+        for _ in range(int(LIMIT_S / STEP_S)):
+            if what():
+                return
+            await self.pilot.pause(STEP_S)
+        raise AssertionError(f"{told or what} did not happen; the screen shows:\n{self.text}")
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+
+@asynccontextmanager
+async def looking(
+    backend: SampleBackend,
+    *,
+    campaign: Path | None = None,
+    database: Path | None = None,
+    size: tuple[int, int] = (80, 24),
+) -> AsyncIterator[Eye]:
+    """The running screen."""
+    app = HpcvirtApp(campaign, database, backend=backend)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        yield Eye(app, pilot, backend)
+
+
+def at_campaign(backend: SampleBackend | None = None, size: tuple[int, int] = (80, 24)):
+    """Opened on a campaign file."""
+    return looking(backend or SampleBackend(), campaign=CAMPAIGN, size=size)
+
+
+def at_database(backend: SampleBackend, size: tuple[int, int] = (80, 24)):
+    """Opened on a database."""
+    return looking(backend, database=DATABASE, size=size)

@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import pytest
+
+from hpcvirt.core.errors import StoreUnusable
+from tests.tui.screen_samples import (
+    DATABASE,
+    PAPER_KERNELS,
+    SampleComparison,
+    SampleFlag,
+    SampleTable,
+    finished,
+    make_snapshot,
+    make_table,
+    paper_table,
+    watched,
+)
+from tests.tui.seeing import SIZES, at_database
+
+HEADINGS = ("bench", "metric", "kernel", "base", "mean", "diff%", "95 % CI", " p ", "verdict")
+
+
+def verdicts(text: str) -> list[str]:
+    words = ("equivalent", "slower", "faster", "inconclusive", "trivial")
+    rows = [
+        line
+        for line in text.splitlines()
+        if line.lstrip().startswith(("stream ", "npb ")) and "=" not in line.split()[1]
+    ]
+    return [word for line in rows for word in words if word in line]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_every_heading_and_verdict_is_in_sight(size: tuple[int, int]) -> None:
+    async with at_database(watched(finished()), size) as eye:
+        text = await eye.until("inconclusive", "not sampled")
+        heading = eye.line("verdict")
+        assert all(word in f"{heading} " for word in HEADINGS), heading
+        for word in (
+            "= equivalent",
+            "▼ slower",
+            "▲ faster",
+            "? inconclusive",
+            "native-again",
+            "−3.41",
+            "−4.90",
+            "<.001",
+        ):
+            assert word in text
+        assert "4 comparisons against native" in text
+        assert "PEEK" not in text
+
+
+async def test_the_row_under_the_cursor_is_told_in_full() -> None:
+    async with at_database(watched(finished())) as eye:
+        await eye.until("copy higher is better", "n=40")
+        await eye.press("down")
+        text = await eye.until("▼ slower  native-again against native: −3.41 %, CI −4.90 … −1.90 %")
+        assert "12346 (n=40) → 11925 (n=40) MB/s, p <.001 (<.001 adjusted)" in text
+        assert "! 3 outliers of native-again" in text
+        await eye.press("down", "down")
+        await eye.until("12 blocks more would decide it")
+
+
+async def test_long_names_are_cut_before_a_column_is() -> None:
+    table = paper_table()
+    async with at_database(watched(make_snapshot(kernels=PAPER_KERNELS), table=table)) as eye:
+        await eye.press("3")
+        text = await eye.until("inconclusive", "PEEK")
+        assert all(word in f"{eye.line('verdict')} " for word in HEADINGS)
+        assert "xen-3.0.1" in text
+
+
+async def test_interim_results_are_a_peek() -> None:
+    async with at_database(watched(make_snapshot())) as eye:
+        await eye.press("3")
+        await eye.until("PEEK: 148 of 400 runs are in.", "equivalent")
+
+
+async def test_sorting() -> None:
+    async with at_database(watched(finished()), (120, 40)) as eye:
+        await eye.until("inconclusive")
+        assert verdicts(eye.text)[:4] == ["equivalent", "slower", "faster", "inconclusive"]
+        await eye.press("o", "o")
+        await eye.until("by difference", "diff%↓")
+        assert verdicts(eye.text)[:4] == ["slower", "equivalent", "inconclusive", "faster"]
+        await eye.press("O")
+        await eye.until("by difference, reversed", "diff%↑")
+        assert verdicts(eye.text)[:4] == ["faster", "inconclusive", "equivalent", "slower"]
+        await eye.press("o")
+        await eye.until("by p", "p↓")
+        await eye.press("o")
+        await eye.until("verdict↓")
+        assert verdicts(eye.text)[:4] == ["slower", "faster", "inconclusive", "equivalent"]
+        await eye.press("o")
+        await eye.until("by campaign order")
+
+
+async def test_filter() -> None:
+    async with at_database(watched(finished())) as eye:
+        await eye.until("inconclusive")
+        await eye.press("slash", *"SCALE")
+        await eye.until("1 of 4 comparisons with “SCALE”", gone=("stream copy", "stream add"))
+        await eye.press("enter", "o")
+        await eye.until("by kernel", "1 of 4")
+        await eye.press("slash", *" zz")
+        await eye.until("No row contains “SCALE zz”", "Escape")
+        await eye.press("escape")
+        await eye.until("4 comparisons", "stream copy", gone=("No row",))
+
+
+async def test_keys_typed_into_the_filter_are_words() -> None:
+    async with at_database(watched(finished())) as eye:
+        await eye.until("inconclusive")
+        await eye.press("slash", *"q1sx")
+        await eye.until("No row contains “q1sx”")
+        assert eye.app.is_running
+
+
+async def test_the_cursor_stays_on_its_row() -> None:
+    async with at_database(watched(finished())) as eye:
+        await eye.until("inconclusive")
+        await eye.press("down", "o", "o")
+        await eye.until("by difference")
+        await eye.until("▼ slower  native-again against native")
+
+
+async def test_results_are_computed_only_for_somebody_who_looks() -> None:
+    backend = watched(make_snapshot())
+    async with at_database(backend) as eye:
+        await eye.until("148/400 runs")
+        assert backend.compared == 0
+        await eye.press("3")
+        await eye.until("equivalent")
+        assert backend.compared == 1
+
+
+async def test_when_the_last_run_is_in_the_results_are_final() -> None:
+    backend = watched(make_snapshot())
+    async with at_database(backend) as eye:
+        await eye.press("3")
+        await eye.until("PEEK", "equivalent")
+        backend.snapshots[DATABASE] = finished()
+        await eye.until("✓ finished", gone=("PEEK",))
+        await eye.wait(lambda: backend.compared == 2)
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "words"),
+    [
+        (make_snapshot(ok=0), ("No result yet: 0 of 400 runs", "two ok runs under each of two kernels")),
+        (make_snapshot(kernels=("native",)), ("Only one kernel was picked",)),
+    ],
+)
+async def test_empty_states_say_what_to_do(snapshot, words: tuple[str, ...]) -> None:
+    async with at_database(watched(snapshot)) as eye:
+        await eye.until("runs")
+        await eye.press("3")
+        await eye.until(*words)
+        await eye.press("slash", "o", "O")
+        assert "Filter" not in eye.lines[-1]
+
+
+async def test_without_a_database() -> None:
+    from tests.tui.seeing import at_campaign
+
+    async with at_campaign() as eye:
+        await eye.until("400 runs")
+        await eye.press("3")
+        await eye.until("No campaign is open yet", "1 goes to Setup")
+        await eye.press("2")
+        await eye.until("No campaign is running yet", "1 goes to Setup")
+
+
+@pytest.mark.parametrize("error", [StoreUnusable("no such file [/]", hint="look"), ZeroDivisionError("n = [red]")])
+async def test_statistics_that_fail_are_said(error: Exception) -> None:
+    async with at_database(watched(finished(), table=error)) as eye:
+        await eye.until("✗ The results cannot be computed", str(error)[:5])
+
+
+async def test_what_could_not_be_computed_is_a_dash() -> None:
+    nothing = SampleComparison(
+        mean=None, difference_pct=None, p=None, p_adjusted=None, ci_low=None, ci_high=None, verdict="inconclusive",
+        flags=(SampleFlag("too-few", "too few values"),),
+    )  # fmt: skip
+    odd = SampleComparison(
+        metric="odd", difference_pct=float("nan"), ci_low=float("nan"), ci_high=float("inf"), verdict=""
+    )
+    huge = SampleComparison(
+        metric="huge", mean=1e300, mean_baseline=1e-300, difference_pct=9e9, ci_low=-1e9, ci_high=1e300
+    )
+    for size in SIZES:
+        async with at_database(watched(finished(), table=SampleTable([nothing, odd, huge])), size) as eye:
+            text = await eye.until("– ", "too few values", "huge")
+            assert "nan" not in text
+
+
+async def test_a_changed_number_of_rows() -> None:
+    backend = watched(finished(), table=make_table(2))
+    async with at_database(backend) as eye:
+        await eye.until("2 comparisons")
+        await eye.press("down")
+        backend.table = make_table(1)
+        backend.snapshots[DATABASE] = finished(ok=399, given_up=1)
+        await eye.until("1 comparison ")
+
+
+async def test_thousands_of_rows() -> None:
+    backend = watched(finished(), table=SampleTable([SampleComparison(metric=f"m{n}") for n in range(2500)]))
+    async with at_database(backend) as eye:
+        await eye.until("2 500 comparisons")
+        await eye.press("end")
+        await eye.until("m2499")
+        await eye.press("slash", *"m1234")
+        await eye.until("1 of 2 500")
