@@ -184,6 +184,9 @@ class Database:
                 "rebooted": int(rebooted),
             }
             self._db.table("boots").update(boot, fields)
+            # It has its kernel; its first run starts when it is its turn.
+            (node,) = self._db.conn.execute("SELECT node FROM boots WHERE id = ?", (boot,)).fetchone()
+            self._db.table("nodes").update(node, {"state": "waiting", "detail": "", "since": now()})
 
     def boot_ended(self, boot: int) -> None:
         """File that no run of the boot is left."""
