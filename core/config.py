@@ -19,8 +19,10 @@ from hpcvirt.core.model import (
     Analysis,
     Benchmark,
     Campaign,
+    Connecting,
     Design,
     Expect,
+    HostKeys,
     Kernel,
     Node,
     Order,
@@ -71,6 +73,19 @@ class _Node(_Table):
     user: str | None = None
     identity_file: str | None = None
     scratch: Annotated[str, Field(pattern="^/[A-Za-z0-9._/@+-]*$")] = "/var/tmp"  # noqa: S108 - see model.Node
+    jump: Annotated[str, Field(pattern=r"^[A-Za-z0-9._@:,\[\]%-]+$")] | None = None
+    legacy: bool = False
+
+
+class _Connection(_Table):
+    host_keys: Literal["strict", "accept-new"] = "strict"
+    known_hosts: str | None = None
+    keepalive: Annotated[float, Field(ge=0.1, le=600)] = 5.0
+    keepalives_missed: Annotated[int, Field(ge=1, le=100)] = 3
+    handshakes: Annotated[int, Field(ge=1, le=1000)] = 8
+    login_limit: Annotated[float, Field(ge=1, le=600)] = 15.0
+    patience: Annotated[float, Field(ge=1)] = 600.0
+    """Times in seconds."""
 
 
 class _Probe(_Table):
@@ -107,6 +122,7 @@ class _File(_Table):
     campaign: _Campaign
     design: _Design = _Design()
     analysis: _Analysis
+    connection: _Connection = _Connection()
     lab: _Lab | None = None
     node: list[_Node] = []
     kernel: Annotated[list[_Kernel], Field(min_length=1)]
@@ -222,6 +238,7 @@ def _campaign(file: _File) -> tuple[Campaign, list[str]]:
             design=_design(file.design),
             analysis=Analysis(**file.analysis.model_dump()),
             lab=file.lab is not None,
+            connecting=_connecting(file.connection),
         ),
         faults + _node_faults(file),
     )
@@ -232,6 +249,18 @@ def _design(table: _Design) -> Design:
     if table.blocks is None:
         fields["blocks"] = 1 if table.order == "sequential" else min(10, table.runs)
     return Design(**fields)
+
+
+def _connecting(table: _Connection) -> Connecting:
+    return Connecting(
+        host_keys=HostKeys(table.host_keys),
+        known_hosts=table.known_hosts,
+        keepalive_s=table.keepalive,
+        keepalives_missed=table.keepalives_missed,
+        handshakes=table.handshakes,
+        login_limit_s=table.login_limit,
+        patience_s=table.patience,
+    )
 
 
 def _nodes(file: _File) -> tuple[Node, ...]:

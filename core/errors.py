@@ -70,7 +70,19 @@ class NodeUnreachable(HpcvirtError):
 
 
 class HostKeyUnknown(HpcvirtError):
-    """The node showed a host key that is not in the known hosts, or another than the known one."""
+    """The node showed a host key, and no known hosts file has one for it."""
+
+
+class HostKeyChanged(HpcvirtError):
+    """The node showed another host key than the known one, or a revoked one."""
+
+
+class AlgorithmsDiffer(HpcvirtError):
+    """The node's sshd and this program have no algorithm in common."""
+
+
+class SshConfigWrong(HpcvirtError):
+    """An SSH configuration file, known hosts file or key cannot be used."""
 
 
 class PermissionRefused(HpcvirtError):

@@ -43,6 +43,14 @@ class Scope(StrEnum):
     CLUSTER = "cluster"
 
 
+class HostKeys(StrEnum):
+    """What is done about a host key that nobody knows yet. A changed one is always refused."""
+
+    STRICT = "strict"
+    ACCEPT_NEW = "accept-new"
+    """The first key a node shows is taken for its own and written down."""
+
+
 class Better(StrEnum):
     """Which direction of a metric is good."""
 
@@ -62,6 +70,30 @@ class Node:
     identity_file: str | None = None
     scratch: str = "/var/tmp"  # noqa: S108 - the launcher makes a folder of its own in it, 0700 and checked for its owner
     """Folder on the node under which the program keeps a folder of its own."""
+    jump: str | None = None
+    """``[user@]host[:port]``, several by comma, as ProxyJump has it; ``none``: no jump whatever the SSH
+    configuration says; None: what it says."""
+    legacy: bool = False
+    """Offer the algorithms of an sshd of 2005 too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connecting:
+    """How nodes are reached and how soon a silent one counts as lost. The same for all nodes."""
+
+    host_keys: HostKeys = HostKeys.STRICT
+    known_hosts: str | None = None
+    """A further file of known hosts; accepted keys go there. None: only those of the SSH configuration."""
+    keepalive_s: float = 5.0
+    """A connection on which nothing came for this long is asked for a sign of life."""
+    keepalives_missed: int = 3
+    """After so many questions without an answer it is lost."""
+    handshakes: int = 8
+    """How many connections are made at the same time, over all nodes."""
+    login_limit_s: float = 15.0
+    """For making one connection, each jump host included."""
+    patience_s: float = 600.0
+    """How long a node may be unreachable before it is set aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +192,7 @@ class Campaign:
     notes: str = ""
     lab: bool = False
     """The nodes are those of the embedded lab, started by the runner."""
+    connecting: Connecting = Connecting()
 
 
 @dataclass(frozen=True, slots=True)

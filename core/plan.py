@@ -84,9 +84,11 @@ def _drawn(items: Iterable[T], *place: object) -> list[T]:
 
 
 def _digest(campaign: Campaign, boots: Iterable[Boot]) -> str:
-    """Of what is executed and how it is judged; title and notes may be mended."""
+    """Of what is executed and how it is judged; title, notes and the way to a node may be mended."""
     told = dataclasses.asdict(campaign)
-    del told["title"], told["notes"]
+    del told["title"], told["notes"], told["connecting"]
+    for node in told["nodes"]:
+        del node["jump"], node["legacy"]
     order = [[boot.block, boot.node, boot.kernel] for boot in boots]
     return hashlib.sha256(canonical_json([told, order]).encode()).hexdigest()
 

@@ -22,7 +22,7 @@ from hpcvirt.core.lab import RunningLab, start_lab
 from hpcvirt.core.model import Campaign, Node, Plan
 from hpcvirt.core.plan import make_plan
 from hpcvirt.core.process import this_process
-from hpcvirt.core.remote.connection import Credentials, NodeConnection
+from hpcvirt.core.remote.connection import Credentials, Handshakes, NodeConnection
 from hpcvirt.core.store.database import Database, RunHistory
 from hpcvirt.core.store.queries import read_totals
 from hpcvirt.core.store.writer import Writer
@@ -117,11 +117,12 @@ async def _walk_all(
     frozen = frozen_files(campaign, await store.do(lambda database: database.artifacts()))
     places = asyncio.Semaphore(campaign.design.at_once or len(nodes))
     ground = Ground(campaign, store, wishes, places, frozen)
+    handshakes = Handshakes(campaign.connecting.handshakes)
     await store.do(lambda database: database.event("info", _told(plan, histories)))
 
     async def walk(node: Node) -> bool:
         runs = [run for run in plan.runs if run.boot.node == node.name]
-        async with NodeConnection(node, credentials) as link:
+        async with NodeConnection(node, credentials, campaign.connecting, handshakes) as link:
             return await NodeWalker(ground, node, link).walk(runs, histories, leftovers.get(node.name, ()))
 
     walks = await asyncio.gather(*(walk(node) for node in nodes), return_exceptions=True)

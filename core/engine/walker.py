@@ -31,9 +31,6 @@ from hpcvirt.core.remote.identity import mismatches
 from hpcvirt.core.store.database import Database, Ended, OpenAttempt, RunHistory
 from hpcvirt.core.store.writer import Writer
 
-PATIENCE_S = 600.0
-"""How long a node may be unreachable before it is set aside."""
-
 SHORT_S = 60.0
 """Limit of everything on a node that is no benchmark."""
 
@@ -151,7 +148,7 @@ class NodeWalker:
 
     async def _connect(self) -> None:
         """Be connected, waiting for the node as long as nobody wishes to stop."""
-        await self._ground.wishes.unless_stopped(self._link.connect_again(PATIENCE_S))
+        await self._ground.wishes.unless_stopped(self._link.connect_again(self._ground.campaign.connecting.patience_s))
 
     async def _note_loss(self, message: str) -> None:
         await self._event("warning", f"connection lost: {message}")
@@ -217,7 +214,8 @@ class NodeWalker:
         started = time.monotonic()
         while True:
             await self._state("collecting", run.benchmark.label)
-            await self._ground.wishes.unless_aborted(self._link.connect_again(PATIENCE_S))
+            patience_s = self._ground.campaign.connecting.patience_s
+            await self._ground.wishes.unless_aborted(self._link.connect_again(patience_s))
             script = jobs.collect(self._node.scratch, attempt)
             left_s = limit_s - (time.monotonic() - started)
             try:

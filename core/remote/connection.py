@@ -3,52 +3,67 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import random
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+import socket
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
 import asyncssh
 
 from hpcvirt.core.errors import (
+    AlgorithmsDiffer,
     ConnectionLost,
-    HostKeyUnknown,
     HpcvirtError,
     NodeUnreachable,
+    OutputUnparsable,
     PermissionRefused,
+    SshConfigWrong,
 )
-from hpcvirt.core.model import Node
-from hpcvirt.core.remote.job import Script
+from hpcvirt.core.model import Connecting, Node
+from hpcvirt.core.remote.access import Access, Credentials, hop, resolve
+from hpcvirt.core.remote.hostkeys import HostKeyWitness, fingerprint
+from hpcvirt.core.remote.job import LARGEST_ANSWER_BYTES, Script
 from hpcvirt.core.text import clean_line
 
-CONNECT_LIMIT_S = 15.0
-KEEPALIVE_S = 5.0
-KEEPALIVES_MISSED = 3
+__all__ = ["Credentials", "Handshakes", "NodeConnection"]
+
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
+CLOSE_LIMIT_S = 5.0
+CHUNK_BYTES = 1 << 16
 
-USER_FILES = Path("~/.ssh")
-SYSTEM_FILES = Path("/etc/ssh")
 
+class Handshakes:
+    """A place for each connection that may be in the making at the same time, over all nodes.
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """Where keys and known hosts are, when they are not the user's own."""
+    An sshd (a jump host's above all) drops those beyond its MaxStartups, and a handshake costs CPU on both sides.
+    """
 
-    client_key: Path | None = None
-    known_hosts: Path | None = None
+    def __init__(self, places: int) -> None:
+        self.places = asyncio.Semaphore(places)
 
 
 class NodeConnection:
     """Holds the connection to one node. ``run`` connects when there is none."""
 
-    def __init__(self, node: Node, credentials: Credentials | None = None) -> None:
+    def __init__(
+        self,
+        node: Node,
+        credentials: Credentials | None = None,
+        connecting: Connecting | None = None,
+        handshakes: Handshakes | None = None,
+    ) -> None:
         self.node = node
-        self._options = _options(node, credentials or Credentials())
-        self._connection: asyncssh.SSHClientConnection | None = None
+        self._credentials = credentials or Credentials()
+        self._connecting = connecting or Connecting()
+        self._handshakes = handshakes or Handshakes(self._connecting.handshakes)
+        self._connections: list[asyncssh.SSHClientConnection] = []
+        self._was_in = False
         self._lock = asyncio.Lock()
+        self.accepted_host_key: str | None = None
+        """Fingerprint of a key that ``accept-new`` took, the last time it took one."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -60,29 +75,29 @@ class NodeConnection:
 
     async def close(self) -> None:
         """End the connection; what runs on the node goes on."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.abort()
-            await connection.wait_closed()
+        connections, self._connections = self._connections, []
+        await _abort(connections)
 
     async def connect(self) -> None:
         """Connect once, unless connected.
 
-        Raises NodeUnreachable, HostKeyUnknown or PermissionRefused.
+        Raises NodeUnreachable, HostKeyUnknown, HostKeyChanged, PermissionRefused, AlgorithmsDiffer or
+        SshConfigWrong.
         """
         async with self._lock:
-            if self._connection is not None and not self._connection.is_closed():
+            if self._connections and not self._connections[-1].is_closed():
                 return
-            try:
-                async with asyncio.timeout(CONNECT_LIMIT_S):
-                    self._connection = await asyncssh.connect(self.node.host, **self._options)
-            except (OSError, asyncssh.Error) as error:
-                raise _meant(self.node, error) from error
+            await self.close()
+            async with self._handshakes.places:
+                self._connections = await self._made()
+            self._was_in = True
 
     async def connect_again(self, limit_s: float) -> None:
         """Connect, trying again with growing pauses while the node is unreachable.
 
-        Raises what ``connect`` raises: NodeUnreachable after ``limit_s``, the others at once.
+        Raises what ``connect`` raises: NodeUnreachable after ``limit_s``, the others at once. Who was let in
+        before and is refused now is refused by a node in the middle of its boot, without its homes or with
+        pam_nologin: that is waited for as well.
         """
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + limit_s
@@ -90,7 +105,9 @@ class NodeConnection:
         while True:
             try:
                 return await self.connect()
-            except NodeUnreachable:
+            except (NodeUnreachable, PermissionRefused) as error:
+                if isinstance(error, PermissionRefused) and not self._was_in:
+                    raise
                 if loop.time() + pause_s > give_up_at:
                     raise
             # All nodes of a cluster come back at once: they are not asked all at once.
@@ -101,7 +118,8 @@ class NodeConnection:
         """Send a script to the node's /bin/sh and return everything it wrote to stdout.
 
         Raises ConnectionLost when the connection goes away before the script has ended, TimeoutError
-        after ``limit_s``, and what ``connect`` raises.
+        after ``limit_s``, OutputUnparsable when the answer is longer than any of ours, and what
+        ``connect`` raises.
         """
         return await self._exchange("exec /bin/sh", script.text, limit_s)
 
@@ -112,70 +130,143 @@ class NodeConnection:
         """
         await self._exchange(f"exec /bin/sh -c 'umask 077; exec cat >{path}'", content, limit_s)
 
+    async def access(self) -> Access:
+        """How the node is reached, resolved from the campaign and OpenSSH's files. Raises SshConfigWrong."""
+        return await self._resolved(self.node)
+
     async def _exchange(self, command: str, sent: bytes, limit_s: float) -> bytes:
         await self.connect()
-        connection = self._connection
-        if connection is None:
+        if not self._connections:
             raise ConnectionLost(f"{self.node.name}: the connection was closed")
         try:
             async with asyncio.timeout(limit_s):
-                return await _communicate(connection, command, sent)
+                return await _communicate(self._connections[-1], command, sent)
         except (OSError, asyncssh.Error) as error:
             if isinstance(error, TimeoutError):
                 raise
             raise ConnectionLost(f"{self.node.name}: {_words(error)}") from error
 
+    async def _made(self) -> list[asyncssh.SSHClientConnection]:
+        """The connection to the node, behind those to its jump hosts."""
+        access = await self._resolved(self.node)
+        nodes = [hop(spec, self.node) for spec in access.jump.split(",") if spec] + [self.node]
+        made: list[asyncssh.SSHClientConnection] = []
+        try:
+            for node in nodes:
+                one = access if node is self.node else await self._resolved(node)
+                made.append(await self._dialled(node, one, made[-1] if made else None))
+        except BaseException:
+            await _abort(made)
+            raise
+        return made
+
+    async def _resolved(self, node: Node) -> Access:
+        try:
+            return await asyncio.to_thread(resolve, node, self._credentials, self._connecting)
+        except (OSError, ValueError, asyncssh.Error) as error:
+            raise _unusable(node, error) from error
+
+    async def _dialled(
+        self, node: Node, access: Access, tunnel: asyncssh.SSHClientConnection | None
+    ) -> asyncssh.SSHClientConnection:
+        witness = HostKeyWitness(access, self._connecting.host_keys)
+        options: dict[str, Any] = {"client_factory": lambda: witness, "tunnel": tunnel}
+        try:
+            async with asyncio.timeout(self._connecting.login_limit_s):
+                connection = await asyncssh.connect(node.host, **access.options, **options)
+        except (OSError, asyncssh.Error, ValueError) as error:
+            raise _meant(node, access, witness, error, self._connecting.login_limit_s) from error
+        if witness.accepted and witness.shown is not None:
+            self.accepted_host_key = fingerprint(witness.shown)
+        return connection
+
+
+async def _abort(connections: list[asyncssh.SSHClientConnection]) -> None:
+    for connection in reversed(connections):
+        connection.abort()
+        with suppress(TimeoutError, OSError, asyncssh.Error):
+            async with asyncio.timeout(CLOSE_LIMIT_S):
+                await connection.wait_closed()
+
 
 async def _communicate(connection: asyncssh.SSHClientConnection, command: str, sent: bytes) -> bytes:
     process: asyncssh.SSHClientProcess[bytes] = await connection.create_process(command, encoding=None)
     try:
-        stdout, _ = await process.communicate(sent)
+        process.stdin.write(sent)
+        process.stdin.write_eof()
+        answer, _ = await asyncio.gather(_bounded(process.stdout), _drained(process.stderr))
+        await process.wait_closed()
     finally:
         process.channel.abort()
     if process.exit_status is None:
         # asyncssh returns as if nothing had happened when the connection went away under a command.
         raise ConnectionLost("the connection ended before the command did")
-    return bytes(stdout or b"")
+    return answer
 
 
-def _options(node: Node, credentials: Credentials) -> dict[str, Any]:
-    options: dict[str, Any] = {
-        "keepalive_interval": KEEPALIVE_S,
-        "keepalive_count_max": KEEPALIVES_MISSED,
-        "login_timeout": CONNECT_LIMIT_S,
-        "connect_timeout": CONNECT_LIMIT_S,
-        "agent_forwarding": False,
-        "compression_algs": None,
-    }
-    given: Mapping[str, Any] = {"port": node.port, "username": node.user, "client_keys": node.identity_file}
-    options |= {name: value for name, value in given.items() if value is not None}
-    if credentials.client_key is not None:
-        # A key of our own making: the user's configuration, keys and agent have no say in it.
-        options |= {"client_keys": [str(credentials.client_key)], "config": None, "agent_path": None}
-    else:
-        options["config"] = _existing("config", "ssh_config")
-    known = [str(credentials.known_hosts)] if credentials.known_hosts else _existing("known_hosts", "ssh_known_hosts")
-    return options | {"known_hosts": known}
+async def _bounded(stream: asyncssh.SSHReader[bytes]) -> bytes:
+    """All of a stream. Raises OutputUnparsable when there is more than a script of ours ever sends."""
+    parts: list[bytes] = []
+    size = 0
+    while part := await stream.read(CHUNK_BYTES):
+        parts.append(part)
+        size += len(part)
+        if size > LARGEST_ANSWER_BYTES:
+            raise OutputUnparsable(
+                f"the node sends more than {LARGEST_ANSWER_BYTES >> 20} MiB in answer to one script",
+                hint="does a start-up file of its shell, or the kernel's probe, write without end?",
+            )
+    return b"".join(parts)
 
 
-def _existing(user_file: str, system_file: str) -> list[str]:
-    """asyncssh reads only the user's files by itself; clusters rely on the system's."""
-    return [str(path) for path in ((USER_FILES / user_file).expanduser(), SYSTEM_FILES / system_file) if path.is_file()]
+async def _drained(stream: asyncssh.SSHReader[bytes]) -> None:
+    while await stream.read(CHUNK_BYTES):
+        pass
 
 
-def _meant(node: Node, error: Exception) -> HpcvirtError:
-    where = f"{node.name} ({node.host}{f':{node.port}' if node.port else ''})"
+def _unusable(node: Node, error: Exception) -> HpcvirtError:
+    return SshConfigWrong(
+        f"{node.name} ({node.host}): {_words(error)}",
+        hint=f"what does `ssh -G {node.host}` say? a key with a passphrase must be in a running ssh-agent",
+    )
+
+
+def _meant(node: Node, access: Access, witness: HostKeyWitness, error: Exception, limit_s: float) -> HpcvirtError:
+    where = f"{node.name} ({access.host}{'' if access.port == 22 else f':{access.port}'})"
     if isinstance(error, asyncssh.HostKeyNotVerifiable):
-        return HostKeyUnknown(
-            f"{where}: its host key is not the known one: {_words(error)}",
-            hint=f"compare it with the node's own, then `ssh {node.host}` once by hand to accept it",
-        )
+        return witness.refusal(where, _words(error))
     if isinstance(error, asyncssh.PermissionDenied):
+        keys = ", ".join(access.identity_files) or "the default keys and the agent's"
         return PermissionRefused(
-            f"{where}: permission refused: {_words(error)}",
-            hint=f"does `ssh -o BatchMode=yes {node.host} true` work? name a key with identity_file",
+            f"{where}: permission refused for {access.user} with {keys}: {_words(error)}",
+            hint=f"does `ssh -o BatchMode=yes {node.host} true` work? name a key with identity_file, or `ssh-add` it",
         )
-    return NodeUnreachable(f"{where}: {_words(error)}", hint=f"is it up? try `ssh {node.host} true`")
+    if isinstance(error, asyncssh.KeyExchangeFailed):
+        return AlgorithmsDiffer(
+            f"{where}: no algorithm in common: {_words(error)}",
+            hint=f"is its sshd very old? legacy = true for node {node.name} offers the algorithms of 2005"
+            if not node.legacy
+            else "what does `ssh -vv` say that it offers? asyncssh has none of that",
+        )
+    if isinstance(error, ValueError):
+        return _unusable(node, error)
+    words, hint = _unreachable(node, error, limit_s)
+    return NodeUnreachable(f"{where}: {words}", hint=hint)
+
+
+def _unreachable(node: Node, error: Exception, limit_s: float) -> tuple[str, str]:
+    if isinstance(error, TimeoutError):
+        return f"no answer within {limit_s:g} s", f"is it up? try `ping {node.host}` and `ssh {node.host} true`"
+    if isinstance(error, socket.gaierror):
+        return f"the name {node.host} is not known here", "is `host` of this node right? see /etc/hosts"
+    number = error.errno if isinstance(error, OSError) else None
+    if number == errno.ECONNREFUSED:
+        return "the machine answers, but nothing listens there", "is sshd running there, on this port?"
+    if number in {errno.EHOSTUNREACH, errno.ENETUNREACH}:
+        return "no way to it", "is it switched on, and the cable in?"
+    if isinstance(error, asyncssh.ConnectionLost | ConnectionResetError):
+        return f"closed while logging in: {_words(error)}", "too many logins at once? see MaxStartups of its sshd"
+    return _words(error), f"is it up? try `ssh {node.host} true`"
 
 
 def _words(error: Exception) -> str:

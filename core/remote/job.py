@@ -18,6 +18,9 @@ from hpcvirt.core.text import clean_line
 OUTPUT_LIMIT_BYTES = 8 << 20
 """Of each of stdout and stderr: longer ones lose their middle."""
 
+LARGEST_ANSWER_BYTES = 64 << 20
+"""Nothing that a script here sends comes near it: three files cut to the limit, or an artifact."""
+
 
 class JobState(StrEnum):
     """What became of a job on its node."""
