@@ -128,6 +128,21 @@ def _choice(picked: dict[str, Any]) -> Any:
 
 
 @app.command()
+@click.argument("campaign")
+def check(campaign: str) -> None:
+    """Is every node reached, and will that last? Nothing is changed.
+
+    Connects to all nodes side by side, compares what it resolved with what `ssh -G` says, and warns of what
+    ends with your login: an agent's keys, processes (KillUserProcesses), a Kerberos ticket.
+    """
+    from hpcvirt.core.config import read_campaign
+    from hpcvirt.tui.check import print_check
+    from hpcvirt.tui.launch import campaign_path
+
+    sys.exit(print_check(read_campaign(campaign_path(campaign))))
+
+
+@app.command()
 @click.argument("database", required=False, type=click.Path(path_type=Path))
 def status(database: Path | None) -> None:
     """Where a campaign is, what failed, and when it is done.

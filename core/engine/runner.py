@@ -98,7 +98,7 @@ async def _work(campaign: Campaign, path: Path, store: Writer) -> Ending:
         await stack.enter_async_context(_signals(wishes))
         await stack.enter_async_context(_watching(wishes))
         lab = await _lab(stack, campaign, path, store)
-        walk = _walk_all(campaign, *_nodes(campaign, lab), store, wishes)
+        walk = _walk_all(campaign, *nodes_and_credentials(campaign, lab), store, wishes)
         is_whole = await (walk if lab is None else _while_it_lives(lab, walk))
     if wishes.aborting.is_set():
         return Ending.ABORTED
@@ -163,7 +163,7 @@ async def _while_it_lives(lab: RunningLab, walk: Coroutine[Any, Any, bool]) -> b
         await asyncio.gather(walking, ended, return_exceptions=True)
 
 
-def _nodes(campaign: Campaign, lab: RunningLab | None) -> tuple[Sequence[Node], Credentials]:
+def nodes_and_credentials(campaign: Campaign, lab: RunningLab | None) -> tuple[Sequence[Node], Credentials]:
     """The campaign's nodes with their addresses, and what lets us in."""
     if lab is None:
         return campaign.nodes, Credentials()

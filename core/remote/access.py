@@ -37,6 +37,8 @@ class Credentials:
 
     client_key: Path | None = None
     known_hosts: Path | None = None
+    files_only: bool = False
+    """Neither agent nor Kerberos ticket: what is left when the operator has logged out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,8 @@ def _of_node(node: Node, credentials: Credentials) -> dict[str, Any]:
         options["config"] = [path for path in _expanded([USER_CONFIG, SYSTEM_CONFIG]) if Path(path).is_file()]
         if node.identity_file is not None:
             options["client_keys"] = _expanded([node.identity_file])
+    if credentials.files_only:
+        options |= {"agent_path": None, "gss_auth": False, "gss_kex": False}
     return options | (LEGACY if node.legacy else {})
 
 

@@ -62,6 +62,8 @@ class NodeConnection:
         self._connections: list[asyncssh.SSHClientConnection] = []
         self._was_in = False
         self._lock = asyncio.Lock()
+        self.host_key = ""
+        """Fingerprint of the key the node showed last."""
         self.accepted_host_key: str | None = None
         """Fingerprint of a key that ``accept-new`` took, the last time it took one."""
 
@@ -176,6 +178,9 @@ class NodeConnection:
                 connection = await asyncssh.connect(node.host, **access.options, **options)
         except (OSError, asyncssh.Error, ValueError) as error:
             raise _meant(node, access, witness, error, self._connecting.login_limit_s) from error
+        key = connection.get_server_host_key()
+        if key is not None:
+            self.host_key = fingerprint(key)
         if witness.accepted and witness.shown is not None:
             self.accepted_host_key = fingerprint(witness.shown)
         return connection

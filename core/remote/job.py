@@ -111,6 +111,14 @@ def look(
     return _script("hv_do_look", scratch, "-", {"hv_wrapped": wrapped, "hv_artifacts": " ".join(artifacts)})
 
 
+def identify() -> Script:
+    """Read identity, and nothing else: nothing is made on the node."""
+    nonce = secrets.token_hex(16)
+    say = f"printf '\\n@{nonce} %s\\n'"
+    text = f"{_identity_text(None)}{say} identity\nhv_identity\n{say} end\nexit 0\n"
+    return Script(text.encode(), nonce)
+
+
 def make_folder(scratch: str, folder: str) -> Script:
     """Make a benchmark's folder; the answer names the program's folder."""
     return _script("hv_do_folder", scratch, "-", {"hv_folder": folder})
@@ -237,6 +245,11 @@ def parse_look(script: Script, raw: bytes) -> Look:
             artifacts[path.strip()] = word
     identity, _ = parse_identity(sections.get("identity", b""))
     return Look(identity, artifacts, frozenset(sections.get("spools", b"").decode("ascii", "replace").split()))
+
+
+def parse_identify(script: Script, raw: bytes) -> Identity:
+    """Read the answer to ``identify``. Raises OutputUnparsable."""
+    return parse_identity(_sections(script, raw).get("identity", b""))[0]
 
 
 def parse_fetch(script: Script, raw: bytes) -> bytes:
