@@ -69,20 +69,25 @@ def resolve(node: Node, credentials: Credentials, connecting: Connecting) -> Acc
     It reads files and may run ``Match exec`` commands: not for the event loop.
     """
     options = _basic(connecting) | _of_node(node, credentials)
-    found = asyncssh.SSHClientConnectionOptions(host=node.host, **options)
+    # Without keys for now: of those that the configuration names some may not be there, as OpenSSH tolerates.
+    found = asyncssh.SSHClientConnectionOptions(**(options | {"host": node.host, "client_keys": []}))
     config: Any = found.config
     files = _known_hosts_files(credentials, connecting, config)
     there = [path for path in files if Path(path).is_file()]
     # Nothing at all would make asyncssh look for a file of its own.
     options["known_hosts"] = there or b""
     jump = config.get("ProxyJump") if node.jump is None else node.jump
-    identities = [node.identity_file] if node.identity_file else config.get("IdentityFile", [])
+    named = [node.identity_file] if node.identity_file else config.get("IdentityFile", [])
+    identities = _expanded(named if isinstance(named, list) else [named])
+    if node.identity_file is None and credentials.client_key is None and identities:
+        usable = [path for path in identities if Path(path).is_file()]
+        options |= {"client_keys": usable, "ignore_encrypted": True}
     return Access(
         options=options,
         host=str(found.host),
         port=int(found.port),
         user=str(found.username),
-        identity_files=tuple(_expanded(identities if isinstance(identities, list) else [identities])),
+        identity_files=tuple(identities),
         jump="" if jump in {None, "none"} else str(jump),
         proxy_command=str(config.get("ProxyCommand") or ""),
         known_hosts=tuple(files),

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import random
 import socket
+import warnings
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
@@ -171,6 +172,10 @@ class NodeConnection:
     async def _dialled(
         self, node: Node, access: Access, tunnel: asyncssh.SSHClientConnection | None
     ) -> asyncssh.SSHClientConnection:
+        if node.legacy:
+            # The operator knows, and asked for it.
+            warnings.filterwarnings("ignore", message="Diffie-Hellman over finite fields")
+            warnings.filterwarnings("ignore", message=".* has been moved to cryptography.hazmat.decrepit")
         witness = HostKeyWitness(access, self._connecting.host_keys)
         options: dict[str, Any] = {"client_factory": lambda: witness, "tunnel": tunnel}
         try:
@@ -270,7 +275,10 @@ def _unreachable(node: Node, error: Exception, limit_s: float) -> tuple[str, str
     if number in {errno.EHOSTUNREACH, errno.ENETUNREACH}:
         return "no way to it", "is it switched on, and the cable in?"
     if isinstance(error, asyncssh.ConnectionLost | ConnectionResetError):
-        return f"closed while logging in: {_words(error)}", "too many logins at once? see MaxStartups of its sshd"
+        return (
+            f"closed while logging in: {_words(error)}",
+            "too many logins at once (MaxStartups of its sshd), or is it very old: legacy = true for this node?",
+        )
     return _words(error), f"is it up? try `ssh {node.host} true`"
 
 
