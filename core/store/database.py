@@ -7,7 +7,8 @@ import os
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,28 @@ class RunHistory:
     statuses: tuple[Status, ...]
 
 
+class _Store(sqlite_utils.Database):
+    """Transactions ask for the write lock before they read.
+
+    SQLite makes nobody wait who reads first and writes then: another program's lock of a moment, a screen's
+    wish say, would end the runner's transaction at once.
+    """
+
+    @contextmanager
+    def atomic(self) -> Generator[sqlite_utils.Database, None, None]:
+        if not self.conn.in_transaction:
+            self.conn.execute("BEGIN IMMEDIATE")
+            try:
+                yield self
+                self.conn.execute("COMMIT")
+            except BaseException:
+                self.rollback()
+                raise
+        else:
+            with super().atomic():
+                yield self
+
+
 class Database:
     """An open campaign database. Belongs to the thread that opened it."""
 
@@ -75,7 +98,7 @@ class Database:
         """
         self.path = path
         try:
-            self._db = sqlite_utils.Database(sqlite3.connect(path, timeout=BUSY_LIMIT_S, isolation_level=None))
+            self._db = _Store(sqlite3.connect(path, timeout=BUSY_LIMIT_S, isolation_level=None))
             self._check()
             self._db.enable_wal()
             # A finished run is on the disk before its spool on the node is removed.
