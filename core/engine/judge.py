@@ -19,6 +19,7 @@ NO_EXIT = -1
 LOST = {
     JobState.NEVER: "it was never started on the node",
     JobState.KILLED: "its processes are gone and left no end",
+    JobState.FULL: "the node's scratch folder is full",
     JobState.REBOOTED: "the node rebooted under it",
 }
 

@@ -30,6 +30,8 @@ class JobState(StrEnum):
     """It did not start, and now never will."""
     KILLED = "killed"
     """It started, is not there any more, and left no end."""
+    FULL = "full"
+    """It is over, and the disk of its spool has no room: nothing that it left can be believed."""
     REBOOTED = "rebooted"
     """It started before the node rebooted and left no end."""
     ENDED = "ended"

@@ -68,6 +68,12 @@ hv_send() { # FILE SIZE: at most hv_limit bytes of it, head and tail
 }
 
 hv_report() { # STATE: everything the attempt left, from within its spool
+    case $1 in finished | killed)
+        # On a full disk a whole run looks as if the benchmark had failed, or had never come to its end.
+        printf '%65536s' '' 2>/dev/null >room || set -- full
+        : >room
+        ;;
+    esac
     [ -f out ] || : >out
     [ -f err ] || : >err
     [ -f meta ] || : >meta
