@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SETUP := pyproject.toml constraints.txt
 PACKAGES := core plugins tui campaigns
 
-.PHONY: run test test-system check format bench wheels clean
+.PHONY: run test test-system soak check format bench wheels clean
 
 run: $(VENV)/installed
 	@$(BIN)/hpcvirt-tui
@@ -18,6 +18,10 @@ test: $(VENV)/installed-dev
 # What needs root, namespaces or time.
 test-system: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n 2 -m "slow or cluster" $(PYTEST)
+
+# A quarter of an hour: the runner killed at 200 random points on the cluster of namespaces (root).
+soak: $(VENV)/installed-dev
+	HPCVIRT_REQUIRE=cluster HPCVIRT_KILLS=200 $(BIN)/python -m pytest -n 0 -s tests/clusters/faults/test_killed.py $(PYTEST)
 
 check: $(VENV)/installed-dev .dev
 	$(BIN)/ruff check .

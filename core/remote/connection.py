@@ -147,7 +147,7 @@ class NodeConnection:
         except (OSError, asyncssh.Error) as error:
             if isinstance(error, TimeoutError):
                 raise
-            raise ConnectionLost(f"{self.node.name}: {_words(error)}") from error
+            raise ConnectionLost(f"{self.node.name}: connection lost: {_words(error)}") from error
 
     async def _made(self) -> list[asyncssh.SSHClientConnection]:
         """The connection to the node, behind those to its jump hosts."""
@@ -210,7 +210,7 @@ async def _communicate(connection: asyncssh.SSHClientConnection, command: str, s
         process.channel.abort()
     if process.exit_status is None:
         # asyncssh returns as if nothing had happened when the connection went away under a command.
-        raise ConnectionLost("the connection ended before the command did")
+        raise ConnectionLost("connection lost: it ended before the command did")
     return answer
 
 

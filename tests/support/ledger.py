@@ -26,6 +26,8 @@ case $3 in
     stubborn) trap "" TERM ;;
     hostile) printf '[/] \\\\033]52;c;aGk=\\\\007 \\\\377 =cmd()' ;;
     flood) head -c 20000000 /dev/zero ;;
+    zeros) head -c 1000000000 /dev/zero ;;
+    noise) yes "$(printf '[/] \\\\033]52;c;aGk=\\\\007 \\\\377 =cmd()')" | tr -d '\\\\n' | head -c 1000000000; echo ;;
 esac
 sleep "$2"
 echo "$HPCVIRT_RUN end $(date +%s.%N)" >>"$file"

@@ -1,0 +1,67 @@
+"""The network fails: the cable, the server, the key."""
+
+import time
+
+import pytest
+
+from tests.clusters.faults.scene import Scene
+
+pytestmark = pytest.mark.cluster
+
+
+def test_a_cable_pulled_in_mid_run_and_put_back(scene: Scene) -> None:
+    node = scene.cluster.nodes[0]
+    scene.write(runs=3, blocks=1, seconds=1.0)
+    runner = scene.start()
+    attempt = scene.wait_under_way(node.name)
+    node.cable_out()
+    pulled_at = time.monotonic()
+    scene.wait_event("connection", 10)
+    assert time.monotonic() - pulled_at < 4, "keepalives every 0.5 s, two missed"
+    assert scene.status_of(attempt) is None
+    time.sleep(1.5)  # the benchmark ends meanwhile, and nobody hears of it
+    node.cable_in()
+    assert runner.wait(60) == 0, scene.log
+    scene.judge()
+    assert scene.status_of(attempt) == "ok"
+    assert scene.statuses() == {"ok": 24}
+
+
+def test_a_slow_and_lossy_line(wired: Scene) -> None:
+    wired.write(runs=2, blocks=1, seconds=0.1, connection={"keepalive": 3, "keepalives_missed": 4, "login_limit": 20})
+    for node in wired.cluster.nodes:
+        node.delay(200, loss_percent=5)
+    wired.finish()
+
+
+def test_an_sshd_that_is_killed_with_its_sessions(scene: Scene) -> None:
+    node = scene.cluster.nodes[0]
+    scene.write(runs=3, blocks=1, seconds=1.0)
+    runner = scene.start()
+    attempt = scene.wait_under_way(node.name)
+    node.kill_sshd()
+    time.sleep(1)
+    node.start_sshd()
+    assert runner.wait(60) == 0, scene.log
+    scene.judge()
+    assert scene.status_of(attempt) == "ok"
+    assert scene.statuses() == {"ok": 24}
+
+
+def test_a_changed_host_key_is_refused_and_the_others_go_on(scene: Scene) -> None:
+    node = scene.cluster.nodes[0]
+    scene.write(runs=3, blocks=1, seconds=1.0)
+    runner = scene.start()
+    attempt = scene.wait_under_way(node.name)
+    try:
+        node.new_host_key()
+        node.kill_sshd()
+        node.start_sshd()
+        assert runner.wait(60) == 4, scene.log
+        assert "host key" in scene.log
+        assert scene.status_of(attempt) is None, "what became of it is not known, so it is not filed"
+        assert scene.one("SELECT count(*) FROM attempts WHERE status = 'ok'") >= 18
+    finally:
+        scene.cluster.trust()
+    scene.finish()
+    assert scene.status_of(attempt) == "ok"
