@@ -157,6 +157,20 @@ _wish("stop", "Stop after the runs under way; `run` goes on later.")
 _wish("abort", "End the runs under way now; `run` goes on later.")
 
 
+def _run_wish(kind: str, words: str) -> None:
+    @app.command(kind, help=words)
+    @click.argument("database", type=click.Path(path_type=Path))
+    @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.IntRange(1))
+    def command(database: Path, runs: tuple[int, ...]) -> None:
+        from hpcvirt.tui.steer import wish_runs
+
+        click.echo(wish_runs(database, kind, runs))
+
+
+_run_wish("skip", "Give runs up: no more attempts, and the one under way is ended. RUN: see `status`.")
+_run_wish("requeue", "Try runs anew that were given up, their retries not counted. RUN: see `status`.")
+
+
 @app.command()
 @click.argument("database", type=click.Path(path_type=Path))
 @click.option("--what", type=click.Choice(["measurements"]), default="measurements", show_default=True)

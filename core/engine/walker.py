@@ -377,7 +377,7 @@ class NodeWalker:
     async def _give_up(self, run: Run) -> None:
         self._histories[run.id] = dataclasses.replace(self._history(run), is_closed=True)
         await self._store.do(lambda database: database.give_up(run.id, "the retries are used up"))
-        await self._event("error", f"{_told(run)}: given up; `requeue` {run.id} tries it again")
+        await self._event("error", f"{_told(run)}: given up (run {run.id})")
 
     async def _set_aside(self, error: HpcvirtError) -> None:
         await self._state("set aside", error.message)
