@@ -210,6 +210,17 @@ def analyze(data: Path, layout: str, **wanted: Any) -> None:
     print_analysis(data, Format(layout), wanted)
 
 
+@app.command("diff-env")
+@click.argument("database", type=click.Path(path_type=Path))
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="B")
+def diff_env(database: Path, first: str, second: str) -> None:
+    """What differs between two kernels or two nodes: packages, settings, mounts, modules, CPU."""
+    from hpcvirt.tui.diff_env import print_differences
+
+    print_differences(database, first, second)
+
+
 @app.command()
 def plugins() -> None:
     """Benchmarks known, their metrics and parameters."""

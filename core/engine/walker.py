@@ -30,7 +30,7 @@ from hpcvirt.core.kernels import METHODS
 from hpcvirt.core.model import Boot, Campaign, Kernel, Node, Run, Status
 from hpcvirt.core.remote import job as jobs
 from hpcvirt.core.remote.connection import NodeConnection
-from hpcvirt.core.remote.identity import Identity, mismatches
+from hpcvirt.core.remote.identity import mismatches
 from hpcvirt.core.store.database import Database, Ended, OpenAttempt, RunHistory
 from hpcvirt.core.store.writer import Writer
 
@@ -135,8 +135,10 @@ class NodeWalker:
         await self._state("proving", kernel.name)
         await self._connect()
         await method.bring_up(self._link, kernel)
-        identity = dataclasses.asdict(await self._verify(boot, runs))
-        await self._store.do(lambda database: database.boot_proved(boot.id, identity, rebooted=method.reboots))
+        found = await self._verify(boot, runs)
+        identity, rebooted = dataclasses.asdict(found.identity), method.reboots
+        proved = partial(Database.boot_proved, identity=identity, environment=found.environment, rebooted=rebooted)
+        await self._store.do(partial(proved, boot=boot.id))
 
     async def _prove_again(self, run: Run) -> None:
         """After an attempt that leaves the node in doubt: it is brought up anew only if it is in the wrong kernel."""
@@ -148,7 +150,7 @@ class NodeWalker:
                 raise
             await self._prove(run.boot, [run])
 
-    async def _verify(self, boot: Boot, runs: Sequence[Run]) -> Identity:
+    async def _verify(self, boot: Boot, runs: Sequence[Run]) -> jobs.Look:
         """Lock the node, prove that it is in the kernel, and see that the artifacts are the frozen ones."""
         kernel = self._ground.kernel(boot.kernel)
         frozen = {run.benchmark.label: self._ground.frozen[run.benchmark.label] for run in runs}
@@ -163,11 +165,11 @@ class NodeWalker:
             checks = await make_same(self._link, self._node, label, one, found.artifacts)
             await self._store.do(partial(Database.artifacts_checked, boot=boot.id, benchmark=label, checks=checks))
         self._is_in_doubt = False
-        return found.identity
+        return found
 
     async def _look(self, kernel: Kernel, paths: Sequence[str]) -> jobs.Look:
         probe = kernel.expect.probe.command if kernel.expect.probe else None
-        script = jobs.look(self._node.scratch, kernel.wrap, kernel.env, probe, paths, seat=self._seat)
+        script = jobs.look(self._node.scratch, kernel.wrap, kernel.env, probe, paths, seat=self._seat, environment=True)
         found = jobs.parse_look(script, await self._unlost(script))
         if not found.lock:
             await self._event("warning", "it has no folder for a lock: nothing keeps other campaigns off it")

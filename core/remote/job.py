@@ -13,6 +13,7 @@ from math import ceil
 from shlex import join, quote
 
 from hpcvirt.core.errors import NodeHeld, NodeUnusable, OutputUnparsable
+from hpcvirt.core.remote.environment import parse_environment
 from hpcvirt.core.remote.identity import Identity, Moment, parse_identity
 from hpcvirt.core.text import clean_line
 
@@ -26,6 +27,7 @@ LEASE_S = 900
 LOCK_FOLDERS = ("/run/lock", "/dev/shm", "/tmp")  # noqa: S108 - lock.sh asks for a sticky one and makes its own folder
 """Where a node's lock is put: the first that everybody may write to."""
 
+_ENVIRONMENT = "-- environment"
 _SCRIPTS = ("node.sh", "lock.sh")
 
 
@@ -110,6 +112,8 @@ class Look:
     """Attempts whose spool is on the node."""
     lock: str = ""
     """Folder of the node's lock; empty: the node has no place for one, or it was not asked for."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What is installed and how it is set up, if it was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +157,15 @@ def look(
     artifacts: Iterable[str] = (),
     *,
     seat: Seat | None = None,
+    environment: bool = False,
 ) -> Script:
-    """Read identity under the wrap, digests of artifacts, and which spools are there. ``seat``: lock the node first."""
+    """Read identity (and environment) under the wrap, digests of artifacts, and which spools are there.
+
+    ``seat``: lock the node first.
+    """
     inner = _identity_text(probe) + "hv_identity\nhv_cpu_model\nhv_clock\n"
+    if environment:
+        inner += f"hv_scratch={quote(scratch)}\n{_shell('environment.sh')}echo {_ENVIRONMENT}\nhv_environment\n"
     wrapped = f"({_exports(env or {})}{join((*wrap, '/bin/sh', '-c', inner))}) </dev/null 2>/dev/null"
     settings = {"hv_wrapped": wrapped, "hv_artifacts": " ".join(artifacts), **(seat.settings if seat else {})}
     return _script("hv_do_look", scratch, "-", settings)
@@ -297,10 +307,11 @@ def parse_look(script: Script, raw: bytes) -> Look:
             artifacts[path.strip()] = None
         elif re.fullmatch("[0-9a-f]{64}", word):
             artifacts[path.strip()] = word
-    identity, _ = parse_identity(sections.get("identity", b""))
+    told, _, environment = sections.get("identity", b"").partition(f"\n{_ENVIRONMENT}\n".encode())
+    identity, _ = parse_identity(told)
     spools = frozenset(sections.get("spools", b"").decode("ascii", "replace").split())
     lock = next((head.removeprefix("lock ") for head in sections if head.startswith("lock ")), "")
-    return Look(identity, artifacts, spools, lock)
+    return Look(identity, artifacts, spools, lock, parse_environment(environment))
 
 
 def parse_fetch(script: Script, raw: bytes) -> bytes:

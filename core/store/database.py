@@ -215,11 +215,14 @@ class Database:
         """File that the visit of a kernel begins, or goes on in another life of the runner."""
         self._db.conn.execute("UPDATE boots SET started_at = coalesce(started_at, ?) WHERE id = ?", (now(), boot))
 
-    def boot_proved(self, boot: int, identity: Mapping[str, Any], *, rebooted: bool) -> None:
-        """File the identity that proved the kernel."""
+    def boot_proved(
+        self, boot: int, identity: Mapping[str, Any], environment: Mapping[str, str], *, rebooted: bool
+    ) -> None:
+        """File the identity that proved the kernel, and what the node was like then."""
         with self._db.atomic():
             fields = {
-                "identity": self._identity(identity),
+                "identity": self._once("identities", identity),
+                "environment": self._once("environments", environment or None),
                 "boot_id": identity.get("boot_id"),
                 "proved_at": now(),
                 "rebooted": int(rebooted),
@@ -278,8 +281,8 @@ class Database:
         }
         with self._db.atomic():
             self._refuse_second_end(attempt)
-            row["identity_before"] = self._identity(ended.identity_before)
-            row["identity_after"] = self._identity(ended.identity_after)
+            row["identity_before"] = self._once("identities", ended.identity_before)
+            row["identity_after"] = self._once("identities", ended.identity_after)
             self._db.table("attempts").update(attempt, row)
             if ended.status is Status.OK:
                 self._db.table("measurements").insert_all(_measurement_rows(attempt, ended.readings))
@@ -342,13 +345,13 @@ class Database:
 
     # -- within a transaction
 
-    def _identity(self, identity: Mapping[str, Any] | None) -> str | None:
-        """Stored once by content."""
-        if identity is None:
+    def _once(self, table: str, told: Mapping[str, Any] | None) -> str | None:
+        """Key of what is stored once by content."""
+        if told is None:
             return None
-        content = canonical_json(identity)
+        content = canonical_json(told)
         key = hashlib.sha256(content.encode()).hexdigest()
-        self._db.table("identities").insert({"id": key, "content": content}, ignore=True, pk="id")
+        self._db.table(table).insert({"id": key, "content": content}, ignore=True, pk="id")
         return key
 
     def _insert(self, sql: str, values: Sequence[object]) -> int:
