@@ -222,12 +222,17 @@ hv_do_folder() {
     hv_say end
 }
 
+hv_leave() { # nothing of this campaign stays but what cannot be ended
+    hv_end_marked "HPCVIRT_SEAT=$hv_seat"
+    hv_lock_base
+    # Also locks of earlier boots that were never given back.
+    [ -z "$hv_base" ] || rm -rf "$hv_base"/hpcvirt-lock.*."$hv_seat"
+}
+
 hv_do_forget() {
     hv_open
     hv_forget_spools
-    hv_lock_base
-    # Also those of earlier boots that were never given back.
-    [ -z "$hv_seat" ] || [ -z "$hv_base" ] || rm -rf "$hv_base"/hpcvirt-lock.*."$hv_seat"
+    [ -z "$hv_seat" ] || hv_leave
     [ -z "$hv_folder" ] || rm -rf "$hv_root/$hv_folder"
     rmdir "$hv_root"/spool/* "$hv_root/spool" "$hv_root/bench" "$hv_root" 2>/dev/null
     hv_say end

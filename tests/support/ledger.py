@@ -26,6 +26,7 @@ case $3 in
     stubborn) trap "" TERM ;;
     hostile) printf '[/] \\\\033]52;c;aGk=\\\\007 \\\\377 =cmd()' ;;
     flood) head -c 20000000 /dev/zero ;;
+    gigabyte) head -c 1000000000 /dev/zero ;;
     mended) [ -e "$1/mended" ] || exit 9 ;;
     first-hangs) [ -e "$1/hung" ] || {{ : >"$1/hung"; sleep 300; }} ;;
 esac
