@@ -159,6 +159,11 @@ def boot_means(batch: Batch) -> Batch:
     )
 
 
+def first(row: Sequence[Series | None]) -> Series:
+    """The first series of a group: what it says of unit, better and primary holds for all."""
+    return next(one for one in row if one is not None)
+
+
 def block_counts(batch: Batch) -> IntArray:
     """(G,) number of different blocks."""
     group = batch.slot // max(len(batch.kernels), 1)

@@ -145,10 +145,14 @@ def tost(difference: FloatArray, se: FloatArray, df: FloatArray, margin: FloatAr
     return np.where(margin > 0, np.maximum(above, below), np.nan)
 
 
-def _squares(batch: Batch, mean: FloatArray, node_term: FloatArray) -> FloatArray:
+def residuals(batch: Batch, mean: FloatArray, node_term: FloatArray) -> FloatArray:
+    """(R,) what is left of each value after its kernel's mean (G, K) and its node's term (G, J)."""
     group = batch.slot // len(batch.kernels)
-    residual = batch.value - mean.reshape(-1)[batch.slot] - node_term[group, batch.node]
-    return batch.sums(np.square(residual))
+    return batch.value - mean.reshape(-1)[batch.slot] - node_term[group, batch.node]
+
+
+def _squares(batch: Batch, mean: FloatArray, node_term: FloatArray) -> FloatArray:
+    return batch.sums(np.square(residuals(batch, mean, node_term)))
 
 
 def _node_adjusted(batch: Batch, counts: FloatArray, n: FloatArray, mean: FloatArray, nodes: FloatArray) -> Moments:
