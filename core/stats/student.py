@@ -41,16 +41,22 @@ def noncentral_upper(t: float, df: float, shift: float) -> float:
     The definition itself, E[Phi(shift - t s)] with s = sqrt(chi2 / df), by Gauss-Legendre over all of s that has
     weight: scipy's ``nctdtr`` gives NaN or loses digits where the shift is large, and power is asked for there.
     """
-    bottom = np.sqrt(_array(special.gammaincinv(df / 2, 1e-18)) * 2 / df)
-    top = np.sqrt(_array(special.gammainccinv(df / 2, 1e-18)) * 2 / df)
-    half, middle = (top - bottom) / 2, (top + bottom) / 2
-    s = middle + half * _NODES
+    bottom, top = (
+        float(np.sqrt(inverse(df / 2, 1e-18) * 2 / df)) for inverse in (special.gammaincinv, special.gammainccinv)
+    )
+    # beyond this s the normal tail is nothing (t > 0) or everything (t < 0): two smooth pieces
+    turn = min(max((abs(shift) + 9) / max(abs(t), 1e-300), bottom), top)
+    return _expected(t, df, shift, bottom, turn) + _expected(t, df, shift, turn, top)
+
+
+def _expected(t: float, df: float, shift: float, low: float, high: float) -> float:
+    s = (high + low) / 2 + (high - low) / 2 * _NODES
     log_density = (df - 1) * np.log(s) - df * np.square(s) / 2
     log_density += np.log(2) + df / 2 * np.log(df / 2) - special.gammaln(df / 2)
-    return float(half * np.sum(_WEIGHTS * np.exp(log_density) * special.ndtr(shift - t * s)))
+    return float((high - low) / 2 * np.sum(_WEIGHTS * np.exp(log_density) * special.ndtr(shift - t * s)))
 
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(400)
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(200)
 
 
 def _array(value: Any) -> FloatArray:
