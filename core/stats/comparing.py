@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -181,4 +180,7 @@ def _mean_kind(method: Method, better: Better) -> str:
 
 def _plain(column: FloatArray) -> list[float | None]:
     """Python numbers; None for NaN and infinities, which JSON cannot say."""
-    return [value if isfinite(value) else None for value in column.tolist()]
+    numbers: list[float | None] = column.tolist()
+    for i in np.flatnonzero(~np.isfinite(column)).tolist():
+        numbers[i] = None
+    return numbers

@@ -146,14 +146,18 @@ def blocked_diagnostics(batch: Batch, outcomes: Sequence[PairedOutcome], setting
 
 def losses(batch: Batch, pairs: Pairs) -> FlagTable:
     """Attempts that ended otherwise than ok, and kernels that lost more of them than what they are compared with."""
-    told = {(g, k): one.attempts for g, row in enumerate(batch.members) for k, one in enumerate(row) if one}
-    told = {at: attempts for at, attempts in told.items() if attempts}
-    by_kernel = {at: _losses(batch.kernels[at[1]], attempts) for at, attempts in told.items()}
+    told = {
+        (g, k): (sum(one.attempts.values()) - one.attempts.get("ok", 0), one.attempts)
+        for g, row in enumerate(batch.members)
+        for k, one in enumerate(row)
+        if one is not None and one.attempts
+    }
+    by_kernel = {at: (_losses(batch.kernels[at[1]], *found),) for at, found in told.items() if found[0]}
     uneven = {
-        (g, p): _uneven(batch.kernels[i], told[g, i], told[g, b])
+        (g, p): _uneven(batch.kernels[i], *_split(told[g, i]), *_split(told[g, b]))
         for p, (i, b) in enumerate(pairs)
         for g in range(batch.shape[0])
-        if (g, i) in told and (g, b) in told
+        if (g, i) in by_kernel and (g, b) in told
     }
     return merged([of_pairs(by_kernel, pairs), uneven])
 
@@ -179,24 +183,18 @@ def _never(smallest: float, alpha: float) -> Flag:
     return Flag("too-few", text, None, smallest)
 
 
-def _split(attempts: Mapping[str, int]) -> tuple[int, int]:
-    kept = attempts.get("ok", 0)
-    return sum(attempts.values()) - kept, kept
+def _split(found: tuple[int, Mapping[str, int]]) -> tuple[int, int]:
+    return found[0], found[1].get("ok", 0)
 
 
-def _losses(kernel: str, attempts: Mapping[str, int]) -> tuple[Flag, ...]:
-    lost, kept = _split(attempts)
-    if not lost:
-        return ()
+def _losses(kernel: str, lost: int, attempts: Mapping[str, int]) -> Flag:
     how = ", ".join(f"{count} {status}" for status, count in sorted(attempts.items()) if status != "ok" and count)
-    text = f"{lost} of {lost + kept} attempts under {kernel} gave no value: {how}"
-    return (Flag("losses", text, kernel, float(lost)),)
+    text = f"{lost} of {sum(attempts.values())} attempts under {kernel} gave no value: {how}"
+    return Flag("losses", text, kernel, float(lost))
 
 
-def _uneven(kernel: str, attempts: Mapping[str, int], baseline: Mapping[str, int]) -> tuple[Flag, ...]:
-    lost, kept = _split(attempts)
-    lost_there, kept_there = _split(baseline)
-    if not (lost + kept and lost_there + kept_there):
+def _uneven(kernel: str, lost: int, kept: int, lost_there: int, kept_there: int) -> tuple[Flag, ...]:
+    if not lost_there + kept_there:
         return ()
     more = lost / (lost + kept) - lost_there / (lost_there + kept_there)
     if more <= 0:

@@ -22,7 +22,8 @@ def campaign(runs: int, nodes: int) -> list[Series]:
     return [
         Series.of(
             f"kernel{k}", f"bench{b}", f"metric{m}", rng.normal(100, 1, block.size),
-            better=("lower", "higher")[m % 2], node=node, block=block, boot=block, attempts={"ok": block.size, "lost": k},
+            better=("lower", "higher")[m % 2], node=node, block=block, boot=block,
+            attempts={"ok": block.size, "lost": k},
         )
         for b in range(benchmarks)
         for m in range(METRICS)
@@ -30,14 +31,14 @@ def campaign(runs: int, nodes: int) -> list[Series]:
     ]  # fmt: skip
 
 
-def best_of_three(series: list[Series], unit: Unit) -> float:
-    """Seconds for both methods."""
+def best_of_three(series: list[Series], unit: Unit) -> tuple[float, float]:
+    """Seconds for both methods: of the processor, and on the clock."""
     tries = []
     for _ in range(3):
-        began = time.perf_counter()
+        began = time.process_time(), time.perf_counter()
         for method in Method:
             compare(series, Settings(method=method, unit=unit))
-        tries.append(time.perf_counter() - began)
+        tries.append((time.process_time() - began[0], time.perf_counter() - began[1]))
     return min(tries)
 
 
@@ -48,10 +49,11 @@ def main() -> int:
     for runs, budget_s in ((5_000, 0.15), (50_000, 1.0)):
         for nodes, unit in ((1, Unit.BLOCK), (4, Unit.BLOCK), (4, Unit.NODE_BLOCK)):
             series = campaign(runs, nodes)
-            took_s = best_of_three(series, unit)
-            late += took_s > budget_s
+            # other programs lengthen the clock's time, not the processor's: that is what is held to the budget
+            cpu_s, clock_s = best_of_three(series, unit)
+            late += cpu_s > budget_s
             name = f"{runs:,} runs x {METRICS} metrics on {nodes} node(s), unit {unit}, {len(series):,} series"
-            print(f"{name}: {1000 * took_s:.0f} ms (budget {1000 * budget_s:.0f} ms)")
+            print(f"{name}: {1000 * cpu_s:.0f} ms, {1000 * clock_s:.0f} on the clock (budget {1000 * budget_s:.0f} ms)")
     return 1 if late else 0
 
 
