@@ -80,6 +80,8 @@ class Trouble:
     """Factor on the second kernel's noise."""
     missing: float = 0.0
     """Share of boots lost."""
+    lost: float = 0.0
+    """Share of the second kernel's runs lost."""
     better: Better = Better.LOWER
     independent: bool = False
     """Nothing is wrong: false positives must lie between 4 and 6 %."""
@@ -96,10 +98,11 @@ TROUBLES = (
     *(Trouble(f"boot sd {sd:g}", boot=sd) for sd in (0.1, 0.3, 0.5, 1.0)),
     *(Trouble(f"AR(1) {ar:g} within boots", ar=ar) for ar in (0.3, 0.7)),
     *(Trouble(f"drift of {drift:g} sd", drift=drift) for drift in (1, 2)),
-    Trouble("second kernel scatters 3 times as much, boot sd 0.5", boot=0.5, spread=3.0),
+    Trouble("second kernel scatters 3 times as much and loses 1 run in 3", spread=3.0, lost=1 / 3),
 )
 BLOCKED_TROUBLES = (
     *TROUBLES,
+    Trouble("second kernel scatters 3 times as much, boot sd 0.5", boot=0.5, spread=3.0),
     Trouble("1 boot in 10 missing, boot sd 0.5", boot=0.5, missing=0.1),
     Trouble("boot sd 0.5, AR(1) 0.7, drift of 2 sd, 1 in 10 missing", boot=0.5, ar=0.7, drift=2, missing=0.1),
 )
@@ -135,7 +138,7 @@ class Row:
 
 
 def simulate(rng: Generator, design: Design, trouble: Trouble, campaigns: int) -> tuple[Array, NDArray[np.bool_]]:
-    """Values (campaigns, kernels, blocks, nodes, runs) without a difference, and which boots (all but runs) exist."""
+    """Values (campaigns, kernels, blocks, nodes, runs) without a difference, and which of them exist."""
     shape = (campaigns, *design.shape)
     noise = _noise(rng, trouble, shape)
     scale = np.array([1.0, trouble.spread])[:, None, None, None]
@@ -149,7 +152,9 @@ def simulate(rng: Generator, design: Design, trouble: Trouble, campaigns: int) -
         weather = np.take_along_axis(moments[:, None, None, :], at.astype(np.int64), axis=3)
     node = 1 + rng.normal(0, NODE_SD / LEVEL, (campaigns, 1, 1, design.nodes, 1)) * (design.nodes > 1)
     values = node * (LEVEL + RUN_SD * (scale * (noise + boots) + shared + drift + weather[..., None]))
-    return values, rng.random(shape[:4]) >= trouble.missing
+    exists = np.broadcast_to((rng.random(shape[:4]) >= trouble.missing)[..., None], shape).copy()
+    exists[:, 1] &= rng.random(shape[:1] + shape[2:]) >= trouble.lost
+    return values, exists
 
 
 def _noise(rng: Generator, trouble: Trouble, shape: tuple[int, ...]) -> Array:
@@ -176,10 +181,8 @@ def _moments(rng: Generator, design: Design, campaigns: int) -> Array:
 
 def _series(values: Array, exists: NDArray[np.bool_], design: Design, trouble: Trouble) -> Iterator[Series]:
     """In run order: blocks, then runs, the nodes side by side."""
-    block, run, node = (axis.reshape(-1) for axis in np.indices((design.blocks, design.runs, design.nodes)))
-    del run
-    whole = np.broadcast_to(exists[..., None], values.shape)
-    for number, (of_campaign, kept) in enumerate(zip(values, whole, strict=True)):
+    block, _, node = (axis.reshape(-1) for axis in np.indices((design.blocks, design.runs, design.nodes)))
+    for number, (of_campaign, kept) in enumerate(zip(values, exists, strict=True)):
         for kernel, (x, there) in enumerate(zip(of_campaign, kept, strict=True)):
             rows = there.transpose(0, 2, 1).reshape(-1)
             yield Series(

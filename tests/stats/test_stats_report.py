@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -120,8 +121,8 @@ def test_table_shows_names_as_they_are(width: int) -> None:
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "[/] a note" in text
     assert max(map(len, text.splitlines())) <= width
-    if width == 200:
-        assert str(done[0].verdict) in text
+    assert str(done[0].verdict) in text
+    assert ("flags" in text) is (width == 200)
 
 
 def test_text_formats_are_text() -> None:
@@ -170,3 +171,27 @@ def test_the_package_is_light_until_something_is_compared() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["[]", "True False"]
+
+
+def test_every_field_and_flag_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "statistics.md").read_text()
+    sources = [path.read_text() for path in (Path(__file__).parents[2] / "core" / "stats").glob("*.py")]
+    flags = {code for source in sources for code in re.findall(r'Flag\(\s*"([a-z-]+)"', source)}
+    assert {"drift", "too-few", "asymmetric-loss"} <= flags
+    assert [name for name in (*FIELDS, *sorted(flags)) if f"`{name}`" not in page] == []
+
+
+def test_the_calibration_runs_and_writes_its_table(tmp_path: Path) -> None:
+    """Four campaigns prove nothing, which it must say by its exit status."""
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- calibration: begin -->\nold\n<!-- calibration: end -->\nafter\n")
+    program = Path(__file__).parents[1] / "bench" / "calibrate_stats.py"
+    command = [sys.executable, str(program), "--campaigns", "4", "--seed", "1", "--update", str(page)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "BROKEN node-block: 4 nodes" in done.stderr
+    text = page.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+    assert "old" not in text
+    assert len(re.findall(r"^\| (?:paper|node-block|block)", text, re.MULTILINE)) > 60
