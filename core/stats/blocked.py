@@ -95,8 +95,9 @@ def cells_of(batch: Batch) -> Cells:
     higher = np.array([first(row).better is Better.HIGHER for row in batch.members], dtype=bool)
     mean = _boot_mean(batch.scaled, at, key.size, higher[slot // n_kernels])
     broken = batch.not_finite.reshape(-1)[slot] > 0
-    with np.errstate(invalid="ignore", divide="ignore"):
-        log_mean = np.where((mean > 0) & ~broken, np.log(np.where(mean > 0, mean, 1.0)), np.nan)
+    log_mean = np.where((mean > 0) & ~broken, np.log(np.where(mean > 0, mean, 1.0)), np.nan)
+    # on the group's scale, not the metric's: small logarithms keep more digits
+    log_mean += np.log(2.0) * (batch.own_exponent - batch.exponent[:, None]).reshape(-1)[slot]
     return Cells(slot, key % places, log_mean, n_blocks)
 
 
@@ -110,10 +111,9 @@ def overall_means(batch: Batch) -> FloatArray:
     """(G, K) mean of all runs in the unit of the metric, of the kind that boot means are."""
     n_groups, n_kernels = batch.shape
     higher = np.repeat([first(row).better is Better.HIGHER for row in batch.members], n_kernels)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = _boot_mean(batch.scaled, batch.slot, n_groups * n_kernels, higher).reshape(batch.shape)
+    mean = _boot_mean(batch.scaled, batch.slot, n_groups * n_kernels, higher).reshape(batch.shape)
     mean = np.where((batch.not_finite > 0) | (higher.reshape(batch.shape) & (mean <= 0)), np.nan, mean)
-    return batch.lifted(mean)
+    return np.ldexp(mean, batch.own_exponent)
 
 
 def differences(cells: Cells, pair: tuple[int, int], n_kernels: int) -> Differences:
@@ -140,13 +140,12 @@ def by_node_block(found: Differences, n_groups: int, n_nodes: int) -> Estimate:
     n = count.sum(axis=1)
     df = n - nodes
     squares = totals(found.group, np.square(residual), n_groups)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        estimate = mean.sum(axis=1) / nodes
-        sd = np.sqrt(squares / np.where(df > 0, df, np.nan))
-        weights = np.where(count > 0, 1 / np.maximum(count, 1), 0.0).sum(axis=1)
-        total = totals(found.group, found.d, n_groups) / n
-        between = np.sum(count * np.square(mean - total[:, None]), axis=1) / (nodes - 1)
-        node_f = np.where((nodes > 1) & (sd > 0), between / np.square(sd), np.nan)
+    estimate = mean.sum(axis=1) / nodes
+    sd = np.sqrt(squares / np.where(df > 0, df, np.nan))
+    weights = np.where(count > 0, 1 / np.maximum(count, 1), 0.0).sum(axis=1)
+    total = totals(found.group, found.d, n_groups) / n
+    between = np.sum(count * np.square(mean - total[:, None]), axis=1) / (nodes - 1)
+    node_f = np.where((nodes > 1) & (sd > 0), between / np.square(sd), np.nan)
     return Estimate(
         n=n, mean=estimate, sd=sd, se=sd * np.sqrt(weights) / np.maximum(nodes, 1), df=df,
         nodes=nodes, blocks=_blocks(found, n_groups), node_f=node_f, node_df=nodes - 1,
@@ -167,11 +166,10 @@ def by_block(found: Differences, n_groups: int, n_blocks: int) -> Estimate:
     group = key // n_blocks
     n = totals(group, np.ones(key.size), n_groups)
     df = n - 1
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = totals(group, value, n_groups) / n
-        residual = value - mean[group]
-        sd = np.sqrt(totals(group, np.square(residual), n_groups) / np.where(df > 0, df, np.nan))
-        se = sd / np.sqrt(n)
+    mean = totals(group, value, n_groups) / n
+    residual = value - mean[group]
+    sd = np.sqrt(totals(group, np.square(residual), n_groups) / np.where(df > 0, df, np.nan))
+    se = sd / np.sqrt(n)
     none = np.full(n_groups, np.nan)
     return Estimate(
         n=n, mean=mean, sd=sd, se=se, df=df, nodes=np.ones(n_groups), blocks=n, node_f=none, node_df=none,
@@ -209,9 +207,8 @@ def _one_pair(
 def _boot_mean(scaled: FloatArray, at: IntArray, size: int, harmonic: BoolArray) -> FloatArray:
     count = totals(at, np.ones(at.size), size)
     arithmetic = totals(at, scaled, size) / count
-    with np.errstate(divide="ignore", over="ignore"):
-        inverse = totals(at, np.where(scaled > 0, 1 / np.where(scaled > 0, scaled, 1.0), np.inf), size)
-        return np.where(harmonic, count / inverse, arithmetic)
+    inverse = totals(at, np.where(scaled > 0, 1 / np.where(scaled > 0, scaled, 1.0), np.inf), size)
+    return np.where(harmonic, count / inverse, arithmetic)
 
 
 def _rounding_size(cells: Cells, n_groups: int, n_kernels: int) -> FloatArray:

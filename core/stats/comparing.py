@@ -26,6 +26,12 @@ def compare(series: Sequence[Series], settings: Settings | None = None) -> tuple
     or series contradict each other.
     """
     used = settings or Settings()
+    # what overflows or is not defined becomes None, and a flag says why
+    with np.errstate(all="ignore"):
+        return _compare(series, used)
+
+
+def _compare(series: Sequence[Series], used: Settings) -> tuple[Comparison, ...]:
     batch = lay_out(series)
     pairs = planned_pairs(batch.kernels, used)
     if not pairs:
@@ -45,7 +51,8 @@ def compare_summaries(summaries: Sequence[Summary], settings: Settings | None = 
     pairs = planned_pairs(batch.kernels, used)
     if not pairs:
         return ()
-    return _conclude(batch, pairs, [by_summaries(batch, summaries, pairs, used)], used)
+    with np.errstate(all="ignore"):
+        return _conclude(batch, pairs, [by_summaries(batch, summaries, pairs, used)], used)
 
 
 def planned_pairs(kernels: Sequence[str], settings: Settings) -> Pairs:

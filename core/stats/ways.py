@@ -94,8 +94,7 @@ def _blocked_need(outcomes: Sequence[PairedOutcome], settings: Settings) -> Need
     sd, nodes, blocks = (
         np.stack([getattr(one.estimate, name) for one in outcomes], axis=1) for name in ("sd", "nodes", "blocks")
     )
-    with np.errstate(divide="ignore", invalid="ignore"):
-        variance = np.square(sd) / nodes
+    variance = np.square(sd) / nodes
     return Need(variance, nodes, np.zeros_like(sd), np.full_like(sd, np.log1p(settings.delta) / 2), blocks)
 
 
@@ -143,8 +142,7 @@ def _by_runs(whole: Batch, at: BoolArray, pairs: Pairs, settings: Settings, unit
 def _paper_need(found: Moments, outcome: Outcome, pairs: Pairs) -> Need:
     here, there = np.array(pairs).T
     one, other = found.variance[:, here], found.variance[:, there]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rate = np.square(one + other) / (np.square(one) + np.square(other))
+    rate = np.square(one + other) / (np.square(one) + np.square(other))
     lost = np.broadcast_to(np.maximum(found.nodes - 1, 0)[:, None], one.shape)
     now = np.minimum(found.n[:, here], found.n[:, there])
     return Need(one + other, rate, lost, outcome.margin / 2, now)
@@ -154,10 +152,9 @@ def _paper_columns(batch: Batch, found: Moments, outcome: Outcome, pairs: Pairs)
     here, there = np.array(pairs).T
     mean = found.mean + batch.shift[:, None]
     base = mean[:, there]
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        relative, low, high = (
-            np.where(base == 0, np.nan, x / base) for x in (outcome.difference, outcome.low, outcome.high)
-        )
+    relative, low, high = (
+        np.where(base == 0, np.nan, x / base) for x in (outcome.difference, outcome.low, outcome.high)
+    )
     restored = batch.lifted(mean)
     sd = batch.lifted(np.sqrt(found.variance))
     return {
@@ -194,10 +191,9 @@ def _harmonic(runs: Batch, pairs: Pairs) -> Columns:
     here, there = np.array(pairs).T
     positive = runs.scaled > 0
     count = runs.counts()
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        inverse = runs.sums(np.where(positive, 1 / np.where(positive, runs.scaled, 1), 0.0))
-        whole = (runs.sums(positive.astype(np.float64)) == count) & (runs.not_finite == 0) & (count > 0)
-        mean = runs.lifted(np.where(whole, count / inverse, np.nan))
+    inverse = runs.sums(np.where(positive, 1 / np.where(positive, runs.scaled, 1), 0.0))
+    whole = (runs.sums(positive.astype(np.float64)) == count) & (runs.not_finite == 0) & (count > 0)
+    mean = np.ldexp(np.where(whole, count / inverse, np.nan), runs.own_exponent)
     return {"mean_harmonic": mean[:, here], "mean_harmonic_baseline": mean[:, there]}
 
 
@@ -220,8 +216,7 @@ def _published(batch: Batch, summaries: Sequence[Summary]) -> tuple[Batch, Momen
         n[at], mean[at], sd[at] = one.n, one.mean, one.sd
     largest = np.fmax.reduce(np.fmax(np.abs(mean), sd), axis=1)
     exponent = np.frexp(largest)[1].astype(np.int64)
-    with np.errstate(under="ignore"):
-        mean, sd = np.ldexp(mean, -exponent[:, None]), np.ldexp(sd, -exponent[:, None])
+    mean, sd = np.ldexp(mean, -exponent[:, None]), np.ldexp(sd, -exponent[:, None])
     freedom = np.maximum(n - 1, 0)
     squares = np.where(freedom > 0, np.square(sd) * freedom, 0.0)
     one_node = np.ones(n.shape[0])

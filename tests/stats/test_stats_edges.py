@@ -57,6 +57,17 @@ def test_identical_constants_are_no_difference() -> None:
         assert one.ci_low is None
 
 
+def test_a_rounding_is_no_spread() -> None:
+    """0.1 + 0.2 is not 0.3: one unit in the last place, which R too calls essentially constant."""
+    one = two([0.3, 0.1 + 0.2] * 10, [0.3] * 20)
+    assert "constant" in codes(one)
+    assert one.t is None
+    assert one.p == 1
+    blocked = two([0.3, 0.1 + 0.2] * 5, [0.3] * 10, BLOCKED, block=np.arange(10))
+    assert "constant" in codes(blocked)
+    assert blocked.p == 1
+
+
 def test_different_constants_are_not_p_zero() -> None:
     one = two([2.0] * 50, [3.0] * 50)
     assert one.p is None
@@ -118,6 +129,14 @@ def test_huge_beside_tiny() -> None:
     assert one.p is not None
     assert 0 < one.p < 0.01
     assert one.ratio == pytest.approx(0, abs=1e-15)
+    values = {"A": 1e300, "B": 1e-300, "C": 3e300}
+    rng = np.random.default_rng(9)
+    series = [Series.of(k, "x", "t", v * rng.normal(1, 0.01, 10), block=BLOCKS) for k, v in values.items()]
+    tiny, ordinary = compare(series, BLOCKED)
+    assert tiny.p is not None
+    assert tiny.p < 1e-9
+    assert tiny.mean == pytest.approx(1e-300, rel=0.02)
+    assert ordinary.ratio == pytest.approx(3, rel=0.02)
 
 
 @pytest.mark.parametrize("better", ["lower", "higher"])

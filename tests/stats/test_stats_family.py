@@ -16,6 +16,7 @@ from hpcvirt.core.stats.multiplicity import adjust
 from hpcvirt.core.stats.report import notes
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 P = st.lists(st.floats(0, 1), min_size=1, max_size=30)
 
@@ -172,3 +173,20 @@ def test_one_kernel_under_two_names() -> None:
     assert report.different == report.below_alpha == sum(one.p < 0.05 for one in mine if one.p is not None)
     assert 1 <= report.different <= 25
     assert any(line.startswith("A/A: A2 and A are one kernel") for line in notes(done, Settings(), [("A2", "A")]))
+
+
+def test_more_is_the_first_number_that_suffices_at_the_level_of_the_family() -> None:
+    rng = np.random.default_rng(7)
+    series = [
+        Series.of(k, f"b{i}", "t", rng.normal(100, 3, 6), block=np.arange(6)) for i in range(20) for k in ("A", "B")
+    ]
+    asked = [one for one in compare(series, Settings()) if one.more is not None]
+    assert len(asked) > 10
+    for one in asked:
+        assert one.sd is not None
+        assert one.more is not None
+
+        def half(blocks: int, sd: float = one.sd) -> float:
+            return float(stats.t.ppf(1 - 0.05 / 20 / 2, blocks - 1)) * sd / blocks**0.5
+
+        assert half(6 + one.more) <= np.log(1.02) / 2 < half(6 + one.more - 1)

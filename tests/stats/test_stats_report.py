@@ -121,7 +121,7 @@ def test_table_shows_names_as_they_are(width: int) -> None:
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "[/] a note" in text
     assert max(map(len, text.splitlines())) <= width
-    assert str(done[0].verdict) in text
+    assert done[0].verdict[:8] in text
     assert ("flags" in text) is (width == 200)
 
 
