@@ -17,6 +17,7 @@ FlagTable = Mapping[tuple[int, int], tuple[Flag, ...]]
 
 CONSTANT = Flag("constant", "no value differs from another under either kernel: there is no spread to test with")
 NO_COMMON_NODE = Flag("no-common-node", "the kernels share no node: their difference cannot be told from the nodes'")
+NO_FREEDOM = Flag("too-few", "what is left after the nodes' terms has no degrees of freedom: no test")
 ZERO_MEAN = Flag("zero-mean", "the baseline's mean is zero: no ratio and no band of equivalence")
 
 NOT_POSITIVE = Flag(
@@ -45,6 +46,7 @@ def paper_edges(outcome: Outcome) -> FlagTable:
         [
             where(outcome.constant, CONSTANT),
             where(~outcome.estimable, NO_COMMON_NODE),
+            where(np.isfinite(outcome.se) & np.isnan(outcome.t) & outcome.estimable & ~outcome.constant, NO_FREEDOM),
             where(outcome.margin == 0, ZERO_MEAN),
         ]
     )

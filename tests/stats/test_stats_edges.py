@@ -38,6 +38,26 @@ def test_too_few_values(a: list[float], b: list[float]) -> None:
     assert "too-few" in codes(one)
 
 
+def test_nodes_can_take_all_degrees_of_freedom() -> None:
+    """Seven values, five nodes: Welch's df of less than four minus four for the nodes."""
+    series = [
+        Series.of("A", "x", "t", [1.0, 2.5], node=[0, 1]),
+        Series.of("B", "x", "t", [2.0, 2.0, 7.0], node=[1, 2, 0]),
+        Series.of("C", "x", "t", [1.0, 3.0], node=[3, 4]),
+    ]
+    one, apart = compare(series, PAPER)
+    assert one.p is None
+    assert one.verdict is Verdict.INCONCLUSIVE
+    assert "too-few" in codes(one)
+    assert "no-common-node" in codes(apart)
+
+
+@pytest.mark.parametrize("wrong", [{"alpha": 0.0}, {"alpha": 5.0}, {"delta": 0.0}, {"delta": 2.0}, {"unit": Unit.RUN}])
+def test_settings_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(UsageWrong):
+        Settings(**wrong)  # type: ignore[arg-type]
+
+
 def test_unequal_n_uses_every_value() -> None:
     """Nothing is cut to the shorter sample."""
     one = two([10.0, 11, 12, 13, 14, 15, 16, 17], [10.0, 12, 11])

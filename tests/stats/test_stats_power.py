@@ -118,6 +118,20 @@ def test_variance_split_by_hand() -> None:
     assert found.sd_pct("within_boots") == pytest.approx(100 * math.sqrt(s1))
 
 
+def test_variance_between_nodes_by_hand() -> None:
+    """Balanced, the nodes' means scatter by their own variance, the boots' / 6 and the runs' / 30."""
+    rng = np.random.default_rng(8)
+    x = rng.normal(100, 1, (3, 6, 5)) + rng.normal(0, 5, (3, 6, 1)) + rng.normal(0, 5, (3, 1, 1))
+    node, block, _ = (axis.reshape(-1) for axis in np.indices(x.shape))
+    found = split(Series.of("A", "x", "t", x.reshape(-1), node=node, block=block))
+    assert found is not None
+    within = np.mean(np.var(x, axis=2, ddof=1))
+    between = np.mean(np.var(x.mean(axis=2), axis=1, ddof=1)) - within / 5
+    nodes = np.var(x.mean(axis=(1, 2)), ddof=1) - between / 6 - within / 30
+    assert found.between_boots == pytest.approx(between / x.mean() ** 2)
+    assert found.between_nodes == pytest.approx(nodes / x.mean() ** 2)
+
+
 def test_variance_split_is_unbiased_with_unequal_numbers() -> None:
     rng = np.random.default_rng(5)
     node, block = np.repeat(np.arange(4), 50), np.tile(np.repeat(np.arange(10), 5), 4)
