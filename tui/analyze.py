@@ -123,7 +123,10 @@ class _Fitting:
         for index, heading in columns.items():
             grid.add_column(heading, justify="right" if HEADINGS[index] in _RIGHT else "left", no_wrap=True)
         for one in self._rows:
-            shown = cells(one)
+            shown = list(cells(one))
+            if columns is NARROW:
+                # Whoever wants to know what would decide it makes the terminal wider.
+                shown[VERDICT] = shown[VERDICT].partition(" (")[0]
             row = [Text(shown[index]) for index in columns]
             row[list(columns).index(VERDICT)].stylize(STYLES[one.verdict])
             grid.add_row(*row)
