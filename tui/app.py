@@ -10,8 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path, PurePath
-from typing import ClassVar
+from pathlib import Path
 
 from textual import on, work
 from textual.app import App, SystemCommand
@@ -49,10 +48,10 @@ class HpcvirtApp(App[None]):
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_DISPLAY = "^p"
     NOTIFICATION_TIMEOUT = 4
-    CSS_PATH: ClassVar[list[str | PurePath]] = [
+    CSS_PATH = [  # noqa: RUF012 - Textual declares it so
         f"screens/{name}.tcss" for name in ("main", "setup", "live", "results", "dialogs")
     ]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-low"), (30, "-high")]
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]  # noqa: RUF012
 
     def __init__(self, campaign_path: Path | None, database: Path | None, *, backend: Backend | None = None) -> None:
         """Open a campaign file, a database, or (with both) the database and the file it may be started from again."""
@@ -88,11 +87,10 @@ class HpcvirtApp(App[None]):
     async def _open(self) -> None:
         """After the first paint: show what was asked for."""
         self._main.show(self.state)
+        if not self._main.pane:  # else a quick finger was first
+            await self._main.go_to("live" if self.state.database else "setup")
         if self.state.database is not None:
-            await self._main.go_to("live")
             self._follow(self.state.database)
-        else:
-            await self._main.go_to("setup")
         if self.state.campaign_path is not None:
             self._read_campaign(self.state.campaign_path)
 
@@ -106,9 +104,11 @@ class HpcvirtApp(App[None]):
     def _read_campaign(self, path: Path) -> None:
         try:
             draft = self.backend.load_draft(path)
-        except HpcvirtError as error:
-            faults = error.faults if isinstance(error, CampaignInvalid) else (error.message,)
-            self.post_message(messages.CampaignFaulty(tuple(faults), error.hint))
+        except CampaignInvalid as error:
+            self.post_message(messages.CampaignFaulty(error.faults, error.hint))
+            return
+        except Exception as error:  # noqa: BLE001 - a third party's plugin may raise anything; a worker's error would vanish
+            self.post_message(messages.CampaignFaulty((_in_words(error),), ""))
             return
         running, unfinished = self._look_for_runner(path)
         self.post_message(messages.CampaignOpened(draft, running, unfinished))
@@ -118,9 +118,9 @@ class HpcvirtApp(App[None]):
         if self.state.database is not None:
             return None, None
         unfinished = None
-        with suppress(HpcvirtError, OSError):  # then there is nothing to attach to
+        with suppress(Exception):  # then there is nothing to attach to, and Setup works all the same
             for path in self.backend.databases(campaign)[:LOOKED_AT]:
-                with suppress(HpcvirtError):  # another program's file, or a damaged one: not ours to mend here
+                with suppress(Exception):  # another program's file, or a damaged one: not ours to mend here
                     snapshot = self.backend.read_snapshot(path)
                     if snapshot.runner.state in STEERABLE:
                         return path, None
@@ -132,7 +132,8 @@ class HpcvirtApp(App[None]):
         notice = _unfinished_words(message.unfinished) if message.unfinished else ""
         self._change(replace(self.state, draft=message.draft, faults=(), notice=notice))
         if message.running is not None and self.state.database is None:
-            await self._main.go_to("live")
+            if self._main.pane == "setup":
+                await self._main.go_to("live")
             self._follow(message.running)
 
     @on(messages.CampaignFaulty)
@@ -191,10 +192,8 @@ class HpcvirtApp(App[None]):
     def _compute(self, database: Path, ok: int) -> None:
         try:
             table = self.backend.compare(database)
-        except HpcvirtError as error:
-            self.post_message(messages.ResultsComputed(database, ok, None, f"{error.message} {error.hint}".strip()))
-        except Exception as error:  # noqa: BLE001 - a fault in the statistics must be said here, not end the screen
-            self.post_message(messages.ResultsComputed(database, ok, None, f"{type(error).__name__}: {error}"))
+        except Exception as error:  # noqa: BLE001 - a fault in the statistics is said where the table would be
+            self.post_message(messages.ResultsComputed(database, ok, None, _in_words(error)))
         else:
             self.post_message(messages.ResultsComputed(database, ok, table))
 
@@ -276,7 +275,7 @@ class HpcvirtApp(App[None]):
     def _launch(self, launch: Callable[[], Path]) -> None:
         try:
             database = launch()
-        except (HpcvirtError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - a worker's error would vanish, and the screen wait for ever
             self.post_message(messages.RunnerNotStarted(_in_words(error)))
         else:
             self.post_message(messages.RunnerStarted(database))
@@ -296,7 +295,7 @@ class HpcvirtApp(App[None]):
         """In a thread: do something and say how it went."""
         try:
             words = what()
-        except (HpcvirtError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - the operator asked for it: whatever went wrong is told
             self.post_message(messages.Failed(failure, _in_words(error)))
         else:
             self.post_message(messages.Done(words or success))
@@ -360,10 +359,10 @@ def run_screen(campaign_path: Path | None, database: Path | None) -> int:
     return app.return_code or 0
 
 
-def _in_words(error: HpcvirtError | OSError) -> str:
+def _in_words(error: Exception) -> str:
     if isinstance(error, HpcvirtError):
         return f"{error.message}. {error.hint}" if error.hint else error.message
-    return str(error)
+    return str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
 
 
 def _unfinished_words(snapshot: Snapshot) -> str:

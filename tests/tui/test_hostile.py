@@ -57,14 +57,17 @@ def hostile_snapshot(text: str, state: RunnerState = RunnerState.RUNNING):
 
 def hostile_table(text: str) -> SampleTable:
     row = SampleComparison(
-        benchmark=text, metric=text, unit=text, better=text, kernel=text, baseline=text, verdict=text, more=3, more_unit=text,
-        flags=(SampleFlag(text, text),),
+        benchmark=text, metric=text, unit=text, better=text, kernel=text, baseline=text, verdict=text,
+        more=3, more_unit=text, flags=(SampleFlag(text, text),),
     )  # fmt: skip
     return SampleTable([row, row], footer=(text,))
 
 
-@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text[:12]))
-@pytest.mark.parametrize("size", [(80, 24), (200, 60)])
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [*((text, (80, 24)) for text in HOSTILE), *((text, (200, 60)) for text in (HOSTILE[0], HOSTILE[-1]))],
+    ids=lambda given: ascii(given[:12]) if isinstance(given, str) else None,
+)
 async def test_live_results_and_setup(text: str, size: tuple[int, int]) -> None:
     backend = watched(hostile_snapshot(text), table=hostile_table(text))
     async with at_database(backend, size) as eye:
@@ -91,7 +94,8 @@ async def test_what_is_seen_is_the_text_itself(text: str) -> None:
 @pytest.mark.parametrize("text", HOSTILE[:-1], ids=lambda text: ascii(text[:12]))
 async def test_a_campaign_file(text: str) -> None:
     draft = make_draft(
-        name=text, title=text, nodes=(text,), kernels=(DraftKernel(text, text, text), DraftKernel(f"{text}2", "none", "")),
+        name=text, title=text, nodes=(text,),
+        kernels=(DraftKernel(text, text, text), DraftKernel(f"{text}2", "none", "")),
         benchmarks=(DraftBenchmark(text, text, 1.0),), baseline=text,
     )  # fmt: skip
     async with at_campaign(SampleBackend(draft=draft)) as eye:

@@ -24,13 +24,9 @@ from tests.tui.seeing import SIZES, at_database
 @pytest.mark.parametrize("size", [*SIZES, (60, 18)])
 async def test_everything_essential_is_in_sight(size: tuple[int, int]) -> None:
     async with at_database(watched(make_snapshot()), size) as eye:
-        text = await eye.until("148/400 runs")
-        for word in ("node1", "node2", "node3", "node4", "▶ running", "native-again", "proved", "3/20", "run 7/50"):
-            assert word in text, text
-        for word in ("ETA", "triad", "12346", "native", "74/200", "resume: as the operator wished", "37 %"):
-            assert word in text, text
-        assert "p Pause" in eye.lines[-1]
-        assert "q Quit" in eye.lines[-1]
+        await eye.until("148/400 runs", "p Pause", "q Quit")
+        await eye.until("node1", "node2", "node3", "node4", "▶ running", "native-again", "proved", "3/20", "run 7/50")
+        await eye.until("ETA", "triad", "12346", "native", "74/200", "resume: as the operator wished", "37 %")
 
 
 async def test_a_card_says_what_a_node_does() -> None:
@@ -44,8 +40,9 @@ async def test_a_card_says_what_a_node_does() -> None:
 
 async def test_a_card_without_a_history() -> None:
     fresh = make_card(
-        state="proving", kernel="native", is_proved=False, release="", boot=1, block=1, benchmark="", run=0, runs=0, ok=0,
-        last_metric="", last_value=None, mean_value=None, unit="", detail="", since=None,
+        state="proving", kernel="native", is_proved=False, release="", boot=1, block=1,
+        benchmark="", run=0, runs=0, ok=0, last_metric="", last_value=None, mean_value=None, unit="",
+        detail="", since=None,
     )  # fmt: skip
     idle = replace(fresh, name="node2", state="waiting", kernel=None, boot=0)
     async with at_database(watched(make_snapshot(nodes=[fresh, idle], ok=0, eta_s=None, events=()))) as eye:
@@ -116,7 +113,7 @@ async def test_a_runner_on_another_host() -> None:
 
 async def test_eta_after_a_resume_is_that_of_the_database() -> None:
     async with at_database(watched(make_snapshot(eta_s=990.0))) as eye:
-        await eye.until("ETA 16 min 30 s")
+        await eye.until("ETA 16 min")
 
 
 async def test_news_are_shown() -> None:

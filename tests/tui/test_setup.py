@@ -6,6 +6,7 @@ import pytest
 
 from hpcvirt.core.errors import CampaignInvalid, CompilerMissing
 from hpcvirt.core.store.records import RunnerState
+from hpcvirt.tui.draft import Draft
 from tests.tui.screen_samples import (
     DATABASE,
     ELSEWHERE,
@@ -23,7 +24,7 @@ from tests.tui.seeing import SIZES, at_campaign, looking
 @pytest.mark.parametrize("size", SIZES)
 async def test_says_what_will_happen(size: tuple[int, int]) -> None:
     async with at_campaign(size=size) as eye:
-        text = await eye.until("What will happen", "starts it")
+        text = await eye.until("What will happen", "starts it", "s Start")
         for word in ("[■] native", "baseline", "[x] native-again", "[x] stream", "Runs", "50", "Blocks", "10"):
             assert word in text
         assert "80 boots" in text
@@ -126,6 +127,15 @@ async def test_faults_of_a_campaign_are_a_list_with_remedies() -> None:
         assert "see docs/campaign.md" in text
         await eye.press("s")
         assert not eye.backend.started
+
+
+async def test_a_plugin_that_raises_anything_is_said() -> None:
+    class Broken(SampleBackend):
+        def load_draft(self, path: Path) -> Draft:
+            raise ZeroDivisionError("[/] in a plugin")
+
+    async with at_campaign(Broken()) as eye:
+        await eye.until("Faults", "ZeroDivisionError: [/] in a plugin")
 
 
 async def test_attaches_to_a_campaign_that_runs() -> None:

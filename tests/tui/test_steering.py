@@ -53,7 +53,7 @@ async def test_abort_asks() -> None:
     async with at_database(watched(make_snapshot())) as eye:
         await eye.until("148/400 runs")
         await eye.press("X")
-        await eye.until("Abort?", "their time is lost")
+        await eye.until("Abort?", "count as aborted")
         await eye.press("n")
         await eye.until("148/400 runs", gone=("Abort?",))
         assert not eye.backend.wishes
@@ -142,6 +142,13 @@ async def test_the_palette_has_what_works_now() -> None:
         await eye.wait(lambda: eye.backend.wishes == [(DATABASE, "pause")])
 
 
+async def test_the_palette_shows_every_command() -> None:
+    async with at_database(watched(finished()), (120, 40)) as eye:
+        await eye.until("verdict")
+        await eye.press("ctrl+p")
+        await eye.until("Results: Filter", "(key /)", "Pane: Setup")
+
+
 async def test_every_theme_paints() -> None:
     async with at_database(watched(make_snapshot())) as eye:
         await eye.until("148/400 runs")
@@ -224,5 +231,6 @@ async def test_a_terminal_that_becomes_too_small_says_so() -> None:
         await eye.until("148/400 runs")
         await eye.pilot.resize_terminal(50, 12)
         await eye.until("the terminal is 50 x 12", "hpcvirt-tui run", gone=("148/400",))
+        await eye.press("pageup", "pagedown", "3", "pageup", "pagedown", "1", "pagedown", "2", "end")
         await eye.pilot.resize_terminal(120, 40)
         await eye.until("148/400 runs", "Progress")

@@ -8,6 +8,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.widgets import Static
 
 from hpcvirt.core.store.records import RunnerState, Snapshot
 from hpcvirt.tui.state import State
@@ -44,6 +45,7 @@ class LivePane(Pane):
 
     def compose(self) -> ComposeResult:
         """From the whole to the detail."""
+        yield Static("", id="live-empty", markup=False)
         yield OverallBar()
         yield Banner()
         yield Rule("Nodes")
@@ -64,9 +66,13 @@ class LivePane(Pane):
     def show(self, state: State) -> None:
         """Draw this state."""
         view = state.view
+        self._state = state
+        is_empty = view is None or (view.snapshot is None and not view.problem)
+        self.set_class(is_empty, "empty")
+        if is_empty:
+            self.query_one("#live-empty", Static).update(_empty_words(state))
         if view is None:
             return
-        self._state = state
         self.query_one(OverallBar).show(view)
         self.query_one(Banner).show(view)
         snapshot = view.snapshot
@@ -84,3 +90,9 @@ class LivePane(Pane):
         board = board_height(len(snapshot.nodes), self.size.width, is_compact=False)
         above = 1 + (2 if self.query_one(Banner).display else 0)
         return above + board + rows + 1 + LEAST_EVENTS > self.size.height
+
+
+def _empty_words(state: State) -> str:
+    if state.database is None:
+        return "No campaign is running yet. 1 goes to Setup, where s starts one."
+    return "Reading the database …"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
@@ -10,6 +11,7 @@ from textual.app import ComposeResult, SystemCommand
 from textual.binding import BindingType
 from textual.containers import Container
 from textual.content import Content
+from textual.css.query import NoMatches
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
@@ -52,36 +54,48 @@ class MainScreen(Screen[None]):
     def show(self, state: State) -> None:
         """Draw this state: the strip and the pane in sight."""
         self._state = state
-        if not self.children:
-            return  # not composed yet, or closing
-        with self.app.batch_update():
+        # News may come before the widgets are there, or while they go one by one at the end.
+        with self.app.batch_update(), suppress(NoMatches):
             self.query_one(TopStrip).show(self.pane, state.name, state.view)
             pane = self._panes.get(self.pane)
             if pane is not None and pane.is_ready:
                 pane.show(state)
-        self._refresh_keys()
+            self._refresh_keys()
+        if self.focused is None:
+            self.call_after_refresh(self._focus_default)
 
     async def go_to(self, name: str) -> None:
         """Bring a pane in sight."""
+        body = self.query("#body")
+        if not body or not body.first().is_attached:
+            return  # the operator left before anything was shown
+        self.pane = name
         if name not in self._panes:
             self._panes[name] = _make(name)
-            await self.query_one("#body").mount(self._panes[name])
-        self.pane = name
+            await body.first().mount(self._panes[name])
         for other, pane in self._panes.items():
-            pane.display = other == name
+            pane.display = other == self.pane
+        if self.pane != name or not self._panes[name].is_ready:
+            return  # the operator went elsewhere while it was being made
         self.show(self._state)
-        if not self._panes[name].is_ready:
-            return  # the operator left while it was being made
-        target = self.query_one(self._panes[name].DEFAULT_FOCUS)
-        self.set_focus(target if target.display else None)
+        self.set_focus(None)
+        self._focus_default()
         self.post_message(PaneShown(name))
+
+    def _focus_default(self) -> None:
+        """Put the cursor where it belongs in this pane, unless it is somewhere or there is nothing yet."""
+        pane = self._panes.get(self.pane)
+        if self.focused is None and pane is not None and pane.is_ready:
+            target = pane.query(pane.DEFAULT_FOCUS)
+            if target and target.first().focusable:
+                self.set_focus(target.first())
 
     def commands(self) -> Iterator[SystemCommand]:
         """What can be done now, for the palette."""
         for key in keys.KEYS:
             if self.check_action(key.action.partition("(")[0], ()):
                 yield SystemCommand(
-                    f"{key.group}: {key.title}", f"{key.tooltip} [{key.shown_key}]", self._run(key.action)
+                    f"{key.group}: {key.title}", f"{key.tooltip} (key {key.shown_key})", self._run(key.action)
                 )
 
     def _run(self, action: str) -> Callable[[], None]:

@@ -9,6 +9,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.timer import Timer
 from textual.widgets import Input, OptionList
 
 from hpcvirt.tui.phrases import count, safe
@@ -25,10 +26,11 @@ from hpcvirt.tui.widgets.results_table import (
     ResultRows,
     Row,
     columns_for,
-    gap_for,
     matching,
     rows_of,
 )
+
+FINGERS_REST_S = 0.12
 
 
 class Caption(Lines):
@@ -102,6 +104,11 @@ class ResultsPane(Pane):
         self._rows: list[Row] = []
         self._sorting = 0
         self._is_reversed = False
+        self._sifted: list[Row] = []
+        """Rows that pass the filter, in order."""
+        self._drawn: object = None
+        """What the rows in sight were made from."""
+        self._pause: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """Caption, table, the row in words, notes."""
@@ -147,7 +154,10 @@ class ResultsPane(Pane):
 
     @on(Input.Changed, "#filter")
     def _filtered(self) -> None:
-        self._draw()
+        """Draw when the fingers rest: a table of thousands of rows takes longer than a key."""
+        if self._pause is not None:
+            self._pause.stop()
+        self._pause = self.set_timer(FINGERS_REST_S, self._draw)
 
     @on(OptionList.OptionHighlighted, "#results-rows")
     def _moved(self) -> None:
@@ -158,10 +168,14 @@ class ResultsPane(Pane):
         if not width:
             return
         words = self.query_one(FilterField).value
-        rows = sorted(matching(self._rows, words), key=SORTINGS[self._sorting].key, reverse=self._is_reversed)
-        self._draw_table(rows, width)
-        self._draw_caption(rows, words)
-        empty, style = _why_empty(self._state, words) if not rows else ([], MUTED)
+        drawn = (id(self._rows), words, self._sorting, self._is_reversed, width)
+        if drawn != self._drawn:
+            self._drawn = drawn
+            sorting = SORTINGS[self._sorting]
+            self._sifted = sorted(matching(self._rows, words), key=sorting.key, reverse=self._is_reversed)
+            self._draw_table(self._sifted, width)
+        self._draw_caption(self._sifted, words)
+        empty, style = _why_empty(self._state, words) if not self._sifted else ([], MUTED)
         self.query_one(Emptiness).show(empty, style)
         self.query_one(Footnotes).show(self._state.table.footer if self._state.table else ())
 
@@ -172,9 +186,7 @@ class ResultsPane(Pane):
             widget.display = bool(rows)
         self.query_one(Heading).show(columns, SORTINGS[self._sorting], is_reversed=self._is_reversed)
         table = self.query_one(ResultRows)
-        table.show(rows, columns, gap_for(width))
-        if rows and self.display and self.screen.focused is None:
-            table.focus()
+        table.show(rows, columns, width)
         self.query_one(Detail).show(table.row)
 
     def _draw_caption(self, rows: list[Row], words: str) -> None:

@@ -44,9 +44,9 @@ class SetupPane(Pane):
             with Horizontal(id="setup-numbers"):
                 yield Label("Runs", markup=False)
                 yield NumberField(id="runs")
-                yield Label("per kernel, benchmark and node, in", markup=False, classes="note")
-                yield NumberField(id="blocks")
                 yield Label("Blocks", markup=False)
+                yield NumberField(id="blocks")
+                yield Label("runs per kernel, benchmark and node", markup=False, classes="note")
         with VerticalScroll(id="setup-below", can_focus=False):
             yield Told(id="setup-outlook")
             yield Told(id="setup-notice")
@@ -143,7 +143,7 @@ def _title(state: State) -> list[tuple[Content, Content]]:
         name, title = state.draft.name, state.draft.title
     else:
         return []
-    return [(EMPTY, Content.assemble((safe(name), "bold"), (f"  {safe(title)}", MUTED)))]
+    return [(EMPTY, Content.assemble((safe(name, 64), "bold"), (f"  {safe(title, 160)}", MUTED)))]
 
 
 def _fault_lines(found: Sequence[str]) -> list[tuple[Content, Content]]:
@@ -167,6 +167,7 @@ def frozen_lines(snapshot: Snapshot) -> list[tuple[Content, Content]]:
     """The campaign of a database in words."""
     campaign = snapshot.campaign
     kernels = ", ".join(f"{k} (baseline)" if k == campaign.baseline else k for k in campaign.kernels)
+    kernels += "".join(f"; {one} and {other} are the same: a control" for one, other in campaign.same_kernels)
     unit = f"the unit of replication is the {campaign.replication_unit}"
     told = {
         count(len(campaign.nodes), "node"): ", ".join(campaign.nodes),

@@ -13,22 +13,27 @@ from hpcvirt.tui.signs import BAD, CARE, GOOD, LIVELY, MUTED, is_at_rest, is_tro
 from hpcvirt.tui.widgets.lines import EMPTY, Lines, bar, fitted, spread
 
 NARROWEST_CARD = 38
+WIDE_CARD = 58
 CARD_LINES = 4
 FRAME = "$foreground 30%"
 
 
 def columns_for(nodes: int, width: int) -> int:
     """How many cards stand side by side: even rows look calmer than full ones."""
-    narrowest = NARROWEST_CARD if width >= 2 * NARROWEST_CARD else 28
-    fitting = max(1, min(nodes, width // narrowest))
+    fitting = max(1, min(nodes, width // NARROWEST_CARD))
     rows = -(-nodes // fitting)
     return -(-nodes // rows)
+
+
+def compact_lines(card_width: int) -> int:
+    """Lines of a card without a frame."""
+    return 2 if card_width >= WIDE_CARD else 3
 
 
 def board_height(nodes: int, width: int, *, is_compact: bool) -> int:
     """Lines that ``NodeBoard`` takes."""
     rows = -(-nodes // columns_for(nodes, width)) if nodes else 0
-    return rows * (3 if is_compact else CARD_LINES + 2)
+    return rows * (compact_lines(width // columns_for(nodes, width)) if is_compact else CARD_LINES + 2)
 
 
 class NodeBoard(Lines):
@@ -74,20 +79,24 @@ def framed_card(card: NodeCard, label: str, width: int, now: datetime | None) ->
 
 
 def compact_card(card: NodeCard, label: str, width: int, now: datetime | None) -> list[Content]:
-    """The same in three lines without a frame."""
+    """The same in two or three lines without a frame."""
     inner = width - 4
     title = Content.assemble(_name(card), " ", _state(card, now))
-    release = Content.styled(cut_middle(safe(card.release, 100), max(0, inner + 2 - title.cell_length - 2)), MUTED)
     visit = Content.styled(f"boot {card.boot or '–'}/{card.boots}", MUTED)
     is_failed = card.detail and is_trouble(card.state)
-    body = [
-        spread(inner, _kernel_name(card), visit),
-        _value(card, inner) if is_failed else spread(inner, _benchmark(card, label), _reading(card)),
-    ]
-    lines = [
-        Content.assemble(" ", spread(inner + 2, title, release)),
-        *(Content.assemble("   ", line) for line in body),
-    ]
+    last = _value(card, inner) if is_failed else spread(inner, _benchmark(card, label), _reading(card))
+    if compact_lines(width) == 2:
+        line = (
+            last if is_failed else spread(inner, Content.assemble(visit, "  ", _benchmark(card, label)), _reading(card))
+        )
+        return _indented(width, spread(inner + 2, title, _kernel_name(card)), line)
+    room = inner - title.cell_length
+    release = Content.styled(cut_middle(safe(card.release, 100), max(0, room)), MUTED)
+    return _indented(width, spread(inner + 2, title, release), spread(inner, _kernel_name(card), visit), last)
+
+
+def _indented(width: int, first: Content, *rest: Content) -> list[Content]:
+    lines = [Content.assemble(" ", first), *(Content.assemble("   ", line) for line in rest)]
     return [fitted(line, width) for line in lines]
 
 

@@ -14,6 +14,7 @@ from textual.widgets.option_list import Option
 
 from hpcvirt.tui.phrases import safe
 from hpcvirt.tui.signs import GOOD, MUTED
+from hpcvirt.tui.widgets.choices import Choices
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Item:
     """How it is called in the list; empty: by its name."""
 
 
-class Checklist(OptionList):
+class Checklist(Choices):
     """Space or Enter picks and unpicks."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -47,7 +48,7 @@ class Checklist(OptionList):
             return self.checklist
 
     def __init__(self, title: str, *, id: str) -> None:  # noqa: A002 - Textual's name for it
-        super().__init__(id=id, markup=False)
+        super().__init__(id=id)
         self.border_title = title
         self._items: tuple[Item, ...] = ()
         self._picked: set[str] = set()

@@ -66,6 +66,6 @@ def _cell(cell: Cell, width: int) -> Content:
     )
     digits = max(numbers.cell_length, 2 * len(str(cell.planned)) + 3)
     if width - digits < 7:
-        return fitted(numbers, width)
+        return Content.assemble(fitted(numbers, width - 1), " ")
     line = bar(width - digits - 3, cell.ok / max(1, cell.planned), GOOD if done else LIVELY)
     return fitted(Content.assemble(fitted(numbers, digits), " ", line), width)

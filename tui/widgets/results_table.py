@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from textual.content import Content
-from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from hpcvirt.tui.comparison import Comparison
 from hpcvirt.tui.phrases import count, cut_middle, number, probability, safe, short_labels, signed
 from hpcvirt.tui.signs import CARE, MUTED, verdict_sign
+from hpcvirt.tui.widgets.choices import Choices
 from hpcvirt.tui.widgets.lines import Lines, fitted
 
 Draw = Callable[["Row"], Content]
@@ -40,11 +40,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column."""
+    """One column, drawn."""
 
     heading: str
     width: int
-    draw: Draw
+    cells: Sequence[Content]
+    """One per row."""
     is_right: bool = True
 
 
@@ -98,64 +99,54 @@ def _haystack(row: Row) -> str:
 def columns_for(rows: Sequence[Row], width: int, delta: float, alpha: float = 0.05) -> list[Column]:
     """The columns that a width has room for; names are cut before a column is given up."""
     gap = gap_for(width)
-    wanted = _number_columns(rows, width, alpha)
-    taken = 1 + sum(column.width + gap for column in wanted)
+    columns = _number_columns(rows, width, alpha)
+    taken = 1 + sum(column.width + gap for column in columns)
     names = _name_columns(rows, width - taken, gap, with_unit=width >= 124)
     spare = width - taken - sum(column.width + gap for column in names)
     if spare >= LEAST_CHART + gap:
         chart = (min(WIDEST_CHART, spare - gap) - 1) // 2 * 2 + 1
         heading = f"difference, CI, ±{100 * delta:g} %" if chart >= 25 else "CI and ±delta"
-        wanted.append(Column(heading, chart, _chart(rows, chart, delta), is_right=False))
-    return [*names, *wanted]
+        draw = _chart(rows, chart, delta)
+        columns.append(Column(heading, chart, [draw(row) for row in rows], is_right=False))
+    return [*names, *columns]
 
 
 def _number_columns(rows: Sequence[Row], width: int, alpha: float) -> list[Column]:
     told: list[tuple[str, Draw, int]] = [
         ("n", lambda row: Content.styled(f"{row.what.n_baseline}/{row.what.n}", MUTED), 124),
-        ("base", lambda row: Content(number(row.what.mean_baseline)), 0),
-        ("mean", lambda row: Content(number(row.what.mean)), 0),
+        ("base", lambda row: Content(number(row.what.mean_baseline)), 78),
+        ("mean", lambda row: Content(number(row.what.mean)), 78),
         ("diff%", lambda row: Content.styled(signed(row.what.difference_pct), "bold"), 0),
         (f"{100 * (1 - alpha):g} % CI", _interval, 0),
         ("p", lambda row: Content(probability(row.what.p)), 0),
         ("p adj", lambda row: Content(probability(row.what.p_adjusted)), 108),
         ("verdict", _verdict, 0),
     ]
-    return [
-        Column(heading, _natural(heading, draw, rows), draw, is_right=heading != "verdict")
-        for heading, draw, least_width in told
-        if width >= least_width
-    ]
+    return [_natural(heading, [draw(row) for row in rows]) for heading, draw, least in told if width >= least]
 
 
-def _natural(heading: str, draw: Draw, rows: Sequence[Row]) -> int:
-    """As wide as the widest cell, and one more than a heading that may get an arrow."""
+def _natural(heading: str, cells: Sequence[Content]) -> Column:
+    """As wide as its widest cell, and one more than a heading that may get an arrow."""
     arrow = any(sorting.heading == heading for sorting in SORTINGS)
-    return max([len(heading) + arrow, *(draw(row).cell_length for row in rows)])
+    width = max([len(heading) + arrow, *(cell.cell_length for cell in cells)])
+    return Column(heading, width, cells, is_right=heading != "verdict")
 
 
 def _name_columns(rows: Sequence[Row], room: int, gap: int, *, with_unit: bool) -> list[Column]:
     """Benchmark, metric, kernel: as wide as their longest name, or cut where ``room`` is too small."""
-    told: list[tuple[str, Callable[[Row], str]]] = [
-        ("bench", lambda row: row.label),
-        ("metric", lambda row: row.what.metric),
-        *([("unit", _unit)] if with_unit else []),
-        ("kernel", lambda row: row.what.kernel),
-    ]
-    widths = [max([len(heading), *(len(safe(get(row), 40)) for row in rows)]) for heading, get in told]
-    while sum(widths) + gap * len(widths) > room and max(widths) > 6:
+    told = {
+        "bench": [safe(row.label, 200) for row in rows],
+        "metric": [safe(row.what.metric, 200) for row in rows],
+        **({"unit": [safe(row.what.unit, 200) for row in rows]} if with_unit else {}),
+        "kernel": [safe(row.what.kernel, 200) for row in rows],
+    }
+    widths = [max([len(heading), *(min(40, len(name)) for name in names)]) for heading, names in told.items()]
+    while sum(widths) + gap * len(widths) > room and max(widths) > 5:
         widths[widths.index(max(widths))] -= 1
     return [
-        Column(heading, width, _named(get, width), is_right=False)
-        for (heading, get), width in zip(told, widths, strict=True)
+        Column(heading, width, [Content(cut_middle(name, width)) for name in names], is_right=False)
+        for (heading, names), width in zip(told.items(), widths, strict=True)
     ]
-
-
-def _unit(row: Row) -> str:
-    return row.what.unit
-
-
-def _named(get: Callable[[Row], str], width: int) -> Draw:
-    return lambda row: Content(cut_middle(safe(get(row), 200), width))
 
 
 def _interval(row: Row) -> Content:
@@ -234,19 +225,20 @@ def _aligned(content: Content, column: Column) -> Content:
     return content.pad_left(room) if column.is_right else content.pad_right(room)
 
 
-class ResultRows(OptionList):
+class ResultRows(Choices):
     """The rows; the cursor picks the one that is told in full words below."""
 
     def __init__(self) -> None:
-        super().__init__(id="results-rows", markup=False)
+        super().__init__(id="results-rows")
         self._rows: list[Row] = []
 
-    def show(self, rows: list[Row], columns: list[Column], gap: int) -> None:
+    def show(self, rows: list[Row], columns: list[Column], width: int) -> None:
         """Draw these rows, the cursor on the same comparison as before."""
         chosen = self.row
         self._rows = rows
-        blanks = Content(" " * gap)
-        prompts = [blanks.join([_aligned(c.draw(row), c) for c in columns]) for row in rows]
+        blanks = Content(" " * gap_for(width))
+        drawn = (blanks.join([_aligned(c.cells[place], c) for c in columns]) for place in range(len(rows)))
+        prompts = [row.truncate(width - 1) for row in drawn]
         if len(prompts) == self.option_count:
             for index, prompt in enumerate(prompts):
                 self.replace_option_prompt_at_index(index, prompt)

@@ -1,0 +1,58 @@
+"""Whatever is pressed, whatever happens meanwhile: the screen does not crash."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from hpcvirt.core.errors import StoreUnusable
+from hpcvirt.core.store.records import RunnerState
+from hpcvirt.tui.app import HpcvirtApp
+from tests.tui.screen_samples import (
+    CAMPAIGN,
+    DATABASE,
+    PAPER,
+    PAPER_KERNELS,
+    finished,
+    make_snapshot,
+    paper_table,
+    watched,
+)
+
+PRESSES = 150
+SIZES = ((80, 24), (120, 40), (60, 18), (50, 10), (20, 4), (200, 60))
+KEYS = (
+    *"123pxXeoOynas5", "space", "slash", "question_mark", "escape", "enter", "tab", "up", "down", "left", "right",
+    "shift+tab", "home", "end", "pageup", "pagedown", "backspace", "ctrl+p",
+)  # fmt: skip
+
+
+def anything(draw: random.Random):
+    state = draw.choice(list(RunnerState))
+    return draw.choice(
+        [
+            make_snapshot(state, ok=draw.randint(0, 400)),
+            make_snapshot(state, kernels=PAPER_KERNELS, benchmarks=PAPER, planned=4000),
+            make_snapshot(state, nodes=()),
+            finished(),
+            StoreUnusable("gone"),
+        ]
+    )
+
+
+@pytest.mark.parametrize("opened_on", ["campaign", "database"])
+async def test_random_keys(opened_on: str) -> None:
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")
+    draw = random.Random(seed)
+    backend = watched(make_snapshot(), table=paper_table())
+    app = HpcvirtApp(CAMPAIGN, DATABASE if opened_on == "database" else None, backend=backend)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        for press in range(PRESSES):
+            await pilot.press(draw.choice(KEYS))
+            if press % 15 == 0:
+                await pilot.resize_terminal(*draw.choice(SIZES))
+            if press % 20 == 0:
+                backend.snapshots[DATABASE] = anything(draw)
+        assert app.is_running
