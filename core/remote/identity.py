@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from hpcvirt.core.model import Expect
 from hpcvirt.core.text import clean_line
@@ -40,7 +40,7 @@ class Identity:
     clocksource: str | None = None
     memory_kib: int | None = None
     probe: str | None = None
-    """First line of the kernel's own probe."""
+    """First line of the kernel's own probe; None also if that failed or said nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Moment:
 
 def parse_identity(text: bytes) -> tuple[Identity, Moment]:
     """Read the lines of identity.sh. Unknown lines are passed over, absent ones are None."""
-    lines = text.decode("utf-8", "replace").splitlines()
+    lines = text.decode("utf-8", "replace").split("\n")
     values, cpus = _values(lines)
     identity = Identity(
         boot_id=values.get("boot_id"),
@@ -75,7 +75,7 @@ def parse_identity(text: bytes) -> tuple[Identity, Moment]:
         governor=values.get("governor"),
         clocksource=values.get("clocksource"),
         memory_kib=_number(values.get("memory", "").removeprefix("MemTotal:").split()[:1]),
-        probe=values.get("probe"),
+        probe=values.get("probe") or None,
     )
     clock, uptime = values.get("clock"), values.get("uptime", "").partition(" ")[0]
     return identity, Moment(_seconds(clock), _seconds(uptime), *_cpu_times(lines))
@@ -90,7 +90,7 @@ def _cpu_times(lines: Iterable[str]) -> tuple[float | None, float | None]:
     return 60 * minutes + seconds, 60 * system_minutes + system_seconds
 
 
-_TIMES = re.compile(r"(\d+)m(\d+[.,]?\d*)s (\d+)m(\d+[.,]?\d*)s")
+_TIMES = re.compile(r"{0}m{1}s {0}m{1}s".format("([0-9]{1,9})", "([0-9]{1,2}(?:[.,][0-9]{0,9})?)"))
 
 
 def _values(lines: Iterable[str]) -> tuple[dict[str, str], int]:
@@ -112,25 +112,24 @@ def _role(values: Mapping[str, str]) -> str:
 
 def _cpu_count(ranges: str | None) -> int | None:
     """``0-3,8`` names five CPUs."""
-    if not ranges:
-        return None
-    try:
-        ends = [part.partition("-") for part in ranges.split(",")]
-        return sum(int(last or first) - int(first) + 1 for first, _, last in ends)
-    except ValueError:
-        return None
+    found = [_RANGE.fullmatch(part) for part in (ranges or "").split(",")]
+    counts = [int(part[2] or part[1]) - int(part[1]) + 1 for part in found if part]
+    return sum(counts) if len(counts) == len(found) and min(counts) > 0 else None
+
+
+_RANGE = re.compile("([0-9]{1,6})(?:-([0-9]{1,6}))?")
 
 
 def _number(words: list[str]) -> int | None:
-    return int(words[0]) if words and words[0].isdecimal() else None
+    return int(words[0]) if words and re.fullmatch("[0-9]{1,18}", words[0]) else None
 
 
 def _seconds(word: str | None) -> float | None:
     """None also for what busybox's ``date`` makes of ``%N``."""
-    try:
-        return float(word) if word else None
-    except ValueError:
-        return None
+    return float(word) if word and _SECONDS.fullmatch(word) else None
+
+
+_SECONDS = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,12})?")
 
 
 def mismatches(expect: Expect, found: Identity) -> tuple[str, ...]:
@@ -165,32 +164,42 @@ def _told(name: str, expected: object, found: object) -> str:
     return f"{name}: expected {expected}, found {'nothing' if found is None else found}"
 
 
+_LASTING = ("boot_id", "release", "version", "role", "cmdline", "cpus", "hostname")
+
+
 def changes(before: Identity, after: Identity) -> tuple[str, ...]:
-    """What differs between two readings, a line each."""
+    """What must not differ between two readings and does, a line each.
+
+    Only what stays what it is while a kernel runs. Memory and the probe are judged by ``expect``, at both ends: a
+    guest's balloon, or a probe whose answer varies and fits, does not mean that the kernel has changed.
+    """
     return tuple(
-        f"{field.name} changed from {getattr(before, field.name)} to {getattr(after, field.name)}"
-        for field in fields(Identity)
-        if getattr(before, field.name) != getattr(after, field.name)
+        f"{name} changed from {getattr(before, name)} to {getattr(after, name)}"
+        for name in _LASTING
+        if getattr(before, name) != getattr(after, name)
     )
 
 
 def elapsed_s(before: Moment, after: Moment) -> float | None:
     """Seconds between two moments on the node: by its clock, unless that jumped against its uptime."""
-    uptime = _difference(before.uptime_s, after.uptime_s)
-    clock = _difference(before.clock_s, after.clock_s)
-    if clock is not None and (uptime is None or abs(clock - uptime) <= _UPTIME_GRAIN_S + 0.001 * uptime):
-        return clock if clock >= 0 else uptime
-    return uptime
+    uptime = _passed(before.uptime_s, after.uptime_s)
+    clock = _passed(before.clock_s, after.clock_s)
+    if before.uptime_s is None or after.uptime_s is None:
+        return clock
+    if clock is None or uptime is None or abs(clock - uptime) > _UPTIME_GRAIN_S + 0.001 * uptime:
+        return uptime
+    return clock
 
 
 def cpu_s(before: Moment, after: Moment) -> tuple[float | None, float | None]:
     """User and system seconds of what ended between two moments."""
-    return _difference(before.user_s, after.user_s), _difference(before.system_s, after.system_s)
+    return _passed(before.user_s, after.user_s), _passed(before.system_s, after.system_s)
 
 
 _UPTIME_GRAIN_S = 0.03
 """/proc/uptime has hundredths, at both ends, and the two clocks are read one after the other."""
 
 
-def _difference(first: float | None, last: float | None) -> float | None:
-    return None if first is None or last is None else last - first
+def _passed(first: float | None, last: float | None) -> float | None:
+    """None unless time went forward."""
+    return None if first is None or last is None or last < first else last - first

@@ -30,10 +30,19 @@ hv_identity() {
         hv_read uuid /sys/hypervisor/uuid
         hv_read xen_capabilities /proc/xen/capabilities
     fi
-    # Of the probe the first line counts; what it leaves running must not hold us up.
-    [ -z "$hv_probe" ] || /bin/sh -c "$hv_probe" </dev/null 2>/dev/null | {
-        IFS= read -r hv_value
-        printf 'probe %s\n' "$hv_value"
+    [ -z "$hv_probe" ] || hv_probe_line
+}
+hv_probe_line() { # its first line, unless it fails
+    {
+        /bin/sh -c "$hv_probe" </dev/null 2>/dev/null
+        printf '\n@status %s\n' "$?"
+    } | {
+        IFS= read -r hv_first
+        # Not until the pipe's end: what the probe leaves running may keep it open.
+        while IFS= read -r hv_value; do
+            case $hv_value in '@status '*) break ;; esac
+        done
+        [ -z "$hv_first" ] || [ "$hv_value" != '@status 0' ] || printf 'probe %s\n' "$hv_first"
     }
 }
 hv_cpu_model() { # not with every run: to open this file can cost 10 ms and wake every CPU

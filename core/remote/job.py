@@ -23,6 +23,7 @@ OUTPUT_LIMIT_BYTES = 8 << 20
 LARGEST_ANSWER_BYTES = 64 << 20
 """Nothing that a script here sends comes near it: three files cut to the limit, or an artifact."""
 
+WRAP_WORDS_BYTES = 300
 
 LEASE_S = 900
 """How long a node stays locked beyond the longest that a run may take, when its campaign is not heard of again."""
@@ -119,6 +120,10 @@ class Look:
     """Folder of the node's lock; empty: the node has no place for one, or it was not asked for."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """What is installed and how it is set up, if it was asked for."""
+    wrap_status: int | None = None
+    """Exit status of the wrap; 126 or 127: it did not start. 0 without a wrap."""
+    wrap_words: str = ""
+    """The end of what it wrote to stderr, or also to stdout if identity could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +143,7 @@ def launch(scratch: str, seat: Seat, job: Job, limit_s: float, forget: Iterable[
         **seat.settings,
         "hv_longest": str(ceil(limit_s)),
         "hv_job": _job_text(job),
-        "hv_inner": _inner_text(job),
+        "hv_inner": _inner_text(job, seat),
         "hv_forget": " ".join(forget),
     }
     return _script("hv_do_launch", scratch, job.attempt, settings)
@@ -171,7 +176,8 @@ def look(
     inner = _identity_text(probe) + "hv_identity\nhv_cpu_model\nhv_clock\n"
     if environment:
         inner += f"hv_scratch={quote(scratch)}\n{_shell('environment.sh')}echo {_ENVIRONMENT}\nhv_environment\n"
-    wrapped = f"({_exports(env or {})}{join((*wrap, '/bin/sh', '-c', inner))}) </dev/null 2>/dev/null"
+    command = _within(env or {}, *wrap, "/bin/sh", "-c", f"{inner}exit 0\n")
+    wrapped = f'({command}) </dev/null 2>"$hv_words"'
     settings = {"hv_wrapped": wrapped, "hv_artifacts": " ".join(artifacts), **(seat.settings if seat else {})}
     return _script("hv_do_look", scratch, "-", settings)
 
@@ -241,27 +247,38 @@ def _identity_text(probe: str | None) -> str:
     return f"hv_probe={quote(probe or '')}\n{_shell('identity.sh')}"
 
 
-def _exports(env: Mapping[str, str]) -> str:
-    return "".join(f"export {name}={quote(value)}; " for name, value in env.items())
+def _within(env: Mapping[str, str], *argv: str) -> str:
+    """A command line in an environment. Not by ``export``: a shell has names of its own, such as UID and IFS."""
+    assigned = ("env", *(f"{name}={value}" for name, value in env.items())) if env else ()
+    return join((*assigned, *argv))
 
 
 def _job_text(job: Job) -> str:
-    """Claims the attempt, runs ``inner`` under the wrap, says that it is done."""
+    """Claims the attempt, says how to find its processes, runs ``inner`` under the wrap, says that it is done.
+
+    Of /proc/PID/stat behind the name: state, parent, group, session, ..., and as the 20th when it started.
+    """
     return f"""mkdir claim 2>/dev/null || exit 0
-{_exports(job.env)}
-{join((*job.wrap, "/bin/sh", "./inner"))} </dev/null >wrapped 2>&1
+IFS= read -r hv_stat </proc/$$/stat
+set -- "$1" ${{hv_stat##*) }}
+echo "$$ $5 ${{21}}" >leader
+{_within(job.env, *job.wrap)} /bin/sh "$1" </dev/null >wrapped 2>&1
 printf 'wrap_status %s\\n' "$?" >>meta
 [ -f err ] || mv wrapped err
 : >done.draft && mv done.draft done
 """
 
 
-def _inner_text(job: Job) -> str:
-    """Reads identity, runs the benchmark in its folder, reads identity again; all within the wrap."""
-    return f"""{_identity_text(job.probe)}
+def _inner_text(job: Job, seat: Seat) -> str:
+    """Reads identity, runs the benchmark in its folder, reads identity again; all within the wrap.
+
+    The marks are put on again, and so is the environment: the wrap may have cleared it.
+    """
+    return f"""export HPCVIRT_RUN={quote(job.attempt)} HPCVIRT_SEAT={quote(seat.name)}
+{_identity_text(job.probe)}
 hv_root=${{PWD%/spool/*}}
 {{ echo before; hv_identity; hv_clock; }} >meta
-( cd "$hv_root"/{quote(job.folder)} || exit 126; exec {join(job.argv)} ) </dev/null >out 2>err
+( cd "$hv_root"/{quote(job.folder)} || exit 126; exec {_within(job.env, *job.argv)} ) </dev/null >out 2>err
 hv_status=$?
 {{ echo after; hv_clock; hv_identity; echo "exit_status $hv_status"; }} >>meta
 """
@@ -274,13 +291,13 @@ def parse_reply(script: Script, raw: bytes) -> Reply:
     """
     body = _answer(script, raw)
     head, _, rest = body.partition(b"\n")
-    found = re.fullmatch(rb"attempt (\w+) (\d+) (\d+) (\d+) (\d+)", head)
+    found = _HEAD.fullmatch(head)
     if found is None:
         raise OutputUnparsable(f"the node answered {clean_line(head)!r}", hint="is /bin/sh on the node a POSIX shell?")
-    *sizes, cleaned = (int(number) for number in found.groups()[1:])
+    *sizes, cleaned = map(int, found.group(2).split())
     sent = [min(size, OUTPUT_LIMIT_BYTES // 2 * 2) for size in sizes]
     meta, stdout, stderr = (rest[sum(sent[:i]) : sum(sent[: i + 1])] for i in range(3))
-    if rest[sum(sent) :].strip() != b"@" + script.nonce.encode() + b" end":
+    if rest[sum(sent) :] != f"\n@{script.nonce} end\n".encode():
         raise OutputUnparsable("the node's answer is not whole", hint="the attempt will be collected again")
     before, after, values = _meta(meta)
     return Reply(
@@ -296,11 +313,14 @@ def parse_reply(script: Script, raw: bytes) -> Reply:
     )
 
 
+_HEAD = re.compile(rf"attempt ({'|'.join(JobState)})((?: [0-9]{{1,15}}){{4}})".encode())
+
+
 def _meta(meta: bytes) -> tuple[tuple[Identity, Moment] | None, tuple[Identity, Moment] | None, dict[str, int]]:
     """Only lines that end are read: a full disk cuts them anywhere."""
     whole = meta[: meta.rfind(b"\n") + 1]
     before, found, after = whole.partition(b"\nafter\n")
-    statuses = re.findall(rb"^(exit_status|wrap_status) (\d+)$", whole, re.MULTILINE)
+    statuses = re.findall(rb"^(exit_status|wrap_status) (\d{1,9})$", whole, re.MULTILINE)
     values = {name.decode(): int(value) for name, value in statuses}
     is_read = before.startswith(b"before\n")
     return (
@@ -314,7 +334,7 @@ def parse_look(script: Script, raw: bytes) -> Look:
     """Read the answer to ``look``. Raises NodeUnusable or OutputUnparsable."""
     sections = _sections(script, raw)
     artifacts: dict[str, str | None] = {}
-    for line in sections.get("artifacts", b"").decode("utf-8", "replace").splitlines():
+    for line in sections.get("artifacts", b"").decode("utf-8", "replace").split("\n"):
         word, _, path = line.partition(" ")
         if word == "unhashed":
             artifacts[path.strip()] = None
@@ -323,8 +343,23 @@ def parse_look(script: Script, raw: bytes) -> Look:
     told, _, environment = sections.get("identity", b"").partition(f"\n{_ENVIRONMENT}\n".encode())
     identity, _ = parse_identity(told)
     spools = frozenset(sections.get("spools", b"").decode("ascii", "replace").split())
-    lock = next((head.removeprefix("lock ") for head in sections if head.startswith("lock ")), "")
-    return Look(identity, artifacts, spools, lock, parse_environment(environment))
+    status, said = _under(sections, "wrap ")
+    words = said if identity.boot_id else b"\n".join((told, said))
+    return Look(
+        identity=identity,
+        artifacts=artifacts,
+        spools=spools,
+        lock=_under(sections, "lock ")[0],
+        environment=parse_environment(environment),
+        wrap_status=int(status) if re.fullmatch("[0-9]{1,3}", status) else None,
+        wrap_words=clean_line(words.strip()[-WRAP_WORDS_BYTES:], WRAP_WORDS_BYTES),
+    )
+
+
+def _under(sections: Mapping[str, bytes], heading: str) -> tuple[str, bytes]:
+    """The rest of the heading that begins so, and what is under it."""
+    found = ((head.removeprefix(heading), body) for head, body in sections.items() if head.startswith(heading))
+    return next(found, ("", b""))
 
 
 def parse_identify(script: Script, raw: bytes) -> Identity:

@@ -35,7 +35,7 @@ hv_is_held() { # LOCK
     fi
     [ "$hv_value" -le "$hv_uptime" ] || return 0
     hv_number "$1/job"
-    [ "$hv_value" -ne 0 ] && [ -d "/proc/$hv_value" ]
+    [ "$hv_value" -ne 0 ] && hv_stat "$hv_value"
 }
 
 hv_others() { # hv_other: somebody else's lock that holds

@@ -3,10 +3,16 @@
 #
 # Under hv_scratch:  hpcvirt-USER/                   0700, ours
 #                      bench/DIGEST/                 a benchmark's artifacts
-#                      spool/HOST.BOOT_ID/ATTEMPT/   one attempt: job, inner, claim, meta, out, err, done
+#                      spool/HOST.BOOT_ID/ATTEMPT/   one attempt: claim, leader, meta, out, err, done, and the
+#                                                    job.PID and inner.PID of whoever launched it
 #
 # An attempt is started by whoever makes the folder "claim" first: the job itself, or somebody who came to
 # collect it and found that it never started; the other then lets go. So nothing starts late and nothing twice.
+# Of an attempt that left no end the claim stays, as its grave, until the campaign leaves the node: a launcher
+# that is late by whatever time finds it.
+#
+# A process is an attempt's when it has HPCVIRT_RUN=ATTEMPT in its environment, or is in the session of the job:
+# what a wrap starts with a clean environment, or as another user, has no mark that we could read.
 
 umask 077
 LC_ALL=C
@@ -33,9 +39,31 @@ hv_open() { # finds or makes our folder
     hv_here=$hv_root/spool/$hv_host.$hv_boot
 }
 
+hv_shut() { # what somebody else could have put there is found by its digest
+    chmod 700 "$hv_root" || hv_fail "$hv_root cannot be shut to others"
+}
+
 hv_forget_spools() { # of attempts whose end is on the runner's disk
     for hv_old in $hv_forget; do
-        rm -rf "$hv_root"/spool/*/"$hv_old"
+        for hv_dir in "$hv_root"/spool/*/"$hv_old"; do
+            if [ -f "$hv_dir/done" ]; then
+                rm -rf "$hv_dir"
+            elif [ -d "$hv_dir" ]; then
+                mkdir "$hv_dir/claim" 2>/dev/null
+                rm -rf "$hv_dir"/[!c]*
+            fi
+        done
+    done
+}
+
+hv_is_grave() { # SPOOL
+    set -- "$1" "$1"/*
+    [ $# -eq 2 ] && [ "$2" = "$1/claim" ]
+}
+
+hv_remove_graves() { # of this node, which may share its scratch folder with others
+    for hv_dir in "$hv_root/spool/$hv_host".*/*; do
+        ! hv_is_grave "$hv_dir" || rm -rf "$hv_dir"
     done
 }
 
@@ -58,24 +86,87 @@ hv_marked() { # MARK: hv_pids, the processes that carry it in their environment
     done
 }
 
-hv_end_marked() { # MARK: TERM, then KILL; hv_pids is what is left
+hv_stat() { # PID: hv_sid and hv_since, its session and when it started; fails if it is no more
+    hv_line=
+    { IFS= read -r hv_line <"/proc/$1/stat"; } 2>/dev/null
+    set -- ${hv_line##*) }
+    case ${1:-Z} in Z | X) return 1 ;; esac
+    hv_sid=$4
+    shift 19
+    hv_since=$1
+}
+
+hv_leader() { # SPOOL: hv_pid, hv_session and hv_begun of its job, as that wrote them; fails if they tell nothing
+    case $1 in *."$hv_boot"/*) ;; *) return 1 ;; esac
+    { read -r hv_pid hv_session hv_begun <"$1/leader"; } 2>/dev/null && [ -n "$hv_begun" ]
+}
+
+hv_is_led() { # SPOOL: its job is still there
+    hv_leader "$1" && hv_stat "$hv_pid" && [ "$hv_since" = "$hv_begun" ]
+}
+
+hv_add_session() { # SPOOL: to hv_pids, what runs in the session of its job
+    # Without setsid the job has the session of its launcher.
+    hv_leader "$1" && [ "$hv_session" = "$hv_pid" ] || return 0
+    # A session keeps its number from being given again as long as anything is in it.
+    ! hv_stat "$hv_pid" || [ "$hv_since" = "$hv_begun" ] || return 0
+    hv_found=
+    command -v grep >/dev/null 2>&1 && hv_found=$(grep -ls " $hv_session " /proc/[0-9]*/stat 2>/dev/null)
+    for hv_file in ${hv_found:-/proc/[0-9]*/stat}; do
+        hv_file=${hv_file%/stat}
+        hv_file=${hv_file#/proc/}
+        case " $hv_pids " in *" $hv_file "*) continue ;; esac
+        ! hv_stat "$hv_file" || [ "$hv_sid" != "$hv_session" ] || hv_pids="$hv_pids $hv_file"
+    done
+}
+
+hv_of_attempt() { # hv_pids: the processes of the attempt
+    hv_marked "HPCVIRT_RUN=$hv_attempt"
+    hv_add_session "$hv_spool"
+}
+
+hv_may_be_left() { # SPOOL: its job's process group is not empty. Looking through all sessions takes far longer
+    hv_leader "$1" && [ "$hv_session" = "$hv_pid" ] || return 1
+    # What kill says goes through a file: this is done before every run, and a subshell costs more.
+    kill -0 "-$hv_session" 2>"$1/said" && return
+    hv_line=
+    IFS= read -r hv_line <"$1/said"
+    case $hv_line in *ermitted*) ;; *) return 1 ;; esac
+}
+
+hv_of_seat() { # hv_pids: the processes of this campaign
+    hv_marked "HPCVIRT_SEAT=$hv_seat"
+    for hv_old in $hv_forget; do
+        for hv_dir in "$hv_root"/spool/*."$hv_boot"/"$hv_old"; do
+            ! hv_may_be_left "$hv_dir" || hv_add_session "$hv_dir"
+        done
+    done
+}
+
+hv_strays() { # hv_pids: what earlier runs left
+    hv_of_seat
+    # Claimed while we looked: we are late, and what runs may be a later attempt.
+    [ ! -d "$hv_spool/claim" ] || hv_pids=
+}
+
+hv_end_all() { # FUNCTION that finds hv_pids: TERM, then KILL; hv_pids is what is left
     for hv_signal in TERM KILL; do
         hv_count=0
-        hv_marked "$1"
+        "$1"
         while [ -n "$hv_pids" ] && [ "$hv_count" -lt 15 ]; do
             kill "-$hv_signal" $hv_pids 2>/dev/null
             hv_nap 0.2
             hv_count=$((hv_count + 1))
-            hv_marked "$1"
+            "$1"
         done
     done
 }
 
 hv_prove_clean() { # nothing of this campaign runs here: every attempt before this one has an end
-    hv_marked "HPCVIRT_SEAT=$hv_seat"
+    hv_strays
     set -- $hv_pids
     hv_cleaned=$#
-    [ "$hv_cleaned" -eq 0 ] || hv_end_marked "HPCVIRT_SEAT=$hv_seat"
+    [ "$hv_cleaned" -eq 0 ] || hv_end_all hv_strays
     [ -z "$hv_pids" ] || hv_fail "processes$hv_pids of an earlier run cannot be ended"
 }
 
@@ -108,58 +199,57 @@ hv_report() { # STATE: everything the attempt left, from within its spool
     hv_say end
 }
 
-hv_do_launch() {
-    hv_open
-    hv_hold "$hv_longest"
-    hv_prove_clean
-    hv_forget_spools
+hv_find() { # hv_spool: the attempt's, wherever it was started
     hv_spool=$hv_here/$hv_attempt
-    mkdir -p "$hv_spool" && cd "$hv_spool" || hv_fail "$hv_spool cannot be made"
-    printf '%s' "$hv_job" >job && printf '%s' "$hv_inner" >inner || hv_fail "$hv_spool cannot be written: is it full?"
+    for hv_dir in "$hv_root"/spool/*/"$hv_attempt"; do
+        [ ! -d "$hv_dir" ] || hv_spool=$hv_dir
+    done
+}
+
+hv_enter() {
+    mkdir -p "$hv_spool" && cd "$hv_spool" || hv_fail "$hv_spool cannot be entered"
+}
+
+hv_start() { # and wait for it
+    # Names of our own: another launcher may be writing at this moment.
+    printf '%s' "$hv_job" >"job.$$" && printf '%s' "$hv_inner" >"inner.$$" ||
+        hv_fail "$hv_spool cannot be written: is it full?"
     if command -v setsid >/dev/null 2>&1; then
-        HPCVIRT_RUN=$hv_attempt HPCVIRT_SEAT=$hv_seat setsid /bin/sh ./job </dev/null >/dev/null 2>&1 &
+        HPCVIRT_RUN=$hv_attempt HPCVIRT_SEAT=$hv_seat setsid /bin/sh "./job.$$" "./inner.$$" </dev/null >/dev/null 2>&1 &
     else
         (
             trap '' HUP
             export HPCVIRT_RUN=$hv_attempt HPCVIRT_SEAT=$hv_seat
-            exec /bin/sh ./job
+            exec /bin/sh "./job.$$" "./inner.$$"
         ) </dev/null >/dev/null 2>&1 &
     fi
-    hv_job_pid=$!
-    hv_lock_job "$hv_job_pid"
+    hv_started=$!
+    hv_lock_job "$hv_started"
     while :; do # a signal that is trapped ends wait
-        wait "$hv_job_pid"
-        kill -0 "$hv_job_pid" 2>/dev/null || break
+        wait "$hv_started"
+        kill -0 "$hv_started" 2>/dev/null || break
     done
-    hv_lock_job 0
-    if [ -f done ]; then hv_report finished; else hv_report killed; fi
 }
 
-hv_find() { # enters the attempt's spool, wherever it was started; makes one if there is none
-    hv_spool=
-    for hv_dir in "$hv_root"/spool/*/"$hv_attempt"; do
-        [ -d "$hv_dir" ] && hv_spool=$hv_dir
-    done
-    [ -n "$hv_spool" ] || hv_spool=$hv_here/$hv_attempt
-    mkdir -p "$hv_spool" && cd "$hv_spool" || hv_fail "$hv_spool cannot be entered"
+hv_is_running() { # from within the spool
+    hv_is_led "$hv_spool" && return
+    # What led it may have been killed alone.
+    hv_of_attempt
+    [ -n "$hv_pids" ]
 }
 
-hv_do_collect() {
-    hv_open
-    hv_find
-    if mkdir claim 2>/dev/null; then
-        hv_report never
-        return
-    fi
+hv_await() { # the attempt's end; hv_state says which
     hv_count=0
     while [ ! -f done ]; do
-        if [ "${hv_spool%/*}" != "$hv_here" ]; then
-            hv_report rebooted
-            return
-        fi
-        hv_marked "HPCVIRT_RUN=$hv_attempt"
-        if [ -z "$hv_pids" ] && [ ! -f done ]; then
-            hv_report killed
+        case $hv_spool in
+            *."$hv_boot"/*) ;;
+            *)
+                hv_state=rebooted
+                return
+                ;;
+        esac
+        if ! hv_is_running && [ ! -f done ]; then
+            hv_state=killed
             return
         fi
         hv_nap 0.5
@@ -167,14 +257,46 @@ hv_do_collect() {
         # Whoever waited here may be gone: a blank line finds out.
         [ $((hv_count % 20)) -ne 0 ] || echo || exit 0
     done
-    hv_report finished
+    hv_state=finished
+}
+
+hv_do_launch() {
+    hv_open
+    hv_find
+    ! hv_is_grave "$hv_spool" || hv_fail "this attempt was given up before it was started"
+    if [ -d "$hv_spool/claim" ]; then # it was started before, or never shall be
+        hv_enter
+        hv_await
+    else
+        hv_hold "$hv_longest"
+        hv_prove_clean
+        hv_forget_spools
+        hv_enter
+        hv_start
+        hv_await
+        hv_lock_job 0
+    fi
+    hv_report "$hv_state"
+}
+
+hv_do_collect() {
+    hv_open
+    hv_find
+    hv_enter
+    if mkdir claim 2>/dev/null; then
+        hv_state=never
+    else
+        hv_await
+    fi
+    hv_report "$hv_state"
 }
 
 hv_do_end() {
     hv_open
     hv_find
+    hv_enter
     mkdir claim 2>/dev/null
-    hv_end_marked "HPCVIRT_RUN=$hv_attempt"
+    hv_end_all hv_of_attempt
     if [ -n "$hv_pids" ]; then
         hv_report stuck
     elif [ -f done ]; then
@@ -184,12 +306,24 @@ hv_do_end() {
     fi
 }
 
-hv_do_look() { # identity under the wrap, and the digests of what is in the benchmarks' folders
-    hv_open
-    [ -z "$hv_seat" ] || hv_hold 0
-    hv_forget_spools
+hv_look() { # identity under the wrap; and what the wrap says about itself
+    hv_words=$hv_root/words.$$
+    true 2>/dev/null >"$hv_words" || hv_words=/dev/null
     hv_say identity
     eval "$hv_wrapped"
+    hv_say "wrap $?"
+    [ "$hv_words" = /dev/null ] || {
+        tail -c 1000 "$hv_words"
+        rm -f "$hv_words"
+    }
+}
+
+hv_do_look() { # and the digests of what is in the benchmarks' folders
+    hv_open
+    hv_shut
+    [ -z "$hv_seat" ] || hv_hold 0
+    hv_forget_spools
+    hv_look
     hv_say artifacts
     cd "$hv_root" && for hv_file in $hv_artifacts; do
         if [ ! -f "$hv_file" ]; then
@@ -203,7 +337,7 @@ hv_do_look() { # identity under the wrap, and the digests of what is in the benc
     hv_say "lock ${hv_base:-}"
     hv_say spools
     for hv_dir in "$hv_root"/spool/*/*; do
-        [ -d "$hv_dir" ] && echo "${hv_dir##*/}"
+        [ ! -d "$hv_dir" ] || hv_is_grave "$hv_dir" || echo "${hv_dir##*/}"
     done
     hv_say end
 }
@@ -223,13 +357,14 @@ hv_do_fetch() { # a file, for a node that cannot hash it itself
 
 hv_do_folder() {
     hv_open
+    hv_shut
     mkdir -p "$hv_root/$hv_folder" || hv_fail "$hv_root/$hv_folder cannot be made"
     hv_say "root $hv_root"
     hv_say end
 }
 
-hv_leave() { # nothing of this campaign stays but what cannot be ended
-    hv_end_marked "HPCVIRT_SEAT=$hv_seat"
+hv_leave() { # no launcher of this campaign is on its way any more
+    hv_remove_graves
     hv_lock_base
     # Also locks of earlier boots that were never given back.
     [ -z "$hv_base" ] || rm -rf "$hv_base"/hpcvirt-lock.*."$hv_seat"
@@ -237,6 +372,8 @@ hv_leave() { # nothing of this campaign stays but what cannot be ended
 
 hv_do_forget() {
     hv_open
+    # Before the spools, which tell what is of this campaign.
+    [ -z "$hv_seat" ] || hv_end_all hv_of_seat
     hv_forget_spools
     [ -z "$hv_seat" ] || hv_leave
     [ -z "$hv_folder" ] || rm -rf "$hv_root/$hv_folder"

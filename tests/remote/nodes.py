@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hpcvirt.core.remote import job as jobs
-from hpcvirt.core.remote.job import Job, Look, Reply, Script
+from hpcvirt.core.remote.job import Job, Look, Reply, Script, Seat
 
 SHELLS = ("dash", "bash", "busybox")
 
@@ -34,6 +34,7 @@ class LocalNode:
     """A file called sh, which stands where scripts say /bin/sh."""
     scratch: Path
     environment: Mapping[str, str]
+    seat: Seat
 
     @property
     def root(self) -> Path:
@@ -42,7 +43,10 @@ class LocalNode:
 
     def text(self, script: Script) -> bytes:
         """What is sent."""
-        return script.text.replace(b"/bin/sh", os.fsencode(self.shell))
+        bases = b"hv_lock_bases='/run/lock /dev/shm /tmp'"
+        assert bases in script.text
+        there = script.text.replace(bases, b"hv_lock_bases=" + os.fsencode(self.locks))
+        return there.replace(b"/bin/sh", os.fsencode(self.shell))
 
     def run(self, script: Script, limit_s: float = 30) -> bytes:
         """Everything that the shell writes to its stdout."""
@@ -68,17 +72,28 @@ class LocalNode:
         process.stdin = None
         return process
 
+    @property
+    def locks(self) -> Path:
+        """Where its lock is put up: tests run side by side."""
+        return self.scratch.parent / "locks"
+
     # -- what the engine does
 
     def ready(self) -> LocalNode:
         """With a benchmark's folder."""
+        self.locks.mkdir()
+        self.locks.chmod(0o1777)
         script = jobs.make_folder(str(self.scratch), FOLDER)
         assert jobs.parse_done(script, self.run(script)) == f"root {self.root}"
         return self
 
+    def launching(self, job: Job, forget: Iterable[str] = ()) -> Script:
+        """What starts a job."""
+        return jobs.launch(str(self.scratch), self.seat, job, 60, forget)
+
     def launch(self, job: Job, forget: Iterable[str] = ()) -> Reply:
         """Run a job to its end."""
-        script = jobs.launch(str(self.scratch), job, forget)
+        script = self.launching(job, forget)
         return jobs.parse_reply(script, self.run(script))
 
     def collect(self, attempt: str) -> Reply:
@@ -99,6 +114,11 @@ class LocalNode:
     def forget(self, *attempts: str, folder: str = "") -> None:
         """Remove spools and a benchmark's folder."""
         script = jobs.forget(str(self.scratch), attempts, folder)
+        jobs.parse_done(script, self.run(script))
+
+    def leave(self, *attempts: str) -> None:
+        """As at a campaign's end."""
+        script = jobs.forget(str(self.scratch), attempts, FOLDER, seat=self.seat)
         jobs.parse_done(script, self.run(script))
 
     def spool(self, attempt: str) -> Path:
@@ -128,7 +148,7 @@ def local_node(shell: str, folder: Path, *, tools: Iterable[str] | None = None) 
                 (links / tool).symlink_to(there)
     scratch = folder / "scratch"
     environment = {"PATH": path, "LOGNAME": "tester", "HOME": "/", "HPCVIRT_TEST": str(scratch)}
-    return LocalNode(links / "sh", scratch, environment)
+    return LocalNode(links / "sh", scratch, environment, Seat(uuid.uuid4().hex, "node1", "a test"))
 
 
 def _applets(busybox: str) -> list[str]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpcvirt.core.model import Expect, Probe
-from hpcvirt.core.remote.identity import Identity, Moment, changes, elapsed_s, mismatches, parse_identity
+from hpcvirt.core.remote.identity import Identity, Moment, changes, cpu_s, elapsed_s, mismatches, parse_identity
 
 WHOLE = b"""boot_id 0b5e2e6a-0000-4000-8000-000000000001
 release 6.1.0-50-amd64
@@ -58,6 +58,23 @@ def test_any_bytes_are_read(raw: bytes) -> None:
     parse_identity(b"cpus " + raw + b"\nmemory " + raw + b"\nclock " + raw + b"\nuptime " + raw)
 
 
+@pytest.mark.parametrize("separator", ["\r", "\v", "\f", "\x1c", "\x85", "\u2028"])
+def test_only_a_newline_ends_a_line(separator: str) -> None:
+    identity, _ = parse_identity(f"hostname a{separator}boot_id forged\nprobe b{separator}role x\n".encode())
+    assert identity.boot_id is None
+    assert identity.hostname is not None
+    assert identity.hostname.endswith("boot_id forged")
+
+
+def test_cpu_time_is_a_number() -> None:
+    assert parse_identity(b"times\n0m0.0s 0m0.0s\n1m2.5s 0m0.25s\n")[1] == Moment(None, None, 62.5, 0.25)
+    assert parse_identity(b"0m0s 0m0s\n" + b"9" * 400 + b"m0.0s 0m0.0s\n")[1] == Moment()
+
+
+def test_a_probe_that_says_nothing_is_none() -> None:
+    assert parse_identity(b"probe \n")[0].probe is None
+
+
 def test_the_first_of_two_lines_counts() -> None:
     assert parse_identity(b"boot_id a\nboot_id b\n")[0].boot_id == "a"
 
@@ -102,6 +119,14 @@ def test_the_same_release_in_four_roles_is_told_apart() -> None:
         ("x", None),
         ("0-x", None),
         ("", None),
+        ("3-0", None),
+        ("0-3,7-6", None),
+        ("0-3,", None),
+        ("-3", None),
+        ("0--3", None),
+        ("1_0", None),
+        ("\u0660-\u0663", None),
+        ("0-" + "9" * 4000, None),
     ],
 )
 def test_ranges_of_cpus(cpus: str, count: int | None) -> None:
@@ -127,7 +152,8 @@ def test_cpus_of_an_old_kernel_are_counted() -> None:
 
 @pytest.mark.parametrize(
     ("line", "clock"),
-    [("clock 12.5", 12.5), ("clock 12", 12.0), ("clock 12.%N", None), ("clock ", None), ("clock x", None)],
+    [("clock 12.5", 12.5), ("clock 12", 12.0), ("clock 12.%N", None), ("clock ", None), ("clock x", None)]
+    + [(f"clock {word}", None) for word in ("nan", "inf", "-inf", "infinity", "-1", "1e400", "1_0", "9" * 400)],
 )
 def test_clocks(line: str, clock: float | None) -> None:
     assert parse_identity(line.encode())[1].clock_s == clock
@@ -202,10 +228,25 @@ def test_nothing_has_changed() -> None:
     assert changes(FOUND, replace(FOUND)) == ()
 
 
-@pytest.mark.parametrize("field", [field.name for field in fields(Identity)])
-def test_every_change_is_told(field: str) -> None:
+LASTING = ["boot_id", "release", "version", "role", "cmdline", "cpus", "hostname"]
+
+
+@pytest.mark.parametrize("field", LASTING)
+def test_a_change_of_what_stays_is_told(field: str) -> None:
     (told,) = changes(FOUND, replace(FOUND, **{field: None}))  # type: ignore[arg-type]
     assert told.startswith(f"{field} changed from ")
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(Identity) if field.name not in LASTING])
+def test_what_may_vary_within_a_kernel_is_no_change(field: str) -> None:
+    assert changes(FOUND, replace(FOUND, **{field: "another"})) == ()  # type: ignore[arg-type]
+
+
+def test_a_balloon_and_a_varying_probe_are_judged_by_expect_alone() -> None:
+    after = replace(FOUND, memory_kib=8192, probe="pid:[4026531999]")
+    wanted = Expect(memory_mib=(8, 16), probe=Probe("x", "pid:*"))
+    assert changes(FOUND, after) == mismatches(wanted, FOUND) == mismatches(wanted, after) == ()
+    assert len(mismatches(wanted, replace(after, memory_kib=4096, probe="net:[1]"))) == 2
 
 
 # -- elapsed time
@@ -225,6 +266,8 @@ def test_every_change_is_told(field: str) -> None:
         (Moment(), Moment(), None),
         (Moment(1000.0, 50.0), Moment(), None),
         (Moment(0.0, 0.0), Moment(3600.5, 3600.0), 3600.5),
+        (Moment(1000.0, 50.0), Moment(1002.5, 49.0), None),
+        (Moment(1000.0, 50.0), Moment(999.0, 49.0), None),
     ],
     ids=[
         "by the clock",
@@ -238,10 +281,16 @@ def test_every_change_is_told(field: str) -> None:
         "nothing",
         "nothing after",
         "an hour with a clock that is slewed",
+        "uptime went back",
+        "both went back",
     ],
 )
 def test_elapsed(before: Moment, after: Moment, expected: float | None) -> None:
     assert elapsed_s(before, after) == pytest.approx(expected)
+
+
+def test_no_time_is_negative() -> None:
+    assert cpu_s(Moment(user_s=2.0, system_s=1.0), Moment(user_s=1.0, system_s=3.0)) == (None, 2.0)
 
 
 @given(st.floats(0, 1e5), st.floats(-1e6, 1e6))

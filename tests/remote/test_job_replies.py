@@ -8,15 +8,17 @@ from hypothesis import strategies as st
 
 from hpcvirt.core.errors import NodeUnusable, OutputUnparsable
 from hpcvirt.core.remote import job as jobs
-from hpcvirt.core.remote.job import Job, JobState, Reply, Script
+from hpcvirt.core.remote.job import Job, JobState, Reply, Script, Seat
 
 SCRIPT = Script(b"", "n" * 32)
 
 META = b"before\nboot_id b\nclock 1.0\nafter\nclock 2.0\nboot_id b\nexit_status 3\nwrap_status 0\n"
 
 
-def answer(state: str = "finished", meta: bytes = META, out: bytes = b"out", err: bytes = b"err") -> bytes:
-    head = f"\n@{SCRIPT.nonce} attempt {state} {len(meta)} {len(out)} {len(err)}\n".encode()
+def answer(
+    state: str = "finished", meta: bytes = META, out: bytes = b"out", err: bytes = b"err", cleaned: int = 0
+) -> bytes:
+    head = f"\n@{SCRIPT.nonce} attempt {state} {len(meta)} {len(out)} {len(err)} {cleaned}\n".encode()
     return head + meta + out + err + f"\n@{SCRIPT.nonce} end\n".encode()
 
 
@@ -61,6 +63,15 @@ def test_no_beginning_of_meta_gives_another_number(length: int) -> None:
         assert reply.after[0].boot_id == "b"
 
 
+def test_processes_that_were_found_are_counted() -> None:
+    assert read(answer(cleaned=3)).cleaned == 3
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "-1", "1.0", "", "\u0661"])
+def test_an_exit_status_is_a_number(number: str) -> None:
+    assert read(answer(meta=META.replace(b"exit_status 3", f"exit_status {number}".encode()))).exit_status is None
+
+
 def test_output_that_looks_like_the_frame_is_output() -> None:
     frame = answer(out=b"inner")
     assert read(answer(out=frame)).stdout == frame
@@ -70,13 +81,18 @@ def test_output_that_looks_like_the_frame_is_output() -> None:
     "raw",
     [
         b"",
-        b"attempt finished 0 0 0\n",
+        b"attempt finished 0 0 0 0\n",
         answer().replace(b" end\n", b" en"),
         answer().replace(b"finished", b"fin ished"),
         answer() + b"logout\n",
         answer(out=b"x" * 10).replace(b"x" * 10, b"x" * 8),
+        answer(out=b"x" * 10).replace(b"x" * 10, b"x" * 9),
+        answer(err=b"x" * 9 + b"\n").replace(b"x" * 9, b"x" * 8),
+        answer("exploded"),
+        answer("FINISHED"),
+        answer().replace(b"finished ", b"finished " + b"9" * 5000),
         answer(out=b"x" * 10).replace(b"x" * 10, b"x" * 11),
-        f"\n@{'m' * 32} attempt finished 0 0 0\n\n@{'m' * 32} end\n".encode(),
+        f"\n@{'m' * 32} attempt finished 0 0 0 0\n\n@{'m' * 32} end\n".encode(),
     ],
 )
 def test_what_is_not_whole_is_refused(raw: bytes) -> None:
@@ -120,7 +136,7 @@ def test_any_file_comes_back_to_the_bit(content: bytes) -> None:
 def test_scripts_are_plain_assignments_and_one_call() -> None:
     """Nothing of a job stands unquoted in what the node's shell reads."""
     job = Job("ab12", "bench/x", ("a b", "';rm"), {"A": "$(x)"}, ("w w",), "p;q")
-    script = jobs.launch("/s c", job, ["cd34"])
+    script = jobs.launch("/s c", Seat("ab", "n", "$(who)'"), job, 1.5, ["cd34"])
     lines = script.text.decode().splitlines()
     assert lines[0] == "hv_scratch='/s c'"
     assert lines[-2:] == ["hv_do_launch", "exit 0"]

@@ -31,19 +31,6 @@ def node(request: pytest.FixtureRequest, tmp_path: Path) -> LocalNode:
     return LocalNode(tmp_path, (found, *words[1:]))
 
 
-def test_a_run_comes_back_whole(node: LocalNode) -> None:
-    reply = node.launch(["sh", "-c", r"printf 'a\377\n\n'; echo said >&2; exit 3"])
-    assert reply.state is JobState.FINISHED
-    assert (reply.exit_status, reply.wrap_status) == (3, 0)
-    assert (reply.stdout, reply.stderr) == (b"a\xff\n\n", b"said\n")
-    assert reply.before is not None
-    assert reply.after is not None
-    assert reply.before[0] == reply.after[0]
-    assert reply.before[0].boot_id == BOOT_ID
-    assert reply.before[0].machine == os.uname().machine
-    assert reply.before[0].release == os.uname().release
-
-
 def test_cpu_time_is_that_of_the_benchmark(node: LocalNode) -> None:
     spin = "i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done"
     started = time.monotonic()
@@ -115,14 +102,6 @@ def test_only_the_attempts_own_processes_are_ended(node: LocalNode) -> None:
     assert jobs.parse_reply(script, node.run(script)).state is JobState.ENDED
     assert marked_processes(one.attempt) == []
     assert jobs.parse_reply(launch, running.communicate(timeout=20)[0]).state is JobState.KILLED
-
-
-def test_a_job_that_was_never_started_never_starts(node: LocalNode) -> None:
-    one = job(["true"])
-    collect = jobs.collect(str(node.scratch), one.attempt)
-    assert jobs.parse_reply(collect, node.run(collect)).state is JobState.NEVER
-    late = jobs.launch(str(node.scratch), node.seat, one, 60, ())
-    assert jobs.parse_reply(late, node.run(late)).state is JobState.KILLED
 
 
 def test_a_scratch_that_cannot_be_written_is_said(tmp_path: Path) -> None:

@@ -1,0 +1,428 @@
+"""Whose processes are whose: killed leaders, wraps that clear the environment, launchers that are late."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hpcvirt.core.errors import NodeUnusable
+from hpcvirt.core.remote import job as jobs
+from hpcvirt.core.remote.job import Job, JobState
+from tests.remote.nodes import FOLDER, LocalNode, new_job, shell_job, wait_until
+
+PAUSED = 'echo $$ >>"$1"; while [ ! -e "$1.go" ]; do sleep 0.05; done; echo out; echo y >>"$1"'
+"""Writes its pid, waits to be told to go on, and ends."""
+
+STRAY = f"""PATH={os.environ["PATH"]}
+START /bin/sh -c "PATH=$PATH; echo \\$\\$ >>$1; sleep 300; :" &
+while [ ! -s "$1" ]; do sleep 0.05; done"""
+"""Ends, and leaves a process that wrote its pid."""
+
+CLEARED = ("env", "-i", f"PATH={os.environ['PATH']}")
+NOBODY = 65534
+
+
+def lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
+    except OSError:
+        return False
+
+
+def leader(node: LocalNode, job: Job) -> int:
+    return int((node.spool(job.attempt) / "leader").read_text().split()[0])
+
+
+@pytest.fixture
+def signs(tmp_path: Path) -> Path:
+    return tmp_path / "signs"
+
+
+# -- a job whose shell is killed alone
+
+
+def test_a_launch_answers_only_when_the_benchmark_is_over(node: LocalNode, signs: Path) -> None:
+    job = shell_job(PAUSED, str(signs))
+    script = node.launching(job)
+    launcher = node.begin(script)
+    wait_until(lambda: lines(signs))
+    os.kill(leader(node, job), signal.SIGKILL)
+    with pytest.raises(subprocess.TimeoutExpired):
+        launcher.wait(1.5)
+    Path(f"{signs}.go").touch()
+    reply = jobs.parse_reply(script, launcher.communicate(timeout=20)[0])
+    assert (reply.state, reply.stdout) == (JobState.KILLED, b"out\n")
+    assert len(lines(signs)) == 2
+
+
+def test_collecting_waits_for_what_its_leader_left_running(node: LocalNode, signs: Path) -> None:
+    job = shell_job(PAUSED, str(signs), wrap=CLEARED)
+    launcher = node.begin(node.launching(job))
+    wait_until(lambda: lines(signs))
+    launcher.kill()
+    launcher.communicate()
+    os.kill(leader(node, job), signal.SIGKILL)
+    script = jobs.collect(str(node.scratch), job.attempt)
+    collector = node.begin(script)
+    with pytest.raises(subprocess.TimeoutExpired):
+        collector.wait(1.5)
+    Path(f"{signs}.go").touch()
+    reply = jobs.parse_reply(script, collector.communicate(timeout=20)[0])
+    assert (reply.state, reply.stdout) == (JobState.KILLED, b"out\n")
+
+
+def test_a_second_launch_waits_for_the_first(node: LocalNode, signs: Path) -> None:
+    job = shell_job(PAUSED, str(signs))
+    scripts = [node.launching(job) for _ in range(2)]
+    launchers = [node.begin(scripts[0])]
+    wait_until(lambda: lines(signs))
+    launchers.append(node.begin(scripts[1]))
+    with pytest.raises(subprocess.TimeoutExpired):
+        launchers[1].wait(1)
+    Path(f"{signs}.go").touch()
+    answers = [launcher.communicate(timeout=20)[0] for launcher in launchers]
+    first, second = (jobs.parse_reply(*pair) for pair in zip(scripts, answers, strict=True))
+    assert first.state is JobState.FINISHED
+    assert second == first
+
+
+def test_launches_at_the_same_moment_tear_nothing(node: LocalNode, signs: Path) -> None:
+    node.launch(new_job("true"))
+    for _ in range(3):
+        signs.unlink(missing_ok=True)
+        job = shell_job('echo x >>"$1"; sleep 0.3; echo "$2"', str(signs), "z" * 20_000)
+        scripts = [node.launching(job) for _ in range(4)]
+        launchers = [node.begin(script) for script in scripts]
+        answers = [launcher.communicate(timeout=30)[0] for launcher in launchers]
+        replies = [jobs.parse_reply(*pair) for pair in zip(scripts, answers, strict=True)]
+        assert len(lines(signs)) <= 1
+        assert {reply.stdout for reply in replies if reply.state is JobState.FINISHED} <= {b"z" * 20_000 + b"\n"}
+        assert {reply.state for reply in replies} <= {JobState.FINISHED, JobState.KILLED}
+
+
+# -- a wrap that clears the environment
+
+
+def test_a_benchmark_is_marked_whatever_its_wrap_clears(node: LocalNode) -> None:
+    job = shell_job('echo "$HPCVIRT_RUN $HPCVIRT_SEAT $A"', wrap=CLEARED, env={"A": "1"})
+    assert node.launch(job).stdout.decode() == f"{job.attempt} {node.seat.name} 1\n"
+
+
+@pytest.mark.parametrize("wrap", [(), CLEARED], ids=["marked", "cleared"])
+def test_what_clears_its_environment_is_ended(node: LocalNode, signs: Path, wrap: tuple[str, ...]) -> None:
+    script = "env -i /bin/sh -c \"echo \\$\\$ >>$1; trap '' TERM; while :; do sleep 0.1; done\""
+    job = shell_job(f"PATH={os.environ['PATH']}; {script}; :", str(signs), wrap=wrap)
+    launcher = node.begin(node.launching(job))
+    wait_until(lambda: lines(signs))
+    assert node.end(job.attempt).state is JobState.ENDED
+    launcher.communicate(timeout=20)
+    assert not is_running(int(lines(signs)[0]))
+
+
+def test_a_session_of_another_job_is_left_alone(node: LocalNode) -> None:
+    """Its number was given to somebody else after ours was over."""
+    job = shell_job("true")
+    node.launch(job)
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as other:
+        (node.spool(job.attempt) / "done").unlink()
+        (node.spool(job.attempt) / "leader").write_text(f"{other.pid} {other.pid} 1\n")
+        assert node.end(job.attempt).state is JobState.ENDED
+        assert node.collect(job.attempt).state is JobState.KILLED
+        assert node.launch(new_job("true"), forget=[job.attempt]).cleaned == 0
+        assert other.poll() is None
+        other.kill()
+
+
+@pytest.mark.parametrize("left", ["", "12", "x y z", "1 1", "999999999 999999999 5", "\n\n"])
+def test_a_leader_that_was_not_written_whole_harms_nobody(node: LocalNode, left: str) -> None:
+    job = shell_job("true")
+    node.launch(job)
+    (node.spool(job.attempt) / "done").unlink()
+    (node.spool(job.attempt) / "leader").write_text(left)
+    assert node.collect(job.attempt).state is JobState.KILLED
+    assert node.end(job.attempt).state is JobState.ENDED
+    assert node.launch(new_job("true"), forget=[job.attempt]).cleaned == 0
+
+
+def _as_another_user(tmp_path: Path, signs: Path) -> str:
+    """A command that leaves its user behind, as sudo does."""
+    program = tmp_path / "other.py"
+    program.write_text(
+        "import os, time\n"
+        f"os.setgid({NOBODY}); os.setuid({NOBODY}); os.environ.clear()\n"
+        f"open({str(signs)!r}, 'w').write(str(os.getpid()))\n"
+        "time.sleep(300)\n"
+    )
+    signs.touch()
+    signs.chmod(0o666)
+    return f"{sys.executable} {program}"
+
+
+def test_what_cannot_be_killed_is_stuck(node: LocalNode, signs: Path) -> None:
+    """As what sudo started is for its user. Here ``kill`` itself fails: the tests may be root's."""
+    job = shell_job(PAUSED, str(signs))
+    launcher = node.begin(node.launching(job))
+    wait_until(lambda: lines(signs))
+    script = jobs.end(str(node.scratch), job.attempt)
+    powerless = replace(script, text=b"kill() { return 1; }\n" + script.text)
+    assert jobs.parse_reply(script, node.run(powerless)).state is JobState.STUCK
+    Path(f"{signs}.go").touch()
+    launcher.communicate(timeout=20)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_what_runs_as_another_user_is_found(node: LocalNode, tmp_path: Path, signs: Path) -> None:
+    command = _as_another_user(tmp_path, signs)
+    for folder in (tmp_path, *tmp_path.parents[:3]):
+        folder.chmod(folder.stat().st_mode | 0o11)
+    job = shell_job(f"{command}; :")
+    launcher = node.begin(node.launching(job))
+    wait_until(lambda: lines(signs))
+    assert node.end(job.attempt).state is JobState.ENDED
+    launcher.communicate(timeout=20)
+    assert not is_running(int(lines(signs)[0]))
+
+
+# -- what outlives its run
+
+
+@pytest.mark.parametrize("start", ["", "setsid", "env -i"])
+def test_what_outlives_its_run_is_ended_before_the_next(node: LocalNode, signs: Path, start: str) -> None:
+    job = shell_job(STRAY.replace("START", start), str(signs))
+    assert node.launch(job).state is JobState.FINISHED
+    (pid,) = map(int, lines(signs))
+    assert is_running(pid)
+    assert node.launch(new_job("true"), forget=[job.attempt]).cleaned >= 1
+    assert not is_running(pid)
+    assert node.launch(new_job("true")).cleaned == 0
+
+
+@pytest.mark.parametrize("start", ["", "env -i"])
+def test_nothing_outlives_the_campaign(node: LocalNode, signs: Path, start: str) -> None:
+    job = shell_job(STRAY.replace("START", start), str(signs))
+    node.launch(job)
+    node.leave(job.attempt)
+    assert not is_running(int(lines(signs)[0]))
+    assert not node.root.exists()
+    assert list(node.locks.iterdir()) == []
+
+
+# -- launchers that are late
+
+
+def test_what_never_started_does_not_start_after_it_is_forgotten(node: LocalNode, signs: Path) -> None:
+    job = shell_job('echo x >>"$1"', str(signs))
+    assert node.collect(job.attempt).state is JobState.NEVER
+    other = new_job("true")
+    node.launch(other, forget=[job.attempt])
+    assert [path.name for path in node.spool(job.attempt).iterdir()] == ["claim"]
+    assert job.attempt not in node.look().spools
+    for _ in range(2):
+        with pytest.raises(NodeUnusable, match="given up"):
+            node.launch(job)
+        node.forget(job.attempt)
+    assert lines(signs) == []
+    node.leave(other.attempt)
+    assert not node.root.exists()
+
+
+def test_a_late_launcher_leaves_a_later_run_alone(node: LocalNode, signs: Path) -> None:
+    late, later = new_job("true"), shell_job(PAUSED, str(signs))
+    node.collect(late.attempt)
+    script = node.launching(later)
+    launcher = node.begin(script)
+    wait_until(lambda: lines(signs))
+    (lock,) = node.locks.iterdir()
+    told = (lock / "job").read_text()
+    assert node.launch(late).state is JobState.KILLED
+    assert (lock / "job").read_text() == told
+    Path(f"{signs}.go").touch()
+    assert jobs.parse_reply(script, launcher.communicate(timeout=20)[0]).state is JobState.FINISHED
+
+
+def test_a_launcher_that_is_overtaken_while_it_looks_for_strays_ends_nothing(node: LocalNode, signs: Path) -> None:
+    """Between its look at the processes and its kill another one claimed its attempt, and a later one started."""
+    late, later = new_job("true"), shell_job(PAUSED, str(signs))
+    script = node.launching(later)
+    launcher = node.begin(script)
+    wait_until(lambda: lines(signs))
+    overtaken = node.launching(late)
+    claim = b'hv_hold() { mkdir -p "$hv_spool/claim"; }\nhv_lock_job() { :; }\nhv_do_launch\nexit 0\n'
+    text = overtaken.text.removesuffix(b"hv_do_launch\nexit 0\n") + claim
+    reply = jobs.parse_reply(overtaken, node.run(replace(overtaken, text=text)))
+    assert (reply.state, reply.cleaned) == (JobState.KILLED, 0)
+    Path(f"{signs}.go").touch()
+    assert jobs.parse_reply(script, launcher.communicate(timeout=20)[0]).state is JobState.FINISHED
+
+
+def test_what_was_ended_does_not_start_again(node: LocalNode, signs: Path) -> None:
+    job = shell_job('echo x >>"$1"', str(signs))
+    node.end(job.attempt)
+    node.launch(new_job("true"), forget=[job.attempt])
+    with pytest.raises(NodeUnusable, match="given up"):
+        node.launch(job)
+    assert lines(signs) == []
+
+
+# -- a node that changes its name
+
+
+def test_a_changed_hostname_is_no_reboot(node: LocalNode, signs: Path) -> None:
+    job = shell_job(PAUSED, str(signs))
+    launcher = node.begin(node.launching(job))
+    wait_until(lambda: lines(signs))
+    spool = node.spool(job.attempt)
+    renamed = spool.parent.with_name(f"another-name.{spool.parent.name.rpartition('.')[2]}")
+    launcher.kill()
+    launcher.communicate()
+    spool.parent.rename(renamed)
+    script = jobs.collect(str(node.scratch), job.attempt)
+    collector = node.begin(script)
+    with pytest.raises(subprocess.TimeoutExpired):
+        collector.wait(1)
+    Path(f"{signs}.go").touch()
+    reply = jobs.parse_reply(script, collector.communicate(timeout=20)[0])
+    assert (reply.state, reply.stdout) == (JobState.FINISHED, b"out\n")
+
+
+def test_a_leader_of_an_earlier_boot_leads_nobody(node: LocalNode) -> None:
+    job = new_job("true")
+    spool = node.root / "spool" / "host.00000000-0000-0000-0000-000000000000" / job.attempt
+    (spool / "claim").mkdir(parents=True)
+    with subprocess.Popen(["sh", "-c", "sleep 60 & exec sleep 60"], start_new_session=True) as other:
+        since = Path(f"/proc/{other.pid}/stat").read_text().rpartition(")")[2].split()[19]
+        (spool / "leader").write_text(f"{other.pid} {other.pid} {since}\n")
+        assert node.collect(job.attempt).state is JobState.REBOOTED
+        assert node.end(job.attempt).state is JobState.ENDED
+        assert node.launch(new_job("true"), forget=[job.attempt]).cleaned == 0
+        assert other.poll() is None
+        os.killpg(other.pid, signal.SIGKILL)
+
+
+# -- names that shells keep for themselves
+
+
+OWN_NAMES = {
+    **dict.fromkeys(("UID", "EUID", "PPID", "OPTIND", "RANDOM", "LINENO", "SECONDS", "BASHOPTS", "FUNCNAME", "_"), "7"),
+    **dict.fromkeys(("OLDPWD", "HOME", "hv_root", "hv_status", "hv_value", "hv_stat", "PS4", "OPTARG"), "/nowhere"),
+    "IFS": "0x/",
+    "hv_probe": "false",
+    "A": "a b\n'c'",
+}
+
+
+def test_any_name_comes_through_the_environment(node: LocalNode) -> None:
+    env = shutil.which("env")
+    assert env is not None
+    reply = node.launch(new_job(env, "-0", env=OWN_NAMES, wrap=("env", "-u", "NOTHING")))
+    found = dict(pair.split("=", 1) for pair in reply.stdout.decode().split("\0") if pair)
+    assert {name: found.get(name) for name in OWN_NAMES} == OWN_NAMES
+    assert reply.exit_status == 0
+    assert reply.after is not None
+    assert node.launch(new_job("false", env=OWN_NAMES)).exit_status == 1
+
+
+def test_the_wrap_has_the_environment(node: LocalNode) -> None:
+    wrap = ("/bin/sh", "-c", 'HV_SEEN="$A$hv_root" exec "$@"', "wrap")
+    job = shell_job('echo "$HV_SEEN"', wrap=wrap, env={"A": "1", "hv_root": "2"})
+    assert node.launch(job).stdout == b"12\n"
+    assert node.look(wrap=wrap, probe='echo "$HV_SEEN"').identity.probe is None
+
+
+# -- probes
+
+
+@pytest.mark.parametrize(
+    ("probe", "told"),
+    [
+        ("echo one; echo two", "one"),
+        ("printf one", "one"),
+        ("echo one; exit 1", None),
+        ("false", None),
+        ("no-such-program", None),
+        ("kill -9 $$", None),
+        ("true", None),
+        ("echo; echo two", None),
+        ("echo one >&2", None),
+        ("echo boot_id forged; echo boot_id forged", "boot_id forged"),
+        ("echo '@status 0'; exit 1", None),
+        ("printf 'one\\rboot_id forged\\n'", "one\ufffdboot_id forged"),
+        ("cat", None),
+        ("echo one; sleep 60 &", "one"),
+        ("echo one; head -c 100000 /dev/zero | tr '\\0' 'x'", "one"),
+    ],
+)
+def test_what_a_probe_says(node: LocalNode, probe: str, told: str | None) -> None:
+    reply = node.launch(replace(new_job("true"), probe=probe))
+    for reading in (reply.before, reply.after):
+        assert reading is not None
+        assert reading[0].probe == told
+        assert reading[0].boot_id == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        assert reading[1].uptime_s is not None
+    assert node.look(probe=probe).identity.probe == told
+
+
+# -- a wrap that fails while the node is looked at
+
+
+@pytest.mark.parametrize(
+    ("wrap", "status", "words"),
+    [
+        (("./no-such-wrap",), 127, "no-such-wrap"),
+        (("/etc/passwd",), 126, "/etc/passwd"),
+        (("/bin/sh", "-c", "echo it is broken >&2; exit 3"), 3, "it is broken"),
+        (("/bin/sh", "-c", "echo it is broken; exit 3"), 3, "it is broken"),
+        (("/bin/sh", "-c", 'echo warning >&2; "$@"; exit 4', "wrap"), 4, "warning"),
+    ],
+    ids=["missing", "no program", "fails on stderr", "fails on stdout", "fails at the end"],
+)
+def test_a_wrap_that_fails_says_so_in_a_look(node: LocalNode, wrap: tuple[str, ...], status: int, words: str) -> None:
+    found = node.look(f"{FOLDER}/none", wrap=wrap)
+    assert found.wrap_status == status
+    assert words in found.wrap_words
+    assert (found.identity.boot_id is None) == ("$@" not in str(wrap))
+    assert [path.name for path in node.root.iterdir()] == ["bench"]
+
+
+def test_a_look_without_a_wrap_has_nothing_to_say(node: LocalNode) -> None:
+    found = node.look(probe="exit 3")
+    assert (found.wrap_status, found.wrap_words) == (0, "")
+
+
+def test_words_of_a_wrap_are_cut_and_cleaned(node: LocalNode) -> None:
+    wrap = ("/bin/sh", "-c", "head -c 5000 /dev/zero | tr '\\0' x >&2; printf '\\033]0;x\\007end' >&2; exit 9")
+    found = node.look(wrap=wrap)
+    assert len(found.wrap_words) <= jobs.WRAP_WORDS_BYTES
+    assert found.wrap_words.endswith("end")
+    assert "\x1b" not in found.wrap_words
+
+
+# -- our folder
+
+
+def test_our_folder_is_shut_to_others(node: LocalNode) -> None:
+    node.root.chmod(0o777)
+    node.look()
+    assert node.root.stat().st_mode & 0o777 == 0o700
+    node.root.chmod(0o755)
+    script = jobs.make_folder(str(node.scratch), FOLDER)
+    jobs.parse_done(script, node.run(script))
+    assert node.root.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_that_cannot_be_shut_is_refused(node: LocalNode) -> None:
+    script = jobs.look(str(node.scratch))
+    powerless = replace(script, text=b"chmod() { return 1; }\n" + script.text)
+    with pytest.raises(NodeUnusable, match="cannot be shut"):
+        jobs.parse_look(script, node.run(powerless))
