@@ -5,7 +5,7 @@
 #                      bench/DIGEST/                 a benchmark's artifacts
 #                      spool/HOST.BOOT_ID/ATTEMPT/   one attempt: job, inner, claim, meta, out, err, done
 #
-# An attempt is started by whoever makes the folder "claim" first: the job itself, or somebody who came to
+# An attempt is started by whoever makes "claim" first: the job itself, or somebody who came to
 # collect it and found that it never started; the other then lets go. So nothing starts late and nothing twice.
 
 umask 077
@@ -70,8 +70,7 @@ hv_send() { # FILE SIZE: at most hv_limit bytes of it, head and tail
 hv_report() { # STATE: everything the attempt left, from within its spool
     case $1 in finished | killed)
         # On a full disk a whole run looks as if the benchmark had failed, or had never come to its end.
-        printf '%65536s' '' 2>/dev/null >room || set -- full
-        : >room
+        printf '%4096s' '' 2>/dev/null >room || set -- full
         ;;
     esac
     [ -f out ] || : >out
