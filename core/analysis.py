@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from hpcvirt.core.clocks import clock_flags
 from hpcvirt.core.stats import Comparison, Correction, Method, Series, Settings, Unit, compare
 from hpcvirt.core.stats.report import notes
+from hpcvirt.core.store.clocks import read_timings
 from hpcvirt.core.store.queries import Values, read_campaign_record, read_values
 from hpcvirt.core.store.records import BenchmarkRecord, CampaignRecord
 
@@ -42,7 +44,11 @@ def compare_database(path: Path, wanted: Wanted | None = None) -> ResultTable:
     series = list(_series(campaign, benchmarks, read_values(path)))
     settings = _settings(campaign, wanted)
     rows = compare(series, settings) if any(one.values.size for one in series) else ()
-    return ResultTable(rows, _footer(campaign, rows, settings, wanted) if rows else ())
+    footer = (
+        *_footer(campaign, rows, settings, wanted),
+        *clock_flags(read_timings(path), wanted.baseline or campaign.baseline),
+    )
+    return ResultTable(rows, footer if rows else ())
 
 
 def _settings(campaign: CampaignRecord, wanted: Wanted) -> Settings:

@@ -54,6 +54,7 @@ class _Design(_Table):
     seed: Annotated[int, Field(ge=0)] = 0
     at_once: Count | None = None
     retries: Annotated[int, Field(ge=0, le=100)] = 2
+    losses: Annotated[int, Field(ge=1, le=100)] = 3
 
 
 class _Analysis(_Table):
@@ -73,6 +74,7 @@ class _Node(_Table):
     user: str | None = None
     identity_file: str | None = None
     scratch: Annotated[str, Field(pattern="^/[A-Za-z0-9._/@+-]*$")] = "/var/tmp"  # noqa: S108 - see model.Node
+    own_machine: bool = True
     jump: Annotated[str, Field(pattern=r"^[A-Za-z0-9._@:,\[\]%-]+$")] | None = None
     legacy: bool = False
 
@@ -265,7 +267,7 @@ def _connecting(table: _Connection) -> Connecting:
 
 def _nodes(file: _File) -> tuple[Node, ...]:
     if file.lab is not None:
-        return tuple(Node(name=f"node{i}", host="127.0.0.1") for i in range(1, file.lab.nodes + 1))
+        return tuple(Node(name=f"node{i}", host="127.0.0.1", own_machine=False) for i in range(1, file.lab.nodes + 1))
     return tuple(Node(**(table.model_dump() | {"host": table.host or table.name})) for table in file.node)
 
 

@@ -97,6 +97,14 @@ class NodeUnusable(HpcvirtError):
     """A node answers but cannot run benchmarks (no scratch folder, no shell, another user's files)."""
 
 
+class NodeHeld(HpcvirtError):
+    """Another campaign works on a node."""
+
+
+class NodesAreOne(HpcvirtError):
+    """Two nodes of a campaign turn out to be the same machine."""
+
+
 class WrongKernel(HpcvirtError):
     """What runs on a node is not what the kernel's ``expect`` says."""
 

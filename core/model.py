@@ -70,6 +70,8 @@ class Node:
     identity_file: str | None = None
     scratch: str = "/var/tmp"  # noqa: S108 - the launcher makes a folder of its own in it, 0700 and checked for its owner
     """Folder on the node under which the program keeps a folder of its own."""
+    own_machine: bool = True
+    """False: known to share its machine with other nodes. Then ``scratch`` is what is locked, and not compared."""
     jump: str | None = None
     """``[user@]host[:port]``, several by comma, as ProxyJump has it; ``none``: no jump whatever the SSH
     configuration says; None: what it says."""
@@ -166,6 +168,8 @@ class Design:
     """How many nodes run a benchmark at the same time. None: all."""
     retries: int = 2
     """How many more attempts a run gets after one that the benchmark or the proof of kernel spoilt."""
+    losses: int = 3
+    """After how many lost attempts in a row a node is set aside."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,6 +172,20 @@ _wish("stop", "Stop after the runs under way; `run` goes on later.")
 _wish("abort", "End the runs under way now; `run` goes on later.")
 
 
+def _run_wish(kind: str, words: str) -> None:
+    @app.command(kind, help=words)
+    @click.argument("database", type=click.Path(path_type=Path))
+    @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.IntRange(1))
+    def command(database: Path, runs: tuple[int, ...]) -> None:
+        from hpcvirt.tui.steer import wish_runs
+
+        click.echo(wish_runs(database, kind, runs))
+
+
+_run_wish("skip", "Give runs up: no more attempts, and the one under way is ended. RUN: see `status`.")
+_run_wish("requeue", "Try runs anew that were given up, their retries not counted. RUN: see `status`.")
+
+
 @app.command()
 @click.argument("database", type=click.Path(path_type=Path))
 @click.option("--what", type=click.Choice(["measurements"]), default="measurements", show_default=True)
@@ -209,6 +223,17 @@ def analyze(data: Path, layout: str, **wanted: Any) -> None:
     from hpcvirt.tui.analyze import Format, print_analysis
 
     print_analysis(data, Format(layout), wanted)
+
+
+@app.command("diff-env")
+@click.argument("database", type=click.Path(path_type=Path))
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="B")
+def diff_env(database: Path, first: str, second: str) -> None:
+    """What differs between two kernels or two nodes: packages, settings, mounts, modules, CPU."""
+    from hpcvirt.tui.diff_env import print_differences
+
+    print_differences(database, first, second)
 
 
 @app.command()

@@ -6,14 +6,17 @@ from pathlib import Path
 
 import click
 
+from hpcvirt.core.clocks import database_flags
 from hpcvirt.core.errors import HpcvirtError
 from hpcvirt.core.store.queries import read_snapshot
 from hpcvirt.core.store.records import RunnerState, Snapshot
+from hpcvirt.core.store.runs import read_given_up
 from hpcvirt.core.text import clean_line
 from hpcvirt.tui.launch import data_folder
 from hpcvirt.tui.words import duration
 
 EVENTS_SHOWN = 5
+GIVEN_UP_SHOWN = 20
 
 
 def print_all() -> None:
@@ -30,7 +33,22 @@ def print_all() -> None:
 
 def print_one(path: Path) -> None:
     """All that can be said in a page."""
-    click.echo("\n".join(lines(read_snapshot(path))))
+    click.echo("\n".join([*lines(read_snapshot(path)), *_given_up(path), *_clocks(path)]))
+
+
+def _clocks(path: Path) -> list[str]:
+    flags = database_flags(path)
+    return ["", "clocks:", *flags] if flags else []
+
+
+def _given_up(path: Path) -> list[str]:
+    runs = read_given_up(path)
+    told = [
+        f"run {run.id}: {run.benchmark} run {run.number} under {run.kernel} on {run.node}: {run.why}"
+        for run in runs[:GIVEN_UP_SHOWN]
+    ]
+    more = [f"and {len(runs) - GIVEN_UP_SHOWN} more"] if len(runs) > GIVEN_UP_SHOWN else []
+    return ["", f"given up; try anew with: hpcvirt-tui requeue {path} RUN...", *told, *more] if runs else []
 
 
 def headline(snapshot: Snapshot) -> str:

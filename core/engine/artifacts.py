@@ -58,7 +58,7 @@ async def make_same(
     missing = [path for path in frozen.paths if path not in found]
     if missing or not frozen.files:
         await _copy(link, node, frozen, missing)
-        script = jobs.look(node.scratch, (), {}, None, frozen.paths)
+        script = jobs.look(node.scratch, artifacts=frozen.paths)
         found = jobs.parse_look(script, await link.run(script, COPY_LIMIT_S)).artifacts
     checks = [await _check(link, node, f"{frozen.folder}/{name}", name, found) for name, _, _ in frozen.files]
     for (name, wanted, _), (_, there, _) in zip(frozen.files, checks, strict=True):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from hpcvirt.core.benchmark import BenchmarkPlugin, Output, Reading, Report
 from hpcvirt.core.model import Expect, Status, Value
-from hpcvirt.core.remote.identity import Identity, Moment, changes, elapsed_s, mismatches
+from hpcvirt.core.remote.identity import Identity, Moment, changes, cpu_s, elapsed_s, mismatches
 from hpcvirt.core.remote.job import JobState, Reply
 from hpcvirt.core.store.database import Ended
 from hpcvirt.core.text import clean_line
@@ -45,6 +45,7 @@ def judge(
         reason=clean_line(reason, 1000),
         duration_s=elapsed_s(before[1], after[1]) if before and after else None,
         elapsed_s=elapsed,
+        **_clocks(before and before[1], after and after[1]),
         exit_status=reply.exit_status,
         boot_id=before[0].boot_id if before else None,
         identity_before=_content(before),
@@ -54,6 +55,19 @@ def judge(
         truncated=reply.truncated,
         readings=readings,
     )
+
+
+def _clocks(before: Moment | None, after: Moment | None) -> dict[str, float | None]:
+    used = cpu_s(before, after) if before and after else (None, None)
+    before, after = before or Moment(), after or Moment()
+    return {
+        "user_s": used[0],
+        "system_s": used[1],
+        "clock_before_s": before.clock_s,
+        "clock_after_s": after.clock_s,
+        "uptime_before_s": before.uptime_s,
+        "uptime_after_s": after.uptime_s,
+    }
 
 
 def _content(reading: tuple[Identity, Moment] | None) -> dict[str, object] | None:

@@ -15,14 +15,16 @@ from typing import Any
 from hpcvirt.core.config import CampaignFile
 from hpcvirt.core.engine.artifacts import frozen_files
 from hpcvirt.core.engine.lock import runner_lock
+from hpcvirt.core.engine.seat import refuse_twins, seat_of
 from hpcvirt.core.engine.walker import Ground, NodeWalker
-from hpcvirt.core.engine.wishes import Wishes
+from hpcvirt.core.engine.wishes import Interrupted, Wishes
 from hpcvirt.core.errors import HpcvirtError, LabFailed
 from hpcvirt.core.lab import RunningLab, start_lab
 from hpcvirt.core.model import Campaign, Node, Plan
 from hpcvirt.core.plan import make_plan
 from hpcvirt.core.process import this_process
 from hpcvirt.core.remote.connection import Credentials, Handshakes, NodeConnection
+from hpcvirt.core.remote.job import Seat
 from hpcvirt.core.store.database import Database, RunHistory
 from hpcvirt.core.store.queries import read_totals
 from hpcvirt.core.store.writer import Writer
@@ -94,6 +96,7 @@ async def _live(campaign: Campaign, path: Path) -> Outcome:
 
 async def _work(campaign: Campaign, path: Path, store: Writer) -> Ending:
     wishes = Wishes(store)
+    await wishes.begin()
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(_signals(wishes))
         await stack.enter_async_context(_watching(wishes))
@@ -112,20 +115,39 @@ async def _walk_all(
 ) -> bool:
     """Every node side by side; a fault of one does not touch the others."""
     plan = make_plan(campaign)
-    histories = await store.do(lambda database: database.histories())
-    leftovers = await store.do(lambda database: database.open_attempts())
     frozen = frozen_files(campaign, await store.do(lambda database: database.artifacts()))
     places = asyncio.Semaphore(campaign.design.at_once or len(nodes))
     ground = Ground(campaign, store, wishes, places, frozen)
     handshakes = Handshakes(campaign.connecting.handshakes)
-    await store.do(lambda database: database.event("info", _told(plan, histories)))
+    uuid = await store.do(lambda database: database.uuid())
+    async with AsyncExitStack() as stack:
+        links = [
+            await stack.enter_async_context(NodeConnection(node, credentials, campaign.connecting, handshakes))
+            for node in nodes
+        ]
+        try:
+            await wishes.unless_stopped(refuse_twins(links))
+        except Interrupted:
+            return False
+        seats = [seat_of(campaign, uuid, node) for node in nodes]
+        while True:
+            is_whole = await _walk_once(ground, plan, list(zip(links, seats, strict=True)))
+            # What was requeued after its node had passed by needs another round.
+            if not wishes.take_requeued() or wishes.stopping.is_set():
+                return is_whole
 
-    async def walk(node: Node) -> bool:
-        runs = [run for run in plan.runs if run.boot.node == node.name]
-        async with NodeConnection(node, credentials, campaign.connecting, handshakes) as link:
-            return await NodeWalker(ground, node, link).walk(runs, histories, leftovers.get(node.name, ()))
 
-    walks = await asyncio.gather(*(walk(node) for node in nodes), return_exceptions=True)
+async def _walk_once(ground: Ground, plan: Plan, places: Sequence[tuple[NodeConnection, Seat]]) -> bool:
+    histories = await ground.store.do(lambda database: database.histories())
+    leftovers = await ground.store.do(lambda database: database.open_attempts())
+    await ground.store.do(lambda database: database.event("info", _told(plan, histories)))
+
+    async def walk(link: NodeConnection, seat: Seat) -> bool:
+        runs = [run for run in plan.runs if run.boot.node == link.node.name]
+        walker = NodeWalker(ground, link.node, seat, link)
+        return await walker.walk(runs, histories, leftovers.get(link.node.name, ()))
+
+    walks = await asyncio.gather(*(walk(*place) for place in places), return_exceptions=True)
     for walked in walks:
         if isinstance(walked, BaseException):
             raise walked

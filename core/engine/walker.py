@@ -7,6 +7,7 @@ import dataclasses
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -14,10 +15,12 @@ from itertools import groupby
 from hpcvirt.core.benchmark import load
 from hpcvirt.core.engine.artifacts import FrozenFiles, make_same
 from hpcvirt.core.engine.judge import judge
+from hpcvirt.core.engine.retry import PROVED_AGAIN, is_used_up
 from hpcvirt.core.engine.wishes import Interrupted, Wishes
 from hpcvirt.core.errors import (
     ConnectionLost,
     HpcvirtError,
+    NodeHeld,
     NodeUnreachable,
     NodeUnusable,
     OutputUnparsable,
@@ -35,10 +38,10 @@ SHORT_S = 60.0
 """Limit of everything on a node that is no benchmark."""
 
 END_S = 60.0
-LOSSES_IN_A_ROW = 3
-
-SPOILT = {Status.FAILED, Status.UNVERIFIED, Status.UNPARSABLE, Status.TIMEOUT, Status.VOID}
-"""Ends that use up a retry. A lost attempt is not the benchmark's doing, an aborted one nobody's."""
+LEAVE_S = 20.0
+LOCK_RENEWED_S = jobs.LEASE_S / 3
+PAUSE_S = 1.0
+"""Between two tries to collect over a connection that is lost again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,35 +64,51 @@ class Ground:
 class NodeWalker:
     """Walks one node through its part of the plan."""
 
-    def __init__(self, ground: Ground, node: Node, connection: NodeConnection) -> None:
+    def __init__(self, ground: Ground, node: Node, seat: jobs.Seat, connection: NodeConnection) -> None:
         self._ground = ground
         self._store = ground.store
         self._node = node
+        self._seat = seat
         self._link = connection
         self._histories: dict[int, RunHistory] = {}
         self._forget: list[str] = []
+        self._under_way: str | None = None
+        """The attempt whose end is not filed yet."""
         self._losses = 0
+        """Lost attempts in a row."""
+        self._cuts = 0
+        """Lost connections in a row."""
+        self._is_in_doubt = False
+        """Kernel and artifacts must be looked at again before the next attempt."""
 
     async def walk(
         self, runs: Sequence[Run], histories: Mapping[int, RunHistory], open_attempts: Sequence[OpenAttempt]
     ) -> bool:
         """Do every run that is still to be done. False: the node was set aside, or the operator stopped."""
         self._histories = dict(histories)
+        keeping = asyncio.create_task(self._keep_lock())
         try:
-            await self._state("connecting")
-            await self._collect_leftovers(open_attempts, {run.id: run for run in runs})
-            for boot, members in groupby(runs, key=lambda run: run.boot):
-                if not await self._boot(boot, list(members)):
-                    await self._state("stopped")
-                    return False
-            await self._clean_up()
-            await self._state("done")
-            return True
+            is_whole = await self._walk(runs, open_attempts)
+            await self._state("done" if is_whole else "stopped")
         except Interrupted:
+            is_whole = False
             await self._state("stopped")
         except HpcvirtError as error:
+            is_whole = False
             await self._set_aside(error)
-        return False
+        finally:
+            keeping.cancel()
+        await self._leave()
+        return is_whole
+
+    async def _walk(self, runs: Sequence[Run], open_attempts: Sequence[OpenAttempt]) -> bool:
+        await self._state("connecting")
+        await self._collect_leftovers(open_attempts, {run.id: run for run in runs})
+        for boot, members in groupby(runs, key=lambda run: run.boot):
+            if not await self._boot(boot, list(members)):
+                return False
+        await self._clean_up()
+        return True
 
     async def _boot(self, boot: Boot, runs: Sequence[Run]) -> bool:
         """One visit of one kernel. False: stopped before its last run."""
@@ -107,12 +126,30 @@ class NodeWalker:
         return True
 
     async def _prove(self, boot: Boot, runs: Sequence[Run]) -> None:
-        """Bring the node into the kernel, prove it, and see that the artifacts are the frozen ones."""
+        """Bring the node into the kernel, and prove it."""
         kernel = self._ground.kernel(boot.kernel)
         method = METHODS[kernel.boot]
         await self._state("proving", kernel.name)
         await self._connect()
         await method.bring_up(self._link, kernel)
+        found = await self._verify(boot, runs)
+        identity, rebooted = dataclasses.asdict(found.identity), method.reboots
+        proved = partial(Database.boot_proved, identity=identity, environment=found.environment, rebooted=rebooted)
+        await self._store.do(partial(proved, boot=boot.id))
+
+    async def _prove_again(self, run: Run) -> None:
+        """After an attempt that leaves the node in doubt: it is brought up anew only if it is in the wrong kernel."""
+        await self._state("proving", run.boot.kernel)
+        try:
+            await self._verify(run.boot, [run])
+        except WrongKernel:
+            if not METHODS[self._ground.kernel(run.boot.kernel).boot].reboots:
+                raise
+            await self._prove(run.boot, [run])
+
+    async def _verify(self, boot: Boot, runs: Sequence[Run]) -> jobs.Look:
+        """Lock the node, prove that it is in the kernel, and see that the artifacts are the frozen ones."""
+        kernel = self._ground.kernel(boot.kernel)
         frozen = {run.benchmark.label: self._ground.frozen[run.benchmark.label] for run in runs}
         found = await self._look(kernel, [path for one in frozen.values() for path in one.paths])
         wrong = mismatches(kernel.expect, found.identity)
@@ -124,22 +161,27 @@ class NodeWalker:
         for label, one in frozen.items():
             checks = await make_same(self._link, self._node, label, one, found.artifacts)
             await self._store.do(partial(Database.artifacts_checked, boot=boot.id, benchmark=label, checks=checks))
-        identity = dataclasses.asdict(found.identity)
-        await self._store.do(lambda database: database.boot_proved(boot.id, identity, rebooted=method.reboots))
+        self._is_in_doubt = False
+        return found
 
     async def _look(self, kernel: Kernel, paths: Sequence[str]) -> jobs.Look:
         probe = kernel.expect.probe.command if kernel.expect.probe else None
-        script = jobs.look(self._node.scratch, kernel.wrap, kernel.env, probe, paths)
-        return jobs.parse_look(script, await self._unlost(script))
+        script = jobs.look(self._node.scratch, kernel.wrap, kernel.env, probe, paths, seat=self._seat, environment=True)
+        found = jobs.parse_look(script, await self._unlost(script))
+        if not found.lock:
+            await self._event("warning", "it has no folder for a lock: nothing keeps other campaigns off it")
+        return found
 
     async def _unlost(self, script: jobs.Script) -> bytes:
         """Run a script that may be run again: a lost connection is made again, with patience."""
         while True:
             await self._connect()
             try:
-                return await self._ground.wishes.unless_aborted(self._link.run(script, SHORT_S))
+                answer = await self._ground.wishes.unless_aborted(self._link.run(script, SHORT_S))
+                self._cuts = 0
+                return answer
             except ConnectionLost as error:
-                await self._note_loss(error.message)
+                await self._note_cut(error.message)
             except TimeoutError:
                 raise NodeUnusable(
                     f"{self._node.name} does not answer within {SHORT_S:.0f} s",
@@ -150,19 +192,25 @@ class NodeWalker:
         """Be connected, waiting for the node as long as nobody wishes to stop."""
         await self._ground.wishes.unless_stopped(self._link.connect_again(self._ground.campaign.connecting.patience_s))
 
-    async def _note_loss(self, message: str) -> None:
+    async def _note_cut(self, message: str) -> None:
         await self._event("warning", f"connection lost: {message}")
-        self._losses += 1
-        if self._losses >= LOSSES_IN_A_ROW:
+        self._cuts += 1
+        self._refuse_too_many(self._cuts, "connections")
+
+    async def _note_loss(self, is_lost: bool) -> None:
+        self._losses = self._losses + 1 if is_lost else 0
+        self._refuse_too_many(self._losses, "attempts")
+
+    def _refuse_too_many(self, losses: int, what: str) -> None:
+        if losses >= self._ground.campaign.design.losses:
             raise NodeUnreachable(
-                f"{self._node.name} was lost {self._losses} times in a row",
-                hint="look at its console, then `run` again",
+                f"{self._node.name} lost {losses} {what} in a row", hint="look at its console, then `run` again"
             )
 
     async def _run(self, run: Run) -> bool:
         """Attempts until one is ok or the retries are used up. False: stopped before that."""
         while not self._is_closed(run):
-            if self._spoilt(run) > self._ground.campaign.design.retries:
+            if is_used_up(self._history(run).statuses, self._ground.campaign.design.retries):
                 await self._give_up(run)
                 break
             await self._connect()
@@ -170,24 +218,31 @@ class NodeWalker:
                 # Asked within: the wish may have come while this node waited for its turn.
                 if not await self._ground.wishes.may_go_on():
                     return False
+                if self._is_in_doubt:
+                    await self._prove_again(run)
                 await self._attempt(run)
         return True
 
     async def _attempt(self, run: Run) -> None:
         attempt = uuid.uuid4().hex
         await self._store.do(lambda database: database.begin_attempt(attempt, run.id))
+        self._under_way = attempt
         started = time.monotonic()
-        script = jobs.launch(self._node.scratch, self._job(run, attempt), self._forget)
+        script = jobs.launch(
+            self._node.scratch, self._seat, self._job(run, attempt), run.benchmark.timeout_s, self._forget
+        )
         forgotten = len(self._forget)
         try:
             work = self._exchange(script, run.benchmark.timeout_s)
-            reply = await self._ground.wishes.unless_aborted(work)
+            reply = await self._ground.wishes.unless_unwanted(run.id, work)
             del self._forget[:forgotten]
             await self._file(run, attempt, reply, time.monotonic() - started)
         except TimeoutError:
             await self._end(run, attempt, Status.TIMEOUT, f"longer than {run.benchmark.timeout_s:g} s", started)
         except Interrupted:
-            await self._end(run, attempt, Status.ABORTED, "the operator aborted it", started)
+            await self._end_unwanted(run, attempt, started)
+        except (NodeHeld, NodeUnusable) as error:
+            await self._file_end(run, attempt, Ended(Status.LOST, f"not started: {error.message}"))
             raise
         except (ConnectionLost, NodeUnreachable, OutputUnparsable) as error:
             await self._event("warning", f"{error.message}; the run goes on there and will be collected")
@@ -211,6 +266,7 @@ class NodeWalker:
 
     async def _collect(self, run: Run, attempt: str, limit_s: float) -> None:
         """Find out what became of an attempt whose connection is gone, waiting for it if it still runs."""
+        self._under_way = attempt
         started = time.monotonic()
         while True:
             await self._state("collecting", run.benchmark.label)
@@ -219,15 +275,25 @@ class NodeWalker:
             script = jobs.collect(self._node.scratch, attempt)
             left_s = limit_s - (time.monotonic() - started)
             try:
-                reply = await self._ground.wishes.unless_aborted(self._exchange(script, max(left_s, 1.0)))
+                work = self._exchange(script, max(left_s, 1.0))
+                reply = await self._ground.wishes.unless_unwanted(run.id, work)
                 return await self._file(run, attempt, reply, None)
             except TimeoutError:
                 return await self._end(run, attempt, Status.TIMEOUT, f"longer than {run.benchmark.timeout_s:g} s", None)
             except Interrupted:
-                await self._end(run, attempt, Status.ABORTED, "the operator aborted it", None)
-                raise
+                return await self._end_unwanted(run, attempt, None)
             except ConnectionLost as error:
-                await self._note_loss(error.message)
+                # However often: what runs there is not lost, and its time limit holds.
+                await self._event("warning", f"connection lost: {error.message}")
+                await asyncio.sleep(PAUSE_S)
+
+    async def _end_unwanted(self, run: Run, attempt: str, started: float | None) -> None:
+        """End an attempt that the operator aborted or skipped. Raises Interrupted when all shall end."""
+        is_abort = self._ground.wishes.aborting.is_set()
+        why = "the operator aborted it" if is_abort else "the operator skipped it"
+        await self._end(run, attempt, Status.ABORTED, why, started)
+        if is_abort:
+            raise Interrupted
 
     async def _end(self, run: Run, attempt: str, status: Status, why: str, started: float | None) -> None:
         """End an attempt's processes; it is filed only when the node has said what became of it."""
@@ -258,36 +324,33 @@ class NodeWalker:
         ended = judge(
             reply, kernel.expect, plugin, run.benchmark.parameters, elapsed=elapsed, unfinished=unfinished, why=why
         )
+        if reply.cleaned:
+            await self._event("warning", f"{reply.cleaned} processes of earlier runs were still there, and were ended")
+        await self._file_end(run, attempt, ended)
+
+    async def _file_end(self, run: Run, attempt: str, ended: Ended) -> None:
         await self._store.do(lambda database: database.end_attempt(attempt, ended))
         self._forget.append(attempt)
-        await self._remember(run, ended)
-
-    async def _remember(self, run: Run, ended: Ended) -> None:
-        history = self._histories.get(run.id, RunHistory(is_closed=False, attempts=0, statuses=()))
+        self._under_way = None
+        history = self._history(run)
         is_closed = history.is_closed or ended.status is Status.OK
-        statuses = (*history.statuses, ended.status)
-        self._histories[run.id] = RunHistory(is_closed, len(statuses), statuses)
+        self._histories[run.id] = RunHistory(is_closed, (*history.statuses, ended.status))
+        self._is_in_doubt = ended.status in PROVED_AGAIN
         if ended.status is not Status.OK:
-            told = f"{run.benchmark.label} run {run.number} under {run.boot.kernel}: {ended.status}: {ended.reason}"
-            await self._event("warning", told)
-        if ended.status is Status.LOST:
-            await self._note_loss(ended.reason)
-        else:
-            self._losses = 0
+            await self._event("warning", f"{_told(run)}: {ended.status}: {ended.reason}")
+        await self._note_loss(ended.status is Status.LOST)
 
     async def _collect_leftovers(self, attempts: Sequence[OpenAttempt], runs: Mapping[int, Run]) -> None:
         """What an earlier life of the runner left under way; and spools whose attempts are filed."""
         for attempt in attempts:
             run = runs[attempt.run]
-            await self._event(
-                "info", f"collecting run {run.number} of {run.benchmark.label}, begun by an earlier runner"
-            )
+            await self._event("info", f"{_told(run)}: begun by an earlier runner, and now collected")
             await self._collect(run, attempt.id, run.benchmark.timeout_s)
             # Lost with the runner, not by the node.
             self._losses = 0
         filed = set(await self._store.do(lambda database: database.ended_attempts(self._node.name)))
         if filed:
-            script = jobs.look(self._node.scratch, (), {}, None, ())
+            script = jobs.look(self._node.scratch)
             self._forget = sorted(jobs.parse_look(script, await self._unlost(script)).spools & filed)
 
     async def _clean_up(self) -> None:
@@ -297,26 +360,41 @@ class NodeWalker:
             script = jobs.forget(self._node.scratch, self._forget, folder)
             jobs.parse_done(script, await self._unlost(script))
 
+    async def _keep_lock(self) -> None:
+        """While nothing runs: a launch puts off the lock's end by itself."""
+        while True:
+            await asyncio.sleep(LOCK_RENEWED_S)
+            if self._under_way is None:
+                with suppress(HpcvirtError, TimeoutError):
+                    await self._link.run(jobs.hold(self._node.scratch, self._seat), SHORT_S)
+
+    async def _leave(self) -> None:
+        """Give the node free, unless a run of ours is still there: then its lock ends some time after it."""
+        if self._under_way is None:
+            with suppress(HpcvirtError, TimeoutError):
+                await self._link.run(jobs.forget(self._node.scratch, self._forget, seat=self._seat), LEAVE_S)
+
     async def _give_up(self, run: Run) -> None:
-        history = self._histories[run.id]
-        self._histories[run.id] = dataclasses.replace(history, is_closed=True)
-        await self._store.do(lambda database: database.give_up(run.id))
-        await self._event("error", f"{run.benchmark.label} run {run.number} under {run.boot.kernel}: given up")
+        self._histories[run.id] = dataclasses.replace(self._history(run), is_closed=True)
+        await self._store.do(lambda database: database.give_up(run.id, "the retries are used up"))
+        await self._event("error", f"{_told(run)}: given up (run {run.id})")
 
     async def _set_aside(self, error: HpcvirtError) -> None:
         await self._state("set aside", error.message)
         await self._event("error", f"set aside: {error.message}. {error.hint}")
 
     def _is_closed(self, run: Run) -> bool:
-        history = self._histories.get(run.id)
-        return history is not None and history.is_closed
+        return self._history(run).is_closed or self._ground.wishes.is_skipped(run.id)
 
-    def _spoilt(self, run: Run) -> int:
-        history = self._histories.get(run.id)
-        return 0 if history is None else sum(status in SPOILT for status in history.statuses)
+    def _history(self, run: Run) -> RunHistory:
+        return self._histories.get(run.id, RunHistory())
 
     async def _state(self, state: str, detail: str = "") -> None:
         await self._store.do(lambda database: database.node_state(self._node.name, state, detail))
 
     async def _event(self, level: str, message: str) -> None:
         await self._store.do(lambda database: database.event(level, message, self._node.name))
+
+
+def _told(run: Run) -> str:
+    return f"{run.benchmark.label} run {run.number} under {run.boot.kernel}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 
@@ -21,11 +22,22 @@ class Identity:
     """``uname -r``."""
     version: str | None = None
     """``uname -v``."""
+    machine: str | None = None
+    """``uname -m``."""
     hostname: str | None = None
     cmdline: str | None = None
     role: str = "none"
     """``none``, ``xen-dom0``, ``xen-guest``, or another hypervisor's /sys/hypervisor/type."""
+    guest_type: str | None = None
+    """``PV``, ``PVH`` or ``HVM`` under Xen."""
+    hypervisor_uuid: str | None = None
+    """A Xen guest's own; all zeros in dom0."""
     cpus: int | None = None
+    cpu_model: str | None = None
+    """Read when the kernel is proved, not with every run."""
+    governor: str | None = None
+    """Of the first CPU."""
+    clocksource: str | None = None
     memory_kib: int | None = None
     probe: str | None = None
     """First line of the kernel's own probe."""
@@ -33,29 +45,52 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Where a node's clocks stood."""
+    """Where a node's clocks stood. Kept with the attempt: it is no part of what a node is."""
 
     clock_s: float | None = None
     """Unix time; it may jump."""
     uptime_s: float | None = None
     """Hundredths of seconds since boot; it does not jump."""
+    user_s: float | None = None
+    """CPU time of all processes that ended under the shell so far."""
+    system_s: float | None = None
 
 
 def parse_identity(text: bytes) -> tuple[Identity, Moment]:
     """Read the lines of identity.sh. Unknown lines are passed over, absent ones are None."""
-    values, cpus = _values(text.decode("utf-8", "replace").splitlines())
+    lines = text.decode("utf-8", "replace").splitlines()
+    values, cpus = _values(lines)
     identity = Identity(
         boot_id=values.get("boot_id"),
         release=values.get("release"),
         version=values.get("version"),
+        machine=values.get("machine"),
         hostname=values.get("hostname"),
         cmdline=values.get("cmdline"),
         role=_role(values),
+        guest_type=values.get("guest_type"),
+        hypervisor_uuid=values.get("uuid"),
         cpus=_cpu_count(values.get("cpus")) or cpus or None,
+        cpu_model=values.get("cpu_model"),
+        governor=values.get("governor"),
+        clocksource=values.get("clocksource"),
         memory_kib=_number(values.get("memory", "").removeprefix("MemTotal:").split()[:1]),
         probe=values.get("probe"),
     )
-    return identity, Moment(_seconds(values.get("clock")), _seconds(values.get("uptime", "").partition(" ")[0]))
+    clock, uptime = values.get("clock"), values.get("uptime", "").partition(" ")[0]
+    return identity, Moment(_seconds(clock), _seconds(uptime), *_cpu_times(lines))
+
+
+def _cpu_times(lines: Iterable[str]) -> tuple[float | None, float | None]:
+    """User and system seconds of the children: the second line of the shell's ``times``."""
+    found = [match.groups() for match in map(_TIMES.fullmatch, lines) if match]
+    if len(found) != 2:
+        return None, None
+    minutes, seconds, system_minutes, system_seconds = (float(word.replace(",", ".")) for word in found[1])
+    return 60 * minutes + seconds, 60 * system_minutes + system_seconds
+
+
+_TIMES = re.compile(r"(\d+)m(\d+[.,]?\d*)s (\d+)m(\d+[.,]?\d*)s")
 
 
 def _values(lines: Iterable[str]) -> tuple[dict[str, str], int]:
@@ -146,6 +181,11 @@ def elapsed_s(before: Moment, after: Moment) -> float | None:
     if clock is not None and (uptime is None or abs(clock - uptime) <= _UPTIME_GRAIN_S + 0.001 * uptime):
         return clock if clock >= 0 else uptime
     return uptime
+
+
+def cpu_s(before: Moment, after: Moment) -> tuple[float | None, float | None]:
+    """User and system seconds of what ended between two moments."""
+    return _difference(before.user_s, after.user_s), _difference(before.system_s, after.system_s)
 
 
 _UPTIME_GRAIN_S = 0.03

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
+from math import ceil
 from shlex import join, quote
 
-from hpcvirt.core.errors import NodeUnusable, OutputUnparsable
+from hpcvirt.core.errors import NodeHeld, NodeUnusable, OutputUnparsable
+from hpcvirt.core.remote.environment import parse_environment
 from hpcvirt.core.remote.identity import Identity, Moment, parse_identity
 from hpcvirt.core.text import clean_line
 
@@ -20,6 +22,39 @@ OUTPUT_LIMIT_BYTES = 8 << 20
 
 LARGEST_ANSWER_BYTES = 64 << 20
 """Nothing that a script here sends comes near it: three files cut to the limit, or an artifact."""
+
+
+LEASE_S = 900
+"""How long a node stays locked beyond the longest that a run may take, when its campaign is not heard of again."""
+
+LOCK_FOLDERS = ("/run/lock", "/dev/shm", "/tmp")  # noqa: S108 - lock.sh asks for a sticky one and makes its own folder
+"""Where a node's lock is put: the first that everybody may write to."""
+
+_ENVIRONMENT = "-- environment"
+_SCRIPTS = ("node.sh", "lock.sh")
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """One campaign's place on one node: in whose name it is locked, and the mark of all processes there."""
+
+    campaign: str
+    """Names one database; hexadecimal."""
+    node: str
+    who: str
+    """The lock's holder, in a line for other users of the node."""
+    place: str = "machine"
+    """What is locked: the machine, or some place on it where nodes are known to share one."""
+
+    @property
+    def name(self) -> str:
+        """HPCVIRT_SEAT in the environment of its processes; none is the beginning of another."""
+        return f"{self.node}.{self.campaign}"
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """For the scripts."""
+        return {"hv_seat": self.name, "hv_who": self.who, "hv_place": self.place}
 
 
 class JobState(StrEnum):
@@ -67,6 +102,8 @@ class Reply:
     stdout: bytes
     stderr: bytes
     truncated: bool
+    cleaned: int = 0
+    """Processes of earlier runs that were found, and ended, before this one was started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +115,10 @@ class Look:
     """SHA-256 by path relative to the program's folder; None: the node cannot hash it. Missing files are not in it."""
     spools: frozenset[str]
     """Attempts whose spool is on the node."""
+    lock: str = ""
+    """Folder of the node's lock; empty: the node has no place for one, or it was not asked for."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What is installed and how it is set up, if it was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +129,18 @@ class Script:
     nonce: str
 
 
-def launch(scratch: str, job: Job, forget: Iterable[str]) -> Script:
-    """Start the job, wait for it, answer with everything it left. ``forget``: spools that may go."""
-    settings = {"hv_job": _job_text(job), "hv_inner": _inner_text(job), "hv_forget": " ".join(forget)}
+def launch(scratch: str, seat: Seat, job: Job, limit_s: float, forget: Iterable[str]) -> Script:
+    """Start the job, wait for it, answer with everything it left.
+
+    Before that the node is locked for ``limit_s`` and proved free of earlier runs. ``forget``: spools that may go.
+    """
+    settings = {
+        **seat.settings,
+        "hv_longest": str(ceil(limit_s)),
+        "hv_job": _job_text(job),
+        "hv_inner": _inner_text(job),
+        "hv_forget": " ".join(forget),
+    }
     return _script("hv_do_launch", scratch, job.attempt, settings)
 
 
@@ -105,12 +155,30 @@ def end(scratch: str, attempt: str) -> Script:
 
 
 def look(
-    scratch: str, wrap: tuple[str, ...], env: Mapping[str, str], probe: str | None, artifacts: Iterable[str]
+    scratch: str,
+    wrap: tuple[str, ...] = (),
+    env: Mapping[str, str] | None = None,
+    probe: str | None = None,
+    artifacts: Iterable[str] = (),
+    *,
+    seat: Seat | None = None,
+    environment: bool = False,
 ) -> Script:
-    """Read identity under the wrap, digests of artifacts, and which spools are there."""
-    inner = _identity_text(probe) + "hv_identity\nhv_clock\n"
-    wrapped = f"({_exports(env)}{join((*wrap, '/bin/sh', '-c', inner))}) </dev/null 2>/dev/null"
-    return _script("hv_do_look", scratch, "-", {"hv_wrapped": wrapped, "hv_artifacts": " ".join(artifacts)})
+    """Read identity (and environment) under the wrap, digests of artifacts, and which spools are there.
+
+    ``seat``: lock the node first.
+    """
+    inner = _identity_text(probe) + "hv_identity\nhv_cpu_model\nhv_clock\n"
+    if environment:
+        inner += f"hv_scratch={quote(scratch)}\n{_shell('environment.sh')}echo {_ENVIRONMENT}\nhv_environment\n"
+    wrapped = f"({_exports(env or {})}{join((*wrap, '/bin/sh', '-c', inner))}) </dev/null 2>/dev/null"
+    settings = {"hv_wrapped": wrapped, "hv_artifacts": " ".join(artifacts), **(seat.settings if seat else {})}
+    return _script("hv_do_look", scratch, "-", settings)
+
+
+def hold(scratch: str, seat: Seat) -> Script:
+    """Put off the end of the node's lock, while nothing runs."""
+    return _script("hv_do_hold", scratch, "-", seat.settings)
 
 
 def identify() -> Script:
@@ -136,9 +204,10 @@ def fetch(scratch: str, file: str) -> Script:
     return _script("hv_do_fetch", scratch, "-", {"hv_file": file})
 
 
-def forget(scratch: str, attempts: Iterable[str], folder: str = "") -> Script:
-    """Remove spools, a benchmark's folder, and what is empty then."""
-    return _script("hv_do_forget", scratch, "-", {"hv_forget": " ".join(attempts), "hv_folder": folder})
+def forget(scratch: str, attempts: Iterable[str], folder: str = "", *, seat: Seat | None = None) -> Script:
+    """Remove spools, a benchmark's folder, and what is empty then. ``seat``: and give the node free."""
+    settings = {"hv_forget": " ".join(attempts), "hv_folder": folder, **(seat.settings if seat else {})}
+    return _script("hv_do_forget", scratch, "-", settings)
 
 
 def _script(function: str, scratch: str, attempt: str, settings: Mapping[str, str] | None = None) -> Script:
@@ -150,10 +219,15 @@ def _script(function: str, scratch: str, attempt: str, settings: Mapping[str, st
         "hv_limit": str(OUTPUT_LIMIT_BYTES),
         "hv_forget": "",
         "hv_folder": "",
+        "hv_seat": "",
+        "hv_place": "",
+        "hv_lease": str(LEASE_S),
+        "hv_lock_bases": " ".join(LOCK_FOLDERS),
         **(settings or {}),
     }
     preamble = "".join(f"{name}={quote(value)}\n" for name, value in assigned.items())
-    return Script(f"{preamble}{_shell('node.sh')}\n{function}\nexit 0\n".encode(), nonce)
+    functions = "".join(map(_shell, _SCRIPTS))
+    return Script(f"{preamble}{functions}\n{function}\nexit 0\n".encode(), nonce)
 
 
 @cache
@@ -206,10 +280,10 @@ def parse_reply(script: Script, raw: bytes) -> Reply:
     """
     body = _answer(script, raw)
     head, _, rest = body.partition(b"\n")
-    found = re.fullmatch(rb"attempt (\w+) (\d+) (\d+) (\d+)", head)
+    found = re.fullmatch(rb"attempt (\w+) (\d+) (\d+) (\d+) (\d+)", head)
     if found is None:
         raise OutputUnparsable(f"the node answered {clean_line(head)!r}", hint="is /bin/sh on the node a POSIX shell?")
-    sizes = [int(size) for size in found.groups()[1:]]
+    *sizes, cleaned = (int(number) for number in found.groups()[1:])
     sent = [min(size, OUTPUT_LIMIT_BYTES // 2 * 2) for size in sizes]
     meta, stdout, stderr = (rest[sum(sent[:i]) : sum(sent[: i + 1])] for i in range(3))
     if rest[sum(sent) :].strip() != b"@" + script.nonce.encode() + b" end":
@@ -224,6 +298,7 @@ def parse_reply(script: Script, raw: bytes) -> Reply:
         stdout=stdout,
         stderr=stderr,
         truncated=sizes[1:] != sent[1:],
+        cleaned=cleaned,
     )
 
 
@@ -251,8 +326,11 @@ def parse_look(script: Script, raw: bytes) -> Look:
             artifacts[path.strip()] = None
         elif re.fullmatch("[0-9a-f]{64}", word):
             artifacts[path.strip()] = word
-    identity, _ = parse_identity(sections.get("identity", b""))
-    return Look(identity, artifacts, frozenset(sections.get("spools", b"").decode("ascii", "replace").split()))
+    told, _, environment = sections.get("identity", b"").partition(f"\n{_ENVIRONMENT}\n".encode())
+    identity, _ = parse_identity(told)
+    spools = frozenset(sections.get("spools", b"").decode("ascii", "replace").split())
+    lock = next((head.removeprefix("lock ") for head in sections if head.startswith("lock ")), "")
+    return Look(identity, artifacts, spools, lock, parse_environment(environment))
 
 
 def parse_identify(script: Script, raw: bytes) -> Identity:
@@ -278,9 +356,13 @@ def _answer(script: Script, raw: bytes) -> bytes:
         raise OutputUnparsable(
             f"no answer from the node's shell: {clean_line(raw[-500:])!r}", hint="does `ssh NODE /bin/sh` work by hand?"
         )
-    if answer.startswith(b"unusable "):
-        raise NodeUnusable(
-            clean_line(answer.partition(b"\n")[0][9:], 500), hint="see `scratch` of this node in the campaign file"
+    word, _, told = clean_line(answer.partition(b"\n")[0], 500).partition(" ")
+    if word == "unusable":
+        raise NodeUnusable(told, hint="see `scratch` of this node in the campaign file")
+    if word == "held":
+        raise NodeHeld(
+            f"held by {told}",
+            hint="wait until that campaign is done; if it is not coming back, its owner removes that folder",
         )
     return answer
 

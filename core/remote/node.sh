@@ -39,21 +39,44 @@ hv_forget_spools() { # of attempts whose end is on the runner's disk
     done
 }
 
-hv_marked() { # hv_pids: processes that carry the attempt's mark
+hv_marked() { # MARK: hv_pids, the processes that carry it in their environment
     hv_pids=
-    if command -v grep >/dev/null 2>&1; then
-        hv_found=$(grep -lsF "HPCVIRT_RUN=$hv_attempt" /proc/[0-9]*/environ 2>/dev/null)
-    else
-        hv_found=
-        for hv_file in /proc/[0-9]*/environ; do
-            [ -r "$hv_file" ] || continue
-            case $(tr '\0' ' ' <"$hv_file" 2>/dev/null) in *"HPCVIRT_RUN=$hv_attempt"*) hv_found="$hv_found $hv_file" ;; esac
-        done
-    fi
+    hv_found=option
+    # Without -z busybox looks no further than an environment's first word.
+    command -v grep >/dev/null 2>&1 && hv_found=$(grep -lszxF "$1" /proc/[0-9]*/environ 2>&1)
+    case $hv_found in
+        *option*)
+            hv_found=
+            for hv_file in /proc/[0-9]*/environ; do
+                case $({ tr '\0' ' ' <"$hv_file"; } 2>/dev/null) in *"$1 "*) hv_found="$hv_found $hv_file" ;; esac
+            done
+            ;;
+    esac
     for hv_file in $hv_found; do
         hv_file=${hv_file#/proc/}
         hv_pids="$hv_pids ${hv_file%/environ}"
     done
+}
+
+hv_end_marked() { # MARK: TERM, then KILL; hv_pids is what is left
+    for hv_signal in TERM KILL; do
+        hv_count=0
+        hv_marked "$1"
+        while [ -n "$hv_pids" ] && [ "$hv_count" -lt 15 ]; do
+            kill "-$hv_signal" $hv_pids 2>/dev/null
+            hv_nap 0.2
+            hv_count=$((hv_count + 1))
+            hv_marked "$1"
+        done
+    done
+}
+
+hv_prove_clean() { # nothing of this campaign runs here: every attempt before this one has an end
+    hv_marked "HPCVIRT_SEAT=$hv_seat"
+    set -- $hv_pids
+    hv_cleaned=$#
+    [ "$hv_cleaned" -eq 0 ] || hv_end_marked "HPCVIRT_SEAT=$hv_seat"
+    [ -z "$hv_pids" ] || hv_fail "processes$hv_pids of an earlier run cannot be ended"
 }
 
 hv_nap() { sleep "$1" 2>/dev/null || sleep 1; }
@@ -77,7 +100,7 @@ hv_report() { # STATE: everything the attempt left, from within its spool
     [ -f err ] || : >err
     [ -f meta ] || : >meta
     set -- "$1" $(wc -c meta out err)
-    hv_say "attempt $1 $2 $4 $6"
+    hv_say "attempt $1 $2 $4 $6 ${hv_cleaned:-0}"
     hv_send meta "$2"
     hv_send out "$4"
     hv_send err "$6"
@@ -86,23 +109,28 @@ hv_report() { # STATE: everything the attempt left, from within its spool
 
 hv_do_launch() {
     hv_open
+    hv_hold "$hv_longest"
+    hv_prove_clean
     hv_forget_spools
     hv_spool=$hv_here/$hv_attempt
     mkdir -p "$hv_spool" && cd "$hv_spool" || hv_fail "$hv_spool cannot be made"
     printf '%s' "$hv_job" >job && printf '%s' "$hv_inner" >inner || hv_fail "$hv_spool cannot be written: is it full?"
     if command -v setsid >/dev/null 2>&1; then
-        HPCVIRT_RUN=$hv_attempt setsid /bin/sh ./job </dev/null >/dev/null 2>&1 &
+        HPCVIRT_RUN=$hv_attempt HPCVIRT_SEAT=$hv_seat setsid /bin/sh ./job </dev/null >/dev/null 2>&1 &
     else
         (
             trap '' HUP
-            HPCVIRT_RUN=$hv_attempt exec /bin/sh ./job
+            export HPCVIRT_RUN=$hv_attempt HPCVIRT_SEAT=$hv_seat
+            exec /bin/sh ./job
         ) </dev/null >/dev/null 2>&1 &
     fi
     hv_job_pid=$!
+    hv_lock_job "$hv_job_pid"
     while :; do # a signal that is trapped ends wait
         wait "$hv_job_pid"
         kill -0 "$hv_job_pid" 2>/dev/null || break
     done
+    hv_lock_job 0
     if [ -f done ]; then hv_report finished; else hv_report killed; fi
 }
 
@@ -128,7 +156,7 @@ hv_do_collect() {
             hv_report rebooted
             return
         fi
-        hv_marked
+        hv_marked "HPCVIRT_RUN=$hv_attempt"
         if [ -z "$hv_pids" ] && [ ! -f done ]; then
             hv_report killed
             return
@@ -145,16 +173,7 @@ hv_do_end() {
     hv_open
     hv_find
     mkdir claim 2>/dev/null
-    for hv_signal in TERM KILL; do
-        hv_count=0
-        hv_marked
-        while [ -n "$hv_pids" ] && [ "$hv_count" -lt 15 ]; do
-            kill "-$hv_signal" $hv_pids 2>/dev/null
-            hv_nap 0.2
-            hv_count=$((hv_count + 1))
-            hv_marked
-        done
-    done
+    hv_end_marked "HPCVIRT_RUN=$hv_attempt"
     if [ -n "$hv_pids" ]; then
         hv_report stuck
     elif [ -f done ]; then
@@ -166,6 +185,7 @@ hv_do_end() {
 
 hv_do_look() { # identity under the wrap, and the digests of what is in the benchmarks' folders
     hv_open
+    [ -z "$hv_seat" ] || hv_hold 0
     hv_forget_spools
     hv_say identity
     eval "$hv_wrapped"
@@ -179,6 +199,7 @@ hv_do_look() { # identity under the wrap, and the digests of what is in the benc
             echo "unhashed $hv_file"
         fi
     done
+    hv_say "lock ${hv_base:-}"
     hv_say spools
     for hv_dir in "$hv_root"/spool/*/*; do
         [ -d "$hv_dir" ] && echo "${hv_dir##*/}"
@@ -206,9 +227,17 @@ hv_do_folder() {
     hv_say end
 }
 
+hv_leave() { # nothing of this campaign stays but what cannot be ended
+    hv_end_marked "HPCVIRT_SEAT=$hv_seat"
+    hv_lock_base
+    # Also locks of earlier boots that were never given back.
+    [ -z "$hv_base" ] || rm -rf "$hv_base"/hpcvirt-lock.*."$hv_seat"
+}
+
 hv_do_forget() {
     hv_open
     hv_forget_spools
+    [ -z "$hv_seat" ] || hv_leave
     [ -z "$hv_folder" ] || rm -rf "$hv_root/$hv_folder"
     rmdir "$hv_root"/spool/* "$hv_root/spool" "$hv_root/bench" "$hv_root" 2>/dev/null
     hv_say end

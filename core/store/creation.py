@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sqlite3
+import uuid
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -61,6 +62,7 @@ def _campaign_row(frozen: Frozen) -> Row:
     campaign, design, analysis = frozen.campaign, frozen.campaign.design, frozen.campaign.analysis
     return {
         "id": 1,
+        "uuid": uuid.uuid4().hex,
         "name": campaign.name,
         "title": campaign.title,
         "notes": campaign.notes,

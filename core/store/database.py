@@ -10,6 +10,8 @@ import zlib
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,12 @@ class Ended:
     reason: str = ""
     duration_s: float | None = None
     elapsed_s: float | None = None
+    user_s: float | None = None
+    system_s: float | None = None
+    clock_before_s: float | None = None
+    clock_after_s: float | None = None
+    uptime_before_s: float | None = None
+    uptime_after_s: float | None = None
     exit_status: int | None = None
     boot_id: str | None = None
     identity_before: Mapping[str, Any] | None = None
@@ -45,6 +53,20 @@ class Ended:
     stderr: bytes = b""
     truncated: bool = False
     readings: Mapping[str, Reading] = field(default_factory=dict)
+
+
+_AS_THEY_ARE = (
+    "duration_s",
+    "elapsed_s",
+    "user_s",
+    "system_s",
+    "clock_before_s",
+    "clock_after_s",
+    "uptime_before_s",
+    "uptime_after_s",
+    "exit_status",
+    "boot_id",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +79,25 @@ class OpenAttempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Wish:
+    """Something an operator asked for."""
+
+    id: int
+    kind: str
+    run: int | None
+    """None: it is about the whole campaign."""
+    origin: str
+    """Who asked."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunHistory:
     """What is known of a run: whether it is done with, and how its attempts ended."""
 
-    is_closed: bool
+    is_closed: bool = False
     """An ok attempt, or given up."""
-    attempts: int
-    statuses: tuple[Status, ...]
+    statuses: tuple[Status, ...] = ()
+    """Since it was last requeued."""
 
 
 class _Store(sqlite_utils.Database):
@@ -160,20 +194,27 @@ class Database:
     # -- the runner's life
 
     def register_runner(self, process: ProcessIdentity) -> int:
-        """File who works on the database from now on; wishes that were left open were for an earlier one."""
+        """File who works on the database from now on.
+
+        Wishes that were left open were for an earlier one, unless they are about runs.
+        """
         sql = "INSERT INTO runners (host, boot_id, pid, pid_start, started_at) VALUES (?, ?, ?, ?, ?)"
         with self._db.atomic():
-            self._db.conn.execute("UPDATE wishes SET obeyed_at = ? WHERE obeyed_at IS NULL", (now(),))
+            self._db.conn.execute("UPDATE wishes SET obeyed_at = ? WHERE obeyed_at IS NULL AND run IS NULL", (now(),))
             return self._insert(sql, (*astuple(process), now()))
 
     def runner_ended(self, runner: int, ending: str) -> None:
         """File that the runner ended by itself, and how."""
         self._db.table("runners").update(runner, {"ended_at": now(), "ending": ending})
 
-    def open_wishes(self) -> list[tuple[int, str]]:
-        """Wishes not obeyed yet, oldest first, as (id, kind)."""
-        rows = self._db.conn.execute("SELECT id, kind FROM wishes WHERE obeyed_at IS NULL ORDER BY id")
-        return [(int(number), str(kind)) for number, kind in rows]
+    def uuid(self) -> str:
+        """Names this database."""
+        return str(self._db.conn.execute("SELECT uuid FROM campaign").fetchone()[0])
+
+    def open_wishes(self) -> list[Wish]:
+        """Wishes not obeyed yet, oldest first."""
+        rows = self._db.conn.execute("SELECT id, kind, run, origin FROM wishes WHERE obeyed_at IS NULL ORDER BY id")
+        return [Wish(*row) for row in rows]
 
     def obey(self, wish: int) -> None:
         """File that a wish was obeyed."""
@@ -197,11 +238,14 @@ class Database:
         """File that the visit of a kernel begins, or goes on in another life of the runner."""
         self._db.conn.execute("UPDATE boots SET started_at = coalesce(started_at, ?) WHERE id = ?", (now(), boot))
 
-    def boot_proved(self, boot: int, identity: Mapping[str, Any], *, rebooted: bool) -> None:
-        """File the identity that proved the kernel."""
+    def boot_proved(
+        self, boot: int, identity: Mapping[str, Any], environment: Mapping[str, str], *, rebooted: bool
+    ) -> None:
+        """File the identity that proved the kernel, and what the node was like then."""
         with self._db.atomic():
             fields = {
-                "identity": self._identity(identity),
+                "identity": self._once("identities", identity),
+                "environment": self._once("environments", environment or None),
                 "boot_id": identity.get("boot_id"),
                 "proved_at": now(),
                 "rebooted": int(rebooted),
@@ -253,18 +297,15 @@ class Database:
             "status": ended.status.value,
             "reason": ended.reason,
             "ended_at": now(),
-            "duration_s": ended.duration_s,
-            "elapsed_s": ended.elapsed_s,
-            "exit_status": ended.exit_status,
-            "boot_id": ended.boot_id,
+            **{name: getattr(ended, name) for name in _AS_THEY_ARE},
             "stdout": zlib.compress(ended.stdout),
             "stderr": zlib.compress(ended.stderr),
             "truncated": int(ended.truncated),
         }
         with self._db.atomic():
             self._refuse_second_end(attempt)
-            row["identity_before"] = self._identity(ended.identity_before)
-            row["identity_after"] = self._identity(ended.identity_after)
+            row["identity_before"] = self._once("identities", ended.identity_before)
+            row["identity_after"] = self._once("identities", ended.identity_after)
             self._db.table("attempts").update(attempt, row)
             if ended.status is Status.OK:
                 self._db.table("measurements").insert_all(_measurement_rows(attempt, ended.readings))
@@ -295,30 +336,45 @@ class Database:
         )
         return [str(attempt) for (attempt,) in rows]
 
-    def give_up(self, run: int) -> None:
-        """File that a run gets no more attempts."""
-        self._db.table("runs").update(run, {"given_up_at": now()})
+    def give_up(self, run: int, why: str) -> None:
+        """File that a run gets no more attempts, unless it is done with already."""
+        self._db.conn.execute(
+            f"UPDATE runs SET given_up_at = ?, given_up_why = ? WHERE id = ? AND given_up_at IS NULL AND NOT {_IS_OK}",  # noqa: S608
+            (now(), why, run),
+        )
+
+    def requeue(self, run: int) -> None:
+        """File that a run without a result is to be tried anew: its attempts so far use up no retry."""
+        self._db.conn.execute(
+            f"""UPDATE runs SET given_up_at = NULL, given_up_why = NULL, forgiven =
+                (SELECT count(*) FROM attempts WHERE attempts.run = runs.id AND attempts.status IS NOT NULL)
+                WHERE id = ? AND NOT {_IS_OK}""",  # noqa: S608 - a constant
+            (run,),
+        )
 
     def histories(self) -> dict[int, RunHistory]:
-        """Every run that has attempts, by run id."""
+        """Every run that is done with or has attempts, by run id."""
         rows = self._db.conn.execute(
-            """SELECT runs.id, runs.given_up_at IS NOT NULL, attempts.status FROM runs
-               JOIN attempts ON attempts.run = runs.id ORDER BY runs.id, attempts.number"""
+            """SELECT runs.id, given_up_at IS NOT NULL, forgiven, attempts.status FROM runs
+               LEFT JOIN attempts ON attempts.run = runs.id
+               WHERE given_up_at IS NOT NULL OR attempts.id IS NOT NULL ORDER BY runs.id, attempts.number"""
         )
-        found: dict[int, tuple[bool, list[str | None]]] = {}
-        for run, given_up, status in rows:
-            found.setdefault(int(run), (bool(given_up), []))[1].append(status)
-        return {run: _history(given_up, statuses) for run, (given_up, statuses) in found.items()}
+        found: dict[int, RunHistory] = {}
+        for run, members in groupby(rows, key=itemgetter(0)):
+            _, given_up, forgiven, statuses = zip(*members, strict=True)
+            ended = [Status(status) for status in statuses if status is not None]
+            found[int(run)] = RunHistory(bool(given_up[0]) or Status.OK in ended, tuple(ended[forgiven[0] :]))
+        return found
 
     # -- within a transaction
 
-    def _identity(self, identity: Mapping[str, Any] | None) -> str | None:
-        """Stored once by content."""
-        if identity is None:
+    def _once(self, table: str, told: Mapping[str, Any] | None) -> str | None:
+        """Key of what is stored once by content."""
+        if told is None:
             return None
-        content = canonical_json(identity)
+        content = canonical_json(told)
         key = hashlib.sha256(content.encode()).hexdigest()
-        self._db.table("identities").insert({"id": key, "content": content}, ignore=True, pk="id")
+        self._db.table(table).insert({"id": key, "content": content}, ignore=True, pk="id")
         return key
 
     def _insert(self, sql: str, values: Sequence[object]) -> int:
@@ -328,9 +384,7 @@ class Database:
         return int(self._db.conn.execute("SELECT id FROM benchmarks WHERE label = ?", (label,)).fetchone()[0])
 
 
-def _history(given_up: bool, statuses: Sequence[str | None]) -> RunHistory:
-    ended = tuple(Status(status) for status in statuses if status is not None)
-    return RunHistory(given_up or Status.OK in ended, len(statuses), ended)
+_IS_OK = "EXISTS (SELECT 1 FROM attempts WHERE attempts.run = runs.id AND attempts.status = 'ok')"
 
 
 def _measurement_rows(attempt: str, readings: Mapping[str, Reading]) -> list[dict[str, Any]]:

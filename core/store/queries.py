@@ -198,14 +198,20 @@ _ATTEMPTS = """
 """
 
 
-def write_wish(path: Path, kind: str, origin: str) -> None:
-    """Ask the runner for something: the one thing that a screen writes. Raises StoreUnusable."""
+def write_wish(path: Path, kind: str, origin: str, runs: Sequence[int | None] = (None,)) -> None:
+    """Ask the runner for something: the one thing that a screen writes. Raises StoreUnusable.
+
+    ``skip`` and ``requeue`` are about runs; they are obeyed together.
+    """
     at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     with reading(path):
         pass
     try:
         with closing(sqlite3.connect(path, timeout=PATIENCE_S, isolation_level=None)) as connection:
-            connection.execute("INSERT INTO wishes (at, kind, origin) VALUES (?, ?, ?)", (at, kind, origin))
+            connection.execute("BEGIN IMMEDIATE")
+            rows = [(at, kind, run, origin) for run in runs]
+            connection.executemany("INSERT INTO wishes (at, kind, run, origin) VALUES (?, ?, ?, ?)", rows)
+            connection.execute("COMMIT")
     except sqlite3.Error as error:
         raise StoreUnusable(f"{path}: {error}", hint="only who may write the database can steer its runner") from error
 
@@ -239,8 +245,12 @@ def _benchmarks(connection: sqlite3.Connection) -> tuple[BenchmarkRecord, ...]:
 
 
 def _totals(connection: sqlite3.Connection) -> tuple[int, int, int]:
-    """Runs planned, ok, given up."""
-    planned, given_up = connection.execute("SELECT count(*), sum(given_up_at IS NOT NULL) FROM runs").fetchone()
+    """Runs planned, ok, given up. One that somebody wants requeued is not given up, also while no runner obeys."""
+    planned, given_up = connection.execute(
+        """SELECT count(*), sum(given_up_at IS NOT NULL AND NOT EXISTS
+               (SELECT 1 FROM wishes WHERE wishes.run = runs.id AND kind = 'requeue' AND obeyed_at IS NULL))
+           FROM runs"""
+    ).fetchone()
     ok = connection.execute("SELECT count(DISTINCT run) FROM attempts WHERE status = 'ok'").fetchone()[0]
     return int(planned), int(ok), int(given_up or 0)
 

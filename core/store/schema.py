@@ -15,6 +15,7 @@ TABLES = """
 -- The one campaign of this file, frozen when it started.
 CREATE TABLE campaign (
     id INTEGER PRIMARY KEY CHECK (id = 1),
+    uuid TEXT NOT NULL,              -- of this file: in whose name nodes are locked
     name TEXT NOT NULL,
     title TEXT NOT NULL,
     notes TEXT NOT NULL,
@@ -92,6 +93,7 @@ CREATE TABLE boots (
     rebooted INTEGER,                -- 0: the boot method boots nothing, so boot variance was not sampled
     boot_id TEXT,                    -- as read when the kernel was proved
     identity TEXT REFERENCES identities (id),
+    environment TEXT REFERENCES environments (id),
     proved_at TEXT,
     ended_at TEXT
 ) STRICT;
@@ -112,7 +114,9 @@ CREATE TABLE runs (
     boot INTEGER NOT NULL REFERENCES boots (id),
     benchmark INTEGER NOT NULL REFERENCES benchmarks (id),
     number INTEGER NOT NULL,         -- within kernel, benchmark and node
-    given_up_at TEXT                 -- no more attempts: the retries are used up
+    given_up_at TEXT,                -- no more attempts
+    given_up_why TEXT,               -- the retries are used up, or an operator skipped it
+    forgiven INTEGER NOT NULL DEFAULT 0  -- attempts before the last requeue: they use up no retry
 ) STRICT;
 CREATE INDEX runs_by_boot ON runs (boot, benchmark);
 
@@ -126,7 +130,13 @@ CREATE TABLE attempts (
     started_at TEXT NOT NULL,
     ended_at TEXT,
     duration_s REAL,                 -- on the node's clock
-    elapsed_s REAL,                  -- on the login node's clock, round trips included
+    elapsed_s REAL,                  -- on the login node's clock, round trips included; NULL: collected later
+    user_s REAL,                     -- CPU time of the benchmark's processes, as the node's shell counts it
+    system_s REAL,
+    clock_before_s REAL,             -- Unix time on the node; it may jump, or differ from this machine's
+    clock_after_s REAL,
+    uptime_before_s REAL,            -- of the node; it does not jump
+    uptime_after_s REAL,
     exit_status INTEGER,             -- of the benchmark; 128 + n: ended by signal n
     boot_id TEXT,
     identity_before TEXT REFERENCES identities (id),
@@ -142,6 +152,12 @@ CREATE INDEX attempts_under_way ON attempts (run) WHERE status IS NULL;
 CREATE TABLE identities (
     id TEXT PRIMARY KEY,             -- SHA-256 of content
     content TEXT NOT NULL            -- JSON: boot_id, release, version, hostname, cmdline, role, cpus ...
+) STRICT;
+
+-- What a node had installed and how it was set up when a boot began, stored once by content.
+CREATE TABLE environments (
+    id TEXT PRIMARY KEY,             -- SHA-256 of content
+    content TEXT NOT NULL            -- JSON by key: package.glibc, sysctl.vm.swappiness ...; absent: it lacks it
 ) STRICT;
 
 -- One metric's value from one ok attempt.
@@ -178,7 +194,8 @@ CREATE TABLE runners (
 CREATE TABLE wishes (
     id INTEGER PRIMARY KEY,
     at TEXT NOT NULL,
-    kind TEXT NOT NULL CHECK (kind IN ('pause', 'resume', 'stop', 'abort')),
+    kind TEXT NOT NULL CHECK (kind IN ('pause', 'resume', 'stop', 'abort', 'skip', 'requeue')),
+    run INTEGER REFERENCES runs (id),  -- of skip and requeue, which wait for the next runner if there is none
     origin TEXT NOT NULL,            -- who asked
     obeyed_at TEXT
 ) STRICT;

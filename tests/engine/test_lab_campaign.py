@@ -62,6 +62,26 @@ def test_a_campaign_runs_from_start_to_end(tmp_path: Path, ledger: LedgerFolder)
     assert lab_processes(tmp_path) == []
 
 
+def test_what_a_kernel_came_with_is_stored_once_and_compared(tmp_path: Path, ledger: LedgerFolder) -> None:
+    extra = """wrap = ["env", "TREATMENT=second"]
+expect = { probe = { command = "echo $TREATMENT", matches = "second" } }"""
+    campaign = write_campaign(tmp_path, lab_campaign(ledger, nodes=1, extra=extra))
+    env = environment(ledger)
+    assert program(["run", str(campaign)], env, tmp_path).returncode == 0
+    database = the_database(tmp_path)
+    assert rows(database, "SELECT count(*) FROM boots WHERE environment IS NULL") == [(0,)]
+    # Four visits; tests beside this one may mount something meanwhile.
+    ((stored,),) = rows(database, "SELECT count(DISTINCT content) FROM environments")
+    assert rows(database, "SELECT count(*) FROM environments") == [(stored,)]
+    told = program(["diff-env", str(database), "native", "native-again"], env, tmp_path)
+    assert told.returncode == 0, told.stderr
+    assert "identity.probe\n  native        (absent)\n  native-again  second\n" in told.stdout
+    assert "boot_id" not in told.stdout
+    unknown = program(["diff-env", str(database), "native", "node1"], env, tmp_path)
+    assert unknown.returncode == 2
+    assert "kernels: native, native-again; nodes: node1" in unknown.stderr
+
+
 def test_measurements_export_round_trips(tmp_path: Path, ledger: LedgerFolder) -> None:
     campaign = write_campaign(tmp_path, lab_campaign(ledger, nodes=1))
     assert program(["run", str(campaign)], environment(ledger), tmp_path).returncode == 0

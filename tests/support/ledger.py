@@ -28,6 +28,9 @@ case $3 in
     flood) head -c 20000000 /dev/zero ;;
     zeros) head -c 1000000000 /dev/zero ;;
     noise) yes "$(printf '[/] \\\\033]52;c;aGk=\\\\007 \\\\377 =cmd()')" | tr -d '\\\\n' | head -c 1000000000; echo ;;
+    gigabyte) head -c 1000000000 /dev/zero ;;
+    mended) [ -e "$1/mended" ] || exit 9 ;;
+    first-hangs) [ -e "$1/hung" ] || {{ : >"$1/hung"; sleep 300; }} ;;
 esac
 sleep "$2"
 echo "$HPCVIRT_RUN end $(date +%s.%N)" >>"$file"
@@ -95,7 +98,7 @@ def install(folder: Path) -> LedgerFolder:
 
 def executions(ledger: LedgerFolder) -> list[Execution]:
     """Everything in the ledgers, in the order of the start lines of each node."""
-    return [one for path in sorted(ledger.ledgers.iterdir()) for one in _of_node(path)]
+    return [one for path in sorted(ledger.ledgers.iterdir()) for one in _of_node(path) if path.stat().st_size]
 
 
 def _of_node(path: Path) -> Iterator[Execution]:

@@ -32,6 +32,7 @@ name = "node{i}"
 host = "127.0.0.1"
 port = {port}
 scratch = "{self.home}/scratch{i}"
+own_machine = false
 """
             for i, port in enumerate(self.ports, 1)
         )

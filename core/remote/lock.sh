@@ -1,0 +1,87 @@
+# The node's lock: a folder hpcvirt-lock.BOOT_ID.PLACE.SEAT in a folder that everybody may write to and nobody may
+# take others' things out of (sticky). It is readable by all and says who holds the node.
+#
+#   who      a line for people
+#   until    uptime of the node, in whole seconds, until which it holds; put off while its campaign lives
+#   job      process id of the run under way, or 0: while that lives the lock holds, whatever `until` says
+#
+# The boot_id in its name makes a lock of an earlier boot none. Nobody can remove another user's: one that is out
+# of date is passed over. Whoever comes first puts up his own and then looks for others', so that of two who come
+# at once at least one sees the other; who holds the node already need not look.
+
+hv_lock_base() {
+    for hv_base in $hv_lock_bases; do
+        if [ -d "$hv_base" ] && [ -k "$hv_base" ] && [ -w "$hv_base" ]; then
+            hv_locks=$hv_base/hpcvirt-lock.$hv_boot.$hv_place
+            hv_lock=$hv_locks.$hv_seat
+            return
+        fi
+    done
+    hv_base=
+}
+
+hv_number() { # FILE: hv_value, 0 unless it is a plain file of digits
+    hv_value=0
+    [ ! -f "$1" ] || [ -L "$1" ] || IFS= read -r hv_value <"$1" 2>/dev/null
+    case $hv_value in '' | *[!0-9]*) hv_value=0 ;; esac
+}
+
+hv_is_held() { # LOCK
+    [ -d "$1" ] && [ ! -L "$1" ] || return 1
+    hv_number "$1/until"
+    if [ "$hv_value" -eq 0 ]; then # it may be just being written
+        hv_nap 0.1
+        hv_number "$1/until"
+    fi
+    [ "$hv_value" -le "$hv_uptime" ] || return 0
+    hv_number "$1/job"
+    [ "$hv_value" -ne 0 ] && [ -d "/proc/$hv_value" ]
+}
+
+hv_others() { # hv_other: somebody else's lock that holds
+    for hv_other in "$hv_locks".*; do
+        [ "$hv_other" = "$hv_lock" ] || ! hv_is_held "$hv_other" || return 0
+    done
+    return 1
+}
+
+hv_put_up() { # SECONDS: our lock, whole before it holds
+    rm -rf "$hv_lock"
+    mkdir "$hv_lock" && printf '%s\n' "$hv_who" >"$hv_lock/who" && echo 0 >"$hv_lock/job" &&
+        echo $((hv_uptime + $1)) >"$hv_lock/until" && chmod 755 "$hv_lock" && chmod 644 "$hv_lock"/* ||
+        hv_fail "$hv_lock cannot be made"
+}
+
+hv_hold() { # SECONDS: have the node to ourselves for so long, or say who has it
+    hv_lock_base
+    [ -n "$hv_base" ] || return 0
+    IFS=. read -r hv_uptime hv_rest </proc/uptime
+    hv_wanted=$((hv_uptime + $1))
+    hv_number "$hv_lock/until"
+    if [ "$hv_value" -gt "$hv_uptime" ] && [ -O "$hv_lock" ]; then
+        [ "$hv_value" -ge "$hv_wanted" ] || echo $((hv_wanted + hv_lease)) >"$hv_lock/until" ||
+            hv_fail "$hv_lock cannot be written"
+        return 0
+    fi
+    for hv_pause in 0.$(($$ % 7 + 2)) 0.$(($$ % 5 + 2)) ''; do
+        hv_put_up $(($1 + hv_lease))
+        hv_others || return 0
+        hv_holder=
+        IFS= read -r hv_holder <"$hv_other/who"
+        rm -rf "$hv_lock"
+        [ -z "$hv_pause" ] || hv_nap "$hv_pause" # perhaps the other one came at this moment too, and goes
+    done
+    hv_say "held ${hv_holder:-somebody} ($hv_other)"
+    exit 0
+}
+
+hv_lock_job() { # PID, or 0: what runs now
+    [ -z "$hv_base" ] || echo "$1" >"$hv_lock/job"
+}
+
+hv_do_hold() {
+    hv_open
+    hv_hold 0
+    hv_say "lock ${hv_base:-none}"
+    hv_say end
+}

@@ -1,0 +1,41 @@
+"""What is known of time: each attempt's duration by the node, by the login node, and its CPU time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hpcvirt.core.store.queries import reading
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """One ok attempt."""
+
+    node: str
+    kernel: str
+    benchmark: str
+    duration_s: float
+    """By the node's clock, or by its uptime where its clock jumped."""
+    elapsed_s: float | None
+    """By the login node's clock, round trips included. None: it was collected later."""
+    cpu_s: float | None
+    """User and system time of its processes."""
+    jump_s: float | None
+    """By how much more the node's clock went on than its uptime."""
+
+
+def read_timings(path: Path) -> list[Timing]:
+    """Every ok attempt, in the order of their begin. Raises StoreUnusable."""
+    with reading(path) as connection:
+        return [Timing(*row) for row in connection.execute(_TIMINGS)]
+
+
+_TIMINGS = """
+    SELECT boots.node, boots.kernel, benchmarks.label, duration_s, elapsed_s, user_s + system_s,
+           (clock_after_s - clock_before_s) - (uptime_after_s - uptime_before_s)
+    FROM attempts JOIN runs ON runs.id = attempts.run JOIN boots ON boots.id = runs.boot
+    JOIN benchmarks ON benchmarks.id = runs.benchmark
+    WHERE attempts.status = 'ok' AND duration_s IS NOT NULL
+    ORDER BY attempts.started_at
+"""

@@ -1,0 +1,64 @@
+"""Clocks that lie are flagged, and those that do not are not."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from hpcvirt.core.clocks import clock_flags
+from hpcvirt.core.store.clocks import Timing
+
+
+def timings(
+    *, rate: float = 1.0, share: float = 0.9, jump_s: float = 0.0, kernel: str = "xen", real_s: float = 60.0
+) -> Iterator[Timing]:
+    """Twenty runs under each of two kernels; what is odd is so under ``kernel`` only."""
+    draw = random.Random(5)
+    for name in ("native", "xen"):
+        is_odd = name == kernel
+        for _ in range(20):
+            real = real_s * draw.uniform(0.99, 1.01)
+            shown = real * (rate if is_odd else 1.0)
+            # A network with a round trip of 0.2 s and some jitter.
+            elapsed = real + draw.uniform(0.2, 0.35)
+            yield Timing(
+                "n1", name, "b", shown, elapsed, shown * (share if is_odd else 0.9), jump_s if is_odd else 0.01
+            )
+
+
+def flags(**odd: float) -> list[str]:
+    return list(clock_flags(list(timings(**odd)), "native"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("real_s", [0.05, 1.0, 60.0, 7200.0])
+def test_sound_clocks_are_not_flagged(real_s: float) -> None:
+    assert flags(real_s=real_s) == []
+
+
+@pytest.mark.parametrize("rate", [0.97, 1.03])
+def test_a_clock_that_runs_at_another_pace_is_flagged(rate: float) -> None:
+    (flag,) = flags(rate=rate)
+    assert flag.startswith("n1 under xen: in 20 of 20 runs its clock and the login node's disagree")
+
+
+def test_a_clock_that_jumps_is_flagged() -> None:
+    (flag,) = flags(jump_s=-3600.0)
+    assert flag == ("n1 under xen: its clock jumped in 20 of 20 runs (by -3600.0 s); those are timed by its uptime")
+
+
+@pytest.mark.parametrize(("share", "flagged"), [(0.9, False), (0.87, False), (0.8, True), (1.1, True)])
+def test_cpu_time_that_does_not_add_up_is_flagged(share: float, flagged: bool) -> None:
+    found = flags(share=share)
+    assert bool(found) is flagged
+    assert all("(user + system)/real" in flag and "0.90 under native" in flag for flag in found)
+
+
+def test_cpu_time_of_short_runs_is_too_coarse_to_tell() -> None:
+    assert flags(share=0.8, real_s=0.05) == []
+
+
+def test_collected_attempts_and_absent_times_are_passed_over() -> None:
+    bare = [Timing("n1", kernel, "b", 5.0, None, None, None) for kernel in ("native", "xen") for _ in range(5)]
+    assert clock_flags(bare, "native") == ()

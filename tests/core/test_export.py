@@ -1,0 +1,140 @@
+"""CSV that reads back the same, harms no spreadsheet, and appears whole."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hpcvirt.core.errors import StoreUnusable
+from hpcvirt.core.export import COLUMNS, harmless, write_measurements_csv, write_rows
+from hpcvirt.core.model import Better, Status
+from hpcvirt.core.store.records import Measurement
+from tests.core.factories import do_run, ended, new_database
+
+
+def row(value: float = 1.5, duration_s: float | None = 0.5, text: str = "native") -> Measurement:
+    return Measurement(
+        campaign="small",
+        block=1,
+        kernel=text,
+        node="node1",
+        boot_id=None,
+        benchmark="stream",
+        parameters='{"a":"b, c"}',
+        run=1,
+        attempt=2,
+        status="ok",
+        started_at="2026-01-01T00:00:00.000Z",
+        duration_s=duration_s,
+        metric="copy",
+        value=value,
+        unit="MB/s",
+        better=Better.HIGHER,
+    )
+
+
+def written(*rows: Measurement) -> list[dict[str, str]]:
+    file = io.StringIO()
+    write_rows(file, rows)
+    return list(csv.DictReader(io.StringIO(file.getvalue())))
+
+
+def test_the_columns() -> None:
+    assert (
+        *("campaign", "block", "kernel", "node", "boot_id", "benchmark", "parameters", "run", "attempt", "status"),
+        *("started_at", "duration_s", "metric", "value", "unit", "better"),
+    ) == COLUMNS
+    (found,) = written(row())
+    assert tuple(found) == COLUMNS
+    assert (found["better"], found["boot_id"], found["parameters"]) == ("higher", "", '{"a":"b, c"}')
+
+
+@given(st.floats(), st.one_of(st.none(), st.floats()))
+def test_any_float_reads_back_the_same(value: float, duration_s: float | None) -> None:
+    (found,) = written(row(value, duration_s))
+    assert repr(float(found["value"])) == repr(value)
+    assert (repr(float(found["duration_s"])) if found["duration_s"] else None) == (
+        None if duration_s is None else repr(duration_s)
+    )
+
+
+@given(st.text(st.characters(exclude_characters="\r\0", exclude_categories=["Cs"])))
+def test_any_text_is_one_cell_and_no_formula(text: str) -> None:
+    (found,) = written(row(text=text))
+    assert found["kernel"] in {text, f"'{text}"}
+    assert not found["kernel"].startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert found["value"] == "1.5"
+
+
+@pytest.mark.parametrize("text", ["=cmd()", "+1", "-1", "@x", "\tx", "\rx"])
+def test_a_formula_is_made_harmless(text: str) -> None:
+    assert harmless(text) == f"'{text}"
+
+
+def test_other_text_is_left_alone() -> None:
+    assert [harmless(text) for text in ("", "native", "a=b", "'x")] == ["", "native", "a=b", "'x"]
+
+
+def test_a_negative_number_stays_a_number() -> None:
+    assert written(row(-1.5))[0]["value"] == "-1.5"
+
+
+def database_in(folder: Path) -> Path:
+    database, _ = new_database(folder / "small.db")
+    do_run(database, 1, "a", ended(value=0.1 + 0.2))
+    do_run(database, 2, "b", ended(Status.FAILED))
+    database.close(finished=True)
+    return folder / "small.db"
+
+
+def test_a_file_is_written_whole(tmp_path: Path) -> None:
+    database = database_in(tmp_path)
+    target = tmp_path / "a b.csv"
+    target.write_text("old")
+    assert write_measurements_csv(database, target) == 4
+    table = list(csv.DictReader(target.open(newline="")))
+    assert [(line["metric"], float(line["value"])) for line in table] == [
+        (metric, 0.1 + 0.2) for metric in ("copy", "scale", "add", "triad")
+    ]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a b.csv", "small.db"]
+
+
+def test_a_campaign_without_results_is_a_header(tmp_path: Path) -> None:
+    new_database(tmp_path / "small.db")[0].close(finished=True)
+    assert write_measurements_csv(tmp_path / "small.db", tmp_path / "a.csv") == 0
+    assert (tmp_path / "a.csv").read_text() == ",".join(COLUMNS) + "\n"
+
+
+def test_what_cannot_be_written_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = database_in(tmp_path)
+    target = tmp_path / "a.csv"
+    target.write_text("old")
+
+    def full(file: object, rows: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("hpcvirt.core.export.write_rows", full)
+    with pytest.raises(StoreUnusable, match="No space left"):
+        write_measurements_csv(database, target)
+    assert target.read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "small.db"]
+
+
+@pytest.mark.parametrize("target", ["none/a.csv", "folder"])
+def test_a_target_that_cannot_be_written(tmp_path: Path, target: str) -> None:
+    database = database_in(tmp_path)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(StoreUnusable, match=target):
+        write_measurements_csv(database, tmp_path / target)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "small.db"]
+
+
+def test_no_database_no_file(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnusable):
+        write_measurements_csv(tmp_path / "none.db", tmp_path / "a.csv")
+    assert list(tmp_path.iterdir()) == []

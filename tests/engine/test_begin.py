@@ -1,0 +1,168 @@
+"""Which database a campaign goes on in."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hpcvirt.core.config import CampaignFile
+from hpcvirt.core.engine import begin as module
+from hpcvirt.core.engine.begin import begin, databases
+from hpcvirt.core.errors import BuildFailed, CompilerMissing, HpcvirtError, PlanChanged, StoreUnusable, UsageWrong
+from hpcvirt.core.model import Campaign, Status
+from hpcvirt.core.store.database import Database
+from hpcvirt.core.store.queries import read_totals
+from tests.core.factories import TOML, campaign, do_run, ended, new_database
+
+TOLD = campaign(nodes=("node1",), runs=1, blocks=1)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_to_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No compiler is needed here."""
+    monkeypatch.setattr(module, "build", lambda told, folder: {})
+
+
+def file_of(told: Campaign = TOLD) -> CampaignFile:
+    return CampaignFile("small.toml", TOML, told)
+
+
+def make(folder: Path, stamp: str, told: Campaign = TOLD, *, done: int = 0, given_up: int = 0) -> Path:
+    """A database of an earlier life."""
+    path = folder / f"{told.name}-{stamp}.db"
+    database, _ = new_database(path, told)
+    for run in range(1, done + 1):
+        do_run(database, run, f"a{run}", ended())
+    for run in range(done + 1, done + given_up + 1):
+        do_run(database, run, f"a{run}", ended(Status.FAILED))
+        database.give_up(run)
+    database.close(finished=True)
+    return path
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_first_database_is_made(tmp_path: Path) -> None:
+    made = begin(file_of(), tmp_path / "data" / "deep")
+    assert read_totals(made) == (2, 0, 0)
+    assert names(made.parent) == [made.name]
+    assert made.name.startswith("small-")
+    assert made.parent.stat().st_mode & 0o777 == 0o700
+    assert databases(made.parent, "small") == [made]
+
+
+def test_the_newest_unfinished_one_of_the_same_plan_goes_on(tmp_path: Path) -> None:
+    make(tmp_path, "20260101T000000Z")
+    newest = make(tmp_path, "20260102T000000Z", done=1)
+    make(tmp_path, "20260103T000000Z", done=2)
+    make(tmp_path, "20260104T000000Z", done=1, given_up=1)
+    make(tmp_path, "20260105T000000Z", replace(TOLD, nodes=TOLD.nodes[:1], lab=True))
+    before = names(tmp_path)
+    assert begin(file_of(), tmp_path) == newest
+    assert names(tmp_path) == before
+
+
+def test_a_finished_one_is_never_opened_again(tmp_path: Path) -> None:
+    finished = make(tmp_path, "20260101T000000Z", done=2)
+    before = finished.read_bytes()
+    made = begin(file_of(), tmp_path)
+    assert made != finished
+    assert finished.read_bytes() == before
+
+
+def test_another_plan_gets_a_database_of_its_own(tmp_path: Path) -> None:
+    other = make(tmp_path, "20260101T000000Z")
+    told = replace(TOLD, design=replace(TOLD.design, seed=8))
+    assert begin(file_of(told), tmp_path) != other
+
+
+def test_titles_and_notes_may_be_mended(tmp_path: Path) -> None:
+    first = make(tmp_path, "20260101T000000Z")
+    assert begin(file_of(replace(TOLD, title="t", notes="n")), tmp_path) == first
+
+
+def test_files_of_others_are_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "small-20990101T000000Z.db").write_text("not ours")
+    (tmp_path / "small-20990102T000000Z.db").mkdir()
+    (tmp_path / "small-20990103T000000Z.db").write_bytes(b"")
+    first = make(tmp_path, "20260101T000000Z")
+    assert begin(file_of(), tmp_path) == first
+
+
+def test_a_campaign_whose_name_begins_the_same_is_another(tmp_path: Path) -> None:
+    make(tmp_path, "20260101T000000Z", replace(TOLD, name="small-again"))
+    made = begin(file_of(), tmp_path)
+    assert not made.name.startswith("small-again")
+
+
+def test_two_begun_within_a_second_get_two_names(tmp_path: Path) -> None:
+    finished = begin(file_of(), tmp_path)
+    database = Database(finished)
+    for run in (1, 2):
+        do_run(database, run, f"a{run}", ended())
+    database.close(finished=True)
+    second = begin(file_of(), tmp_path)
+    assert second != finished
+    assert begin(file_of(), tmp_path) == second
+
+
+def test_a_named_database_is_made_or_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "x" / "mine.db"
+    assert begin(file_of(), tmp_path, path) == path
+    assert begin(file_of(), tmp_path, path) == path
+    assert names(tmp_path) == ["x"]
+
+
+def test_a_named_database_of_another_plan_is_refused(tmp_path: Path) -> None:
+    path = make(tmp_path, "20260101T000000Z")
+    before = path.read_bytes()
+    with pytest.raises(PlanChanged):
+        begin(file_of(replace(TOLD, name="other")), tmp_path, path)
+    assert path.read_bytes() == before
+
+
+def test_a_named_database_that_is_finished_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageWrong, match="is finished"):
+        begin(file_of(), tmp_path, make(tmp_path, "20260101T000000Z", done=2))
+
+
+@pytest.mark.parametrize("content", [b"", b"text\n" * 1000])
+def test_a_named_file_that_is_no_database_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "x.db"
+    path.write_bytes(content)
+    with pytest.raises(StoreUnusable):
+        begin(file_of(), tmp_path, path)
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("error", [CompilerMissing("no cc"), BuildFailed("no")])
+def test_nothing_is_made_when_a_build_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: HpcvirtError
+) -> None:
+    def broken(told: Campaign, folder: Path) -> None:
+        (folder / "half").write_text("")
+        raise error
+
+    monkeypatch.setattr(module, "build", broken)
+    for database in (None, tmp_path / "mine.db"):
+        with pytest.raises(type(error)):
+            begin(file_of(), tmp_path, database)
+    assert names(tmp_path) == []
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreUnusable):
+        begin(file_of(), tmp_path / "file" / "deep")
+
+
+def test_the_newest_stands_first(tmp_path: Path) -> None:
+    stamps = ["20260102T000000Z", "20260103T000000Z", "20260101T000000Z"]
+    found = {stamp: make(tmp_path, stamp) for stamp in stamps}
+    os.utime(found["20260101T000000Z"])
+    assert databases(tmp_path, "small") == [found[stamp] for stamp in sorted(stamps, reverse=True)]

@@ -1,0 +1,208 @@
+"""From what a node says to what is filed: only a proved run with believable numbers is ok."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+
+import pytest
+
+from hpcvirt.core.benchmark import BenchmarkPlugin, Category, Command, Metric, Output, Reading, Report
+from hpcvirt.core.engine.judge import judge
+from hpcvirt.core.model import Better, Expect, Status, Value
+from hpcvirt.core.remote.identity import Identity, Moment
+from hpcvirt.core.remote.job import JobState, Reply
+from hpcvirt.core.store.database import Ended
+
+IDENTITY = Identity("b-1", "6.1", "#1", "node1", "ro", "none", 2, 1024, None)
+BEFORE = (IDENTITY, Moment(100.0, 10.0))
+AFTER = (IDENTITY, Moment(102.5, 12.5))
+
+GOOD = Reply(JobState.FINISHED, BEFORE, AFTER, 0, 0, b"42", b"", truncated=False)
+
+Parse = Callable[[Output], Report]
+
+
+class Told(BenchmarkPlugin):
+    """Says what a test wants."""
+
+    name = "told"
+    title = "told"
+    category = Category.MICRO
+    metrics = (Metric("speed", "MB/s", Better.HIGHER, primary=True), Metric("time", "s", Better.LOWER))
+
+    def __init__(self, parse: Parse) -> None:
+        self._parse = parse
+
+    def estimate_s(self, parameters: Mapping[str, Value]) -> float:
+        return 1.0
+
+    def command(self, parameters: Mapping[str, Value]) -> Command:
+        return Command(("true",))
+
+    def parse(self, output: Output, parameters: Mapping[str, Value] | None = None) -> Report:
+        return self._parse(output)
+
+
+def reading(value: float) -> Reading:
+    return Reading(value, "MB/s", value, "MB/s")
+
+
+def ok(output: Output) -> Report:
+    return Report(Status.OK, readings={"speed": reading(float(output.stdout))})
+
+
+def judged(
+    reply: Reply,
+    parse: Parse = ok,
+    expect: Expect = Expect(),  # noqa: B008 - frozen
+    unfinished: Status = Status.LOST,
+    why: str = "",
+) -> Ended:
+    return judge(reply, expect, Told(parse), {}, elapsed=3.0, unfinished=unfinished, why=why)
+
+
+def test_a_proved_and_parsed_run_is_ok() -> None:
+    found = judged(GOOD)
+    assert (found.status, found.reason) == (Status.OK, "")
+    assert {name: one.normalised for name, one in found.readings.items()} == {"speed": 42.0}
+    assert (found.duration_s, found.elapsed_s, found.exit_status, found.boot_id) == (2.5, 3.0, 0, "b-1")
+    assert found.identity_before == found.identity_after
+    assert found.identity_before is not None
+    assert found.identity_before["release"] == "6.1"
+    assert (found.stdout, found.stderr, found.truncated) == (b"42", b"", False)
+
+
+@pytest.mark.parametrize("state", [state for state in JobState if state is not JobState.FINISHED])
+@pytest.mark.parametrize("unfinished", [Status.LOST, Status.TIMEOUT, Status.ABORTED])
+def test_what_did_not_finish_is_never_parsed(state: JobState, unfinished: Status) -> None:
+    def never(output: Output) -> Report:
+        raise AssertionError
+
+    found = judged(replace(GOOD, state=state), never, unfinished=unfinished, why="told so")
+    assert found.status is unfinished
+    assert found.reason.startswith("told so")
+    assert found.readings == {}
+    assert found.stdout == b"42"
+
+
+@pytest.mark.parametrize("state", [JobState.NEVER, JobState.KILLED, JobState.REBOOTED])
+def test_what_was_lost_is_told_in_words(state: JobState) -> None:
+    found = judged(Reply(state, None, None, None, None, b"", b"", truncated=False))
+    assert found.status is Status.LOST
+    assert found.reason
+    assert (found.boot_id, found.duration_s, found.identity_before, found.exit_status) == (None, None, None, None)
+
+
+def test_what_cannot_be_killed_is_told() -> None:
+    found = judged(replace(GOOD, state=JobState.STUCK), unfinished=Status.TIMEOUT, why="longer than 5 s")
+    assert (found.status, found.reason) == (Status.TIMEOUT, "longer than 5 s; some of its processes cannot be ended")
+
+
+def test_what_finished_while_we_ended_it_counts() -> None:
+    assert judged(GOOD, unfinished=Status.TIMEOUT, why="longer than 5 s").status is Status.OK
+
+
+# -- proof
+
+
+def void(reply: Reply, expect: Expect = Expect()) -> str:  # noqa: B008 - frozen
+    found = judged(reply, expect=expect)
+    assert found.status is Status.VOID
+    assert found.readings == {}
+    return found.reason
+
+
+def test_a_wrap_that_did_not_start_is_void() -> None:
+    reason = void(replace(GOOD, before=None, after=None, exit_status=None, wrap_status=127, stderr=b"no chroot\x1b[1m"))
+    assert "127" in reason
+    assert "no chroot" in reason
+    assert "\x1b" not in reason
+
+
+def test_no_identity_after_is_void() -> None:
+    assert "after the run" in void(replace(GOOD, after=None))
+
+
+def test_an_unread_boot_id_is_void() -> None:
+    nameless = replace(IDENTITY, boot_id=None)
+    assert "boot_id" in void(replace(GOOD, before=(nameless, BEFORE[1]), after=(nameless, AFTER[1])))
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(Identity)])
+def test_whatever_changed_under_a_run_voids_it(field: str) -> None:
+    other = 4096 if field in {"cpus", "memory_kib"} else "another"
+    changed = replace(IDENTITY, **{field: other})  # type: ignore[arg-type]
+    assert field in void(replace(GOOD, after=(changed, AFTER[1])))
+
+
+@pytest.mark.parametrize("expect", [Expect(release="5.*"), Expect(role="xen-dom0"), Expect(cpus=3)])
+def test_another_kernel_than_planned_is_void(expect: Expect) -> None:
+    assert "expected" in void(GOOD, expect)
+
+
+def test_the_right_kernel_only_after_the_run_is_void() -> None:
+    before = (replace(IDENTITY, release="5.4"), BEFORE[1])
+    assert "release" in void(replace(GOOD, before=before), Expect(release="6.*"))
+
+
+def test_another_kernel_than_planned_is_void_even_if_the_benchmark_failed() -> None:
+    assert void(replace(GOOD, exit_status=1), Expect(release="5.*"))
+
+
+def test_the_reason_is_one_short_line() -> None:
+    long = replace(IDENTITY, cmdline="x\n" * 5000)
+    reason = void(replace(GOOD, after=(long, AFTER[1])))
+    assert len(reason) <= 1000
+    assert "\n" not in reason
+
+
+# -- the plugin
+
+
+@pytest.mark.parametrize("status", [Status.FAILED, Status.UNVERIFIED, Status.UNPARSABLE])
+def test_the_plugins_verdict_is_filed(status: Status) -> None:
+    found = judged(GOOD, lambda output: Report(status, "because", {"speed": reading(1.0)}))
+    assert (found.status, found.reason) == (status, "because")
+
+
+@pytest.mark.parametrize("error", [ValueError("bad\x1b[0m number"), KeyError("x"), RecursionError(), MemoryError()])
+def test_a_plugin_that_raises(error: Exception) -> None:
+    def broken(output: Output) -> Report:
+        raise error
+
+    found = judged(GOOD, broken)
+    assert found.status is Status.UNPARSABLE
+    assert f"told raised {type(error).__name__}" in found.reason
+    assert "\x1b" not in found.reason
+    assert found.stdout == b"42"
+
+
+@pytest.mark.parametrize(
+    ("readings", "named"),
+    [
+        ({"speed": reading(math.nan)}, "speed"),
+        ({"speed": reading(math.inf)}, "speed"),
+        ({"speed": reading(-math.inf), "time": reading(1.0)}, "speed"),
+        ({"sped": reading(1.0)}, "sped"),
+        ({"speed": reading(1.0), "other": reading(1.0)}, "other"),
+        ({}, "nothing"),
+    ],
+)
+def test_ok_about_what_is_no_number_of_its_metrics_is_not_believed(readings: dict[str, Reading], named: str) -> None:
+    found = judged(GOOD, lambda output: Report(Status.OK, readings=readings))
+    assert found.status is Status.UNPARSABLE
+    assert named in found.reason
+    assert found.readings == {}
+
+
+def test_the_plugin_is_told_everything() -> None:
+    seen: list[Output] = []
+
+    def listening(output: Output) -> Report:
+        seen.append(output)
+        return Report(Status.FAILED, "no")
+
+    judged(replace(GOOD, exit_status=139, stdout=b"o", stderr=b"e", truncated=True), listening)
+    assert seen == [Output(b"o", b"e", 139, truncated=True)]

@@ -1,0 +1,38 @@
+"""Nodes of each shell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.remote.nodes import SHELLS, TOOLS, LocalNode, end_all, local_node
+
+
+@pytest.fixture(params=SHELLS)
+def node(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalNode]:
+    """A node with this machine's tools, or with busybox's."""
+    yield from _serving(request.param, local_node(request.param, tmp_path))
+
+
+@pytest.fixture(params=[shell for shell in SHELLS if shell != "busybox"])
+def watched_node(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalNode]:
+    """A node on which the processes of an attempt are found by their mark: busybox's grep stops at a NUL."""
+    yield from _serving(request.param, local_node(request.param, tmp_path))
+
+
+@pytest.fixture(params=SHELLS)
+def poor_node(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalNode]:
+    """A node with few tools."""
+    yield from _serving(request.param, local_node(request.param, tmp_path, tools=TOOLS))
+
+
+def _serving(shell: str, found: LocalNode | None) -> Iterator[LocalNode]:
+    if found is None:
+        pytest.skip(f"no {shell} on this machine")
+    found.scratch.mkdir()
+    try:
+        yield found.ready()
+    finally:
+        end_all(f"HPCVIRT_TEST={found.scratch}")

@@ -1,0 +1,177 @@
+"""Nodes without a network: scripts for nodes run by this machine's shells."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hpcvirt.core.remote import job as jobs
+from hpcvirt.core.remote.job import Job, Look, Reply, Script
+
+SHELLS = ("dash", "bash", "busybox")
+
+TOOLS = (
+    *("cat", "chmod", "cp", "cut", "date", "env", "head", "id", "ls", "mkdir", "mv", "rm", "rmdir", "sleep"),
+    *("tail", "touch", "tr", "true", "uname", "wc"),
+)
+"""A node that has these and a shell: no setsid, no grep, no sha256sum."""
+
+FOLDER = "bench/0123456789abcdef"
+
+
+@dataclass(frozen=True)
+class LocalNode:
+    """One node whose /bin/sh is the shell of a test."""
+
+    shell: Path
+    """A file called sh, which stands where scripts say /bin/sh."""
+    scratch: Path
+    environment: Mapping[str, str]
+
+    @property
+    def root(self) -> Path:
+        """The program's folder."""
+        return self.scratch / "hpcvirt-tester"
+
+    def text(self, script: Script) -> bytes:
+        """What is sent."""
+        return script.text.replace(b"/bin/sh", os.fsencode(self.shell))
+
+    def run(self, script: Script, limit_s: float = 30) -> bytes:
+        """Everything that the shell writes to its stdout."""
+        done = subprocess.run(
+            [self.shell], input=self.text(script), capture_output=True, env=self.environment, timeout=limit_s, cwd="/"
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def begin(self, script: Script) -> subprocess.Popen[bytes]:
+        """Send a script and do not wait for its answer. The caller reads or kills it."""
+        process = subprocess.Popen(
+            [self.shell],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=self.environment,
+            cwd="/",
+        )
+        assert process.stdin is not None
+        process.stdin.write(self.text(script))
+        process.stdin.close()
+        process.stdin = None
+        return process
+
+    # -- what the engine does
+
+    def ready(self) -> LocalNode:
+        """With a benchmark's folder."""
+        script = jobs.make_folder(str(self.scratch), FOLDER)
+        assert jobs.parse_done(script, self.run(script)) == f"root {self.root}"
+        return self
+
+    def launch(self, job: Job, forget: Iterable[str] = ()) -> Reply:
+        """Run a job to its end."""
+        script = jobs.launch(str(self.scratch), job, forget)
+        return jobs.parse_reply(script, self.run(script))
+
+    def collect(self, attempt: str) -> Reply:
+        """What became of an attempt."""
+        script = jobs.collect(str(self.scratch), attempt)
+        return jobs.parse_reply(script, self.run(script))
+
+    def end(self, attempt: str) -> Reply:
+        """End an attempt."""
+        script = jobs.end(str(self.scratch), attempt)
+        return jobs.parse_reply(script, self.run(script))
+
+    def look(self, *artifacts: str, wrap: tuple[str, ...] = (), probe: str | None = None) -> Look:
+        """What is there."""
+        script = jobs.look(str(self.scratch), wrap, {}, probe, artifacts)
+        return jobs.parse_look(script, self.run(script))
+
+    def forget(self, *attempts: str, folder: str = "") -> None:
+        """Remove spools and a benchmark's folder."""
+        script = jobs.forget(str(self.scratch), attempts, folder)
+        jobs.parse_done(script, self.run(script))
+
+    def spool(self, attempt: str) -> Path:
+        """Of an attempt that this boot started."""
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        host = Path("/proc/sys/kernel/hostname").read_text().strip()
+        return self.root / "spool" / f"{host}.{boot}" / attempt
+
+
+def local_node(shell: str, folder: Path, *, tools: Iterable[str] | None = None) -> LocalNode | None:
+    """A node with one of ``SHELLS``; None where this machine lacks it.
+
+    ``tools``: a PATH that holds nothing else. A node of busybox has busybox's tools.
+    """
+    program = shutil.which(shell)
+    if program is None:
+        return None
+    links = folder / "bin"
+    links.mkdir()
+    (links / "sh").symlink_to(program)
+    path = os.environ["PATH"]
+    if tools is not None or shell == "busybox":
+        path = str(links)
+        for tool in _applets(program) if tools is None else tools:
+            there = program if shell == "busybox" else shutil.which(tool)
+            if there is not None and tool != "sh":
+                (links / tool).symlink_to(there)
+    scratch = folder / "scratch"
+    environment = {"PATH": path, "LOGNAME": "tester", "HOME": "/", "HPCVIRT_TEST": str(scratch)}
+    return LocalNode(links / "sh", scratch, environment)
+
+
+def _applets(busybox: str) -> list[str]:
+    return subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True).stdout.split()
+
+
+def new_job(*argv: str, **more: object) -> Job:
+    """A job with a name of its own."""
+    return replace(Job(uuid.uuid4().hex, FOLDER, argv), **more)  # type: ignore[arg-type]
+
+
+def shell_job(script: str, *words: str, **more: object) -> Job:
+    """A job that runs a few lines of shell."""
+    return new_job("/bin/sh", "-c", script, "job", *words, **more)
+
+
+def processes_of(mark: str) -> list[int]:
+    """Processes whose environment holds a text."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit() and int(folder.name) != os.getpid():
+            try:
+                if mark.encode() in (folder / "environ").read_bytes():
+                    found.append(int(folder.name))
+            except OSError:
+                continue
+    return found
+
+
+def end_all(mark: str) -> None:
+    """Kill what a test started."""
+    while left := processes_of(mark):
+        for pid in left:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        time.sleep(0.02)
+
+
+def wait_until(condition: Callable[[], object], limit_s: float = 20) -> None:
+    """Until it holds."""
+    give_up_at = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < give_up_at, "it did not come about"
+        time.sleep(0.01)
