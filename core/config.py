@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -31,6 +33,8 @@ from hpcvirt.core.model import (
 )
 
 LARGEST_FILE_BYTES = 1 << 20
+LARGEST_MATRIX = 1000
+LARGEST_PLAN_RUNS = 5_000_000
 NAME = r"[A-Za-z0-9][A-Za-z0-9._+-]*"
 
 Name = Annotated[str, Field(pattern=f"^{NAME}$", max_length=64)]
@@ -51,7 +55,7 @@ class _Design(_Table):
     order: Literal["randomized-blocks", "sequential"] = "randomized-blocks"
     runs: Count = 50
     blocks: Count | None = None
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 0
     at_once: Count | None = None
     retries: Annotated[int, Field(ge=0, le=100)] = 2
     losses: Annotated[int, Field(ge=1, le=100)] = 3
@@ -116,7 +120,7 @@ class _Kernel(_Table):
 class _Benchmark(_Table):
     plugin: str
     parameters: dict[str, Value | list[Value]] = {}
-    timeout: Annotated[float, Field(gt=0)] | None = None
+    timeout: Annotated[float, Field(gt=0, le=31_536_000)] | None = None
     """Seconds."""
 
 
@@ -151,7 +155,8 @@ class CampaignFile:
     """Where it was read, for messages."""
     text: str
     campaign: Campaign
-    folder: Path = field(default=Path())
+    choice: Choice | None = None
+    """What of it was picked; None: everything."""
 
 
 def read_campaign(path: Path) -> CampaignFile:
@@ -162,12 +167,12 @@ def read_campaign(path: Path) -> CampaignFile:
     try:
         if path.stat().st_size > LARGEST_FILE_BYTES:
             raise CampaignInvalid([f"{path}: larger than 1 MiB; this is not a campaign file"])
-        text = path.read_bytes().decode()
+        text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise CampaignInvalid([f"{path}: {error.strerror}"], hint="name a campaign file that can be read") from error
     except UnicodeDecodeError as error:
         raise CampaignInvalid([f"{path}: not UTF-8 (byte {error.start})"], hint="save it as UTF-8") from error
-    return CampaignFile(str(path), text, parse_campaign(text, str(path)), path.parent)
+    return CampaignFile(str(path.absolute()), text, parse_campaign(text, str(path)))
 
 
 def parse_campaign(text: str, source: str = "campaign") -> Campaign:
@@ -179,6 +184,10 @@ def parse_campaign(text: str, source: str = "campaign") -> Campaign:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise CampaignInvalid([f"{source}: {error}"], hint="mend the TOML syntax at that line") from error
+    except (RecursionError, ValueError) as error:  # nested, or a number, beyond all measure
+        raise CampaignInvalid(
+            [f"{source}: {type(error).__name__}: {error}"], hint="this is no campaign file"
+        ) from error
     try:
         file = _File.model_validate(table)
     except ValidationError as error:
@@ -306,10 +315,17 @@ def _benchmark_uses(table: _Benchmark) -> tuple[list[Benchmark], list[str]]:
         return [], [f"plugin: {error.message}; {error.hint}"]
     names = list(table.parameters)
     columns = [value if isinstance(value, list) else [value] for value in table.parameters.values()]
+    empty = [name for name, column in zip(names, columns, strict=True) if not column]
+    if empty:
+        return [], [f"parameters.{name}: an empty list gives no benchmark" for name in empty]
+    if math.prod(map(len, columns)) > LARGEST_MATRIX:
+        return [], [f"parameters: more than {LARGEST_MATRIX} combinations"]
     uses, faults = [], []
     for row in product(*columns):
         values, wrong = benchmarks.complete(plugin, dict(zip(names, row, strict=True)))
         faults += [f"parameters.{fault}" for fault in wrong]
+        if wrong:
+            continue
         uses.append(Benchmark(plugin.name, values, table.timeout or plugin.default_timeout_s, plugin.scope))
     return uses, list(dict.fromkeys(faults))
 
@@ -317,6 +333,13 @@ def _benchmark_uses(table: _Benchmark) -> tuple[list[Benchmark], list[str]]:
 def _semantic_faults(campaign: Campaign) -> Iterator[str]:
     names = [kernel.name for kernel in campaign.kernels]
     yield from _doubles("kernel", names)
+    for index, kernel in enumerate(campaign.kernels, 1):
+        bounds = kernel.expect.memory_mib
+        if bounds is not None and bounds[0] > bounds[1]:
+            yield f"kernel[{index}].expect.memory_mib: {list(bounds)}: the lowest stands first"
+        texts = (*kernel.wrap, *kernel.env.values(), kernel.expect.probe.command if kernel.expect.probe else "")
+        if any("\0" in text for text in texts):
+            yield f"kernel[{index}]: a NUL character cannot be given to a node"
     yield from _doubles("node", [node.name for node in campaign.nodes])
     yield from _doubles("benchmark", [use.label for use in campaign.benchmarks])
     if campaign.analysis.baseline not in names:
@@ -327,12 +350,15 @@ def _semantic_faults(campaign: Campaign) -> Iterator[str]:
         yield "design: runs and blocks are at least 1"
     if design.blocks > design.runs:
         yield f"design.blocks: {design.blocks} blocks need at least as many runs, not {design.runs}"
+    total = design.runs * len(campaign.kernels) * len(campaign.nodes) * len(campaign.benchmarks)
+    if total > LARGEST_PLAN_RUNS:
+        yield f"design.runs: {total} runs in all; {LARGEST_PLAN_RUNS} is the most this program plans"
     if design.order is Order.SEQUENTIAL and design.blocks != 1:
         yield "design.blocks: a sequential campaign visits each kernel once; leave blocks out or use randomized-blocks"
 
 
 def _doubles(what: str, names: Sequence[str]) -> Iterator[str]:
-    yield from (f"{what}: {name!r} stands there twice" for name in sorted({n for n in names if names.count(n) > 1}))
+    yield from (f"{what}: {name!r} stands there twice" for name, count in sorted(Counter(names).items()) if count > 1)
 
 
 def _pydantic_faults(error: ValidationError) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import os
+import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, fields
 from pathlib import Path
@@ -22,15 +22,18 @@ def write_measurements_csv(database: Path, target: Path) -> int:
     Raises StoreUnusable.
     """
     rows = read_measurements(database)
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        with draft.open("x", newline="", encoding="utf-8") as file:
-            write_rows(file, rows)
-        draft.replace(target)
+        # Whoever may not read the database may not read this either, until its owner says so.
+        descriptor, draft = tempfile.mkstemp(prefix=".measurements-", dir=target.parent)
+        try:
+            with open(descriptor, "w", newline="", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor
+                write_rows(file, rows)
+            Path(draft).replace(target)
+        except BaseException:
+            Path(draft).unlink(missing_ok=True)
+            raise
     except OSError as error:
         raise StoreUnusable(f"{target}: {error.strerror}", hint="name another file with --output") from error
-    finally:
-        draft.unlink(missing_ok=True)
     return len(rows)
 
 

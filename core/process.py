@@ -36,11 +36,12 @@ def boot_id() -> str:
 def start_ticks(pid: int) -> int | None:
     """When a process started, in clock ticks after boot. None: no such process, or only its remains."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
         return None
-    state, *fields = stat[stat.rindex(")") + 2 :].split()
-    return None if state in "ZX" else int(fields[18])
+    # The name in brackets is the program's own choice, brackets and all.
+    state, *fields = stat[stat.rindex(b")") + 2 :].split()
+    return None if state in b"ZX" else int(fields[18])
 
 
 def is_here(process: ProcessIdentity) -> bool:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hpcvirt.core.errors import UsageWrong
 from hpcvirt.core.stats import Comparison, Settings, Verdict
 from hpcvirt.core.stats.report import HEADINGS, cells, notes, to_csv, to_json, to_markdown
 
@@ -54,11 +53,12 @@ def analyze_file(path: Path, settings: Settings) -> tuple[tuple[Comparison, ...]
 def print_analysis(data: Path, layout: Format, wanted: Mapping[str, Any]) -> None:
     """Analyze a database or a CSV file and print it. Raises as ``compare_database`` and ``analyze_file`` do."""
     from hpcvirt.core.stats import Correction, Method, Unit
+    from hpcvirt.tui.launch import is_database
 
     given = {name: value for name, value in wanted.items() if value is not None}
     kinds = {"method": Method, "unit": Unit, "correction": Correction}
     given |= {name: kind(given[name]) for name, kind in kinds.items() if name in given}
-    if _is_database(data):
+    if is_database(data):
         from hpcvirt.core.analysis import Wanted, compare_database
 
         found = compare_database(data, Wanted(**given))
@@ -75,14 +75,6 @@ def print_analysis(data: Path, layout: Format, wanted: Mapping[str, Any]) -> Non
         from rich.console import Console
 
         Console().print(rendered)
-
-
-def _is_database(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return file.read(16) == b"SQLite format 3\0"
-    except OSError as error:
-        raise UsageWrong(f"{path}: {error.strerror}", hint="name a results database or a CSV file") from error
 
 
 def render(comparisons: Sequence[Comparison], format: Format, footer: Sequence[str] = ()) -> str | RenderableType:  # noqa: A002

@@ -92,19 +92,11 @@ class LocalBackend:
         return launch.start(draft.path, Choice(told.kernels, told.benchmarks, told.runs, told.blocks))
 
     def resume(self, snapshot: Snapshot) -> None:
-        """Launch the runner's process on a database that is there, with the campaign as it was picked."""
+        """Launch the runner's process on a database that is there."""
         from hpcvirt.core.config import Choice
         from hpcvirt.tui import launch
 
-        frozen = snapshot.campaign
-        choice = Choice(
-            kernels=frozen.kernels,
-            benchmarks=tuple(benchmark.label for benchmark in snapshot.benchmarks),
-            runs=frozen.runs,
-            blocks=frozen.blocks,
-            seed=frozen.seed,
-        )
-        launch.start(Path(frozen.source), choice, snapshot.path)
+        launch.start(snapshot.path, Choice())
 
     def fingerprint(self, database: Path) -> object:
         """Two stat calls."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 
 from hpcvirt.core.errors import HpcvirtError
 
@@ -15,18 +16,14 @@ def main() -> None:
         sys.exit(_screen(words) if _opens_screen(words) else _command())
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:
-        # Whoever read our output has seen enough.
-        sys.stderr.close()
-        sys.exit(141)
     except HpcvirtError as error:
         if debug:
-            raise
+            traceback.print_exc()
         _tell(error.message, error.hint)
         sys.exit(error.exit_code)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - a fault of ours: no traceback reaches who did not ask for it
         if debug:
-            raise
+            traceback.print_exc()
         told = "report this as a bug, with what `hpcvirt-tui --debug ...` prints"
         _tell(f"unexpected {type(error).__name__}: {error}", told)
         sys.exit(4)

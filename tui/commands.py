@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +93,7 @@ def _choice_options(command: Any) -> Any:
 
 
 @app.command()
-@click.argument("campaign")
+@click.argument("campaign", metavar="CAMPAIGN|DATABASE")
 @click.option("--db", type=click.Path(path_type=Path), help="Results database; made if it is not there.")
 @click.option("--detach", is_flag=True, help="Run in the background, with a log beside the database.")
 @_choice_options
@@ -98,6 +102,7 @@ def run(campaign: str, db: Path | None, detach: bool, **picked: Any) -> None:
 
     CAMPAIGN is a file, or the name of a bundled campaign. The newest unfinished database of the same plan
     is gone on with; else a new one is made: in the current folder, for bundled campaigns in the data folder.
+    With DATABASE its own campaign goes on, as it was frozen.
     Ctrl-C once: stop after the runs under way. Twice: abort them.
     """
     from hpcvirt.tui import launch
@@ -117,7 +122,7 @@ def run(campaign: str, db: Path | None, detach: bool, **picked: Any) -> None:
         outcome = run_campaign(file, database)
     click.echo(f"{outcome.ending}: {database}")
     if outcome.left:
-        click.echo(f"{outcome.left} runs left; go on with: hpcvirt-tui run {campaign} --db {database}")
+        click.echo(f"{outcome.left} runs left; go on with: hpcvirt-tui run {shlex.quote(str(database))}")
     sys.exit(outcome.exit_code)
 
 
@@ -197,7 +202,9 @@ def export(database: Path, what: str, output: Path | None) -> None:
 
     del what
     if output is None or str(output) == "-":
-        write_rows(sys.stdout, read_measurements(database))
+        with _someone_reading():
+            write_rows(sys.stdout, read_measurements(database))
+            sys.stdout.flush()
         return
     rows = write_measurements_csv(database, output)
     click.echo(f"{rows} measurements written to {output}", err=True)
@@ -234,6 +241,16 @@ def diff_env(database: Path, first: str, second: str) -> None:
     from hpcvirt.tui.diff_env import print_differences
 
     print_differences(database, first, second)
+
+
+@contextmanager
+def _someone_reading() -> Iterator[None]:
+    """Whoever reads our output may have seen enough (``| head``): no error, and no success either."""
+    try:
+        yield
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
 
 
 @app.command()

@@ -54,57 +54,43 @@ def databases(campaign: Path) -> list[Path]:
     return in_folder(results_folder(campaign), read_campaign(campaign).campaign.name)
 
 
-def chosen(campaign: Path, choice: Choice) -> CampaignFile:
-    """A campaign file reduced to what was picked. Raises CampaignInvalid."""
-    from hpcvirt.core.config import CampaignFile, choose, read_campaign
+def prepare(what: Path, choice: Choice, database: Path | None = None) -> tuple[CampaignFile, Path]:
+    """The campaign as chosen, and the database it goes on in; ``what`` is a campaign file, or a database to go on with.
 
-    file = read_campaign(campaign)
-    return CampaignFile(file.source, file.text, choose(file.campaign, choice), file.folder)
+    Raises CampaignInvalid, what ``begin`` raises, and UsageWrong when something is picked that was frozen.
+    """
+    from hpcvirt.core.config import CampaignFile, Choice, choose, read_campaign
+    from hpcvirt.core.engine.begin import begin, frozen_campaign
+
+    if is_database(what):
+        if choice != Choice() or database is not None:
+            raise UsageWrong(f"{what}: what it runs is frozen", hint=f"go on with it: hpcvirt-tui run {what}")
+        return frozen_campaign(what), what
+    file = read_campaign(what)
+    file = CampaignFile(file.source, file.text, choose(file.campaign, choice), choice)
+    return file, begin(file, results_folder(what), database)
 
 
-def prepare(campaign: Path, choice: Choice, database: Path | None = None) -> tuple[CampaignFile, Path]:
-    """The campaign as chosen, and the database it goes on in. Raises what ``begin`` raises."""
-    from hpcvirt.core.engine.begin import begin
+def is_database(path: Path) -> bool:
+    """Whether a file is an SQLite database; what is in it is another question."""
+    try:
+        with path.open("rb") as file:
+            return file.read(16) == b"SQLite format 3\0"
+    except OSError:
+        return False
 
-    file = chosen(campaign, choice)
-    return file, begin(file, results_folder(campaign), database)
 
-
-def start(campaign: Path, choice: Choice, database: Path | None = None) -> Path:
+def start(what: Path, choice: Choice, database: Path | None = None) -> Path:
     """Start a runner of its own session; the database, once the runner works on it.
 
     Raises what ``prepare`` raises, and HpcvirtError with the runner's last words when it does not start.
     """
-    from hpcvirt.core.store.queries import read_runner
-
-    _, path = prepare(campaign, choice, database)
+    _, path = prepare(what, choice, database)
     log = log_path(path)
-    # Its lines are about the operator's own nodes: nobody else reads them.
-    descriptor = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    try:
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "hpcvirt.tui",
-                "run",
-                str(campaign.resolve()),
-                "--db",
-                str(path.resolve()),
-                *words(choice),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=descriptor,
-            stderr=descriptor,
-            start_new_session=True,
-            cwd=path.resolve().parent,
-        )
-    finally:
-        os.close(descriptor)
+    process = _spawn(path, log)
     give_up_at = time.monotonic() + START_LIMIT_S
     while time.monotonic() < give_up_at:
-        runner = read_runner(path)
-        if runner.process is not None and runner.process.pid == process.pid:
+        if _is_runner(path, process.pid):
             return path
         if process.poll() is not None:
             raise HpcvirtError(f"the runner ended at once: {_last_words(log)}", hint=f"its log: {log}")
@@ -112,22 +98,34 @@ def start(campaign: Path, choice: Choice, database: Path | None = None) -> Path:
     raise HpcvirtError(f"the runner did not begin within {START_LIMIT_S:.0f} s", hint=f"its log: {log}")
 
 
+def _spawn(database: Path, log: Path) -> subprocess.Popen[bytes]:
+    # -P: nothing is imported from the folder that the results go to.
+    words = [sys.executable, "-P", "-m", "hpcvirt.tui", "run", str(database.resolve())]
+    # Its lines are about the operator's own nodes: nobody else reads them.
+    descriptor = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        return subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=descriptor,
+            stderr=descriptor,
+            start_new_session=True,
+            cwd=database.resolve().parent,
+        )
+    finally:
+        os.close(descriptor)
+
+
+def _is_runner(database: Path, pid: int) -> bool:
+    from hpcvirt.core.store.queries import read_runner
+
+    process = read_runner(database).process
+    return process is not None and process.pid == pid
+
+
 def log_path(database: Path) -> Path:
     """A detached runner's log stands beside its database."""
     return database.with_name(database.name + ".log")
-
-
-def words(choice: Choice) -> list[str]:
-    """A choice as options of ``run``."""
-    options: list[str] = []
-    for kernel in choice.kernels or ():
-        options += ["--kernel", kernel]
-    for benchmark in choice.benchmarks or ():
-        options += ["--benchmark", benchmark]
-    numbers = {"--runs": choice.runs, "--blocks": choice.blocks, "--seed": choice.seed}
-    for option, number in numbers.items():
-        options += [option, str(number)] if number is not None else []
-    return options
 
 
 def _last_words(log: Path) -> str:

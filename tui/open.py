@@ -20,12 +20,8 @@ def open_screen(what: str | None) -> int:
 
 
 def _meant(what: str | None) -> tuple[Path | None, Path | None]:
-    from hpcvirt.tui.launch import campaign_path
+    from hpcvirt.tui.launch import campaign_path, is_database
 
-    if what is not None and _is_database(Path(what)):
+    if what is not None and is_database(Path(what)):
         return None, Path(what)
     return campaign_path(what or "local-lab"), None
-
-
-def _is_database(path: Path) -> bool:
-    return path.is_file() and path.suffix == ".db"

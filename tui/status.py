@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -90,7 +91,7 @@ def _how_to_go_on(snapshot: Snapshot) -> list[str]:
     if runner.state is RunnerState.ELSEWHERE and runner.process is not None:
         return [f"its runner is, or was, on host {runner.process.host}: ask there"]
     if runner.state in {RunnerState.STOPPED, RunnerState.CRASHED, RunnerState.NOT_STARTED}:
-        return [f"go on with: hpcvirt-tui run {snapshot.campaign.source} --db {snapshot.path}"]
+        return [f"go on with: hpcvirt-tui run {shlex.quote(str(snapshot.path))}"]
     return []
 
 

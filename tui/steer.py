@@ -17,6 +17,7 @@ DEAF = {
     RunnerState.STOPPED: "its runner has stopped",
     RunnerState.CRASHED: "its runner is gone",
     RunnerState.FINISHED: "it is finished",
+    RunnerState.ELSEWHERE: "its runner is on another host: ask there",
 }
 
 

@@ -7,14 +7,14 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from hpcvirt.core.benchmark import Artifact, load
-from hpcvirt.core.errors import BinaryDiffers, NodeUnusable
+from hpcvirt.core.errors import BenchmarkBroken, BinaryDiffers, NodeUnusable
 from hpcvirt.core.model import Campaign, Node
 from hpcvirt.core.remote import job as jobs
-from hpcvirt.core.remote.connection import NodeConnection
 
-COPY_LIMIT_S = 300.0
+HARMLESS_NAME = re.compile(r"[A-Za-z0-9._+-]{1,100}")
 HARMLESS_PATH = re.compile(r"/[A-Za-z0-9._/@+-]+")
 
 
@@ -34,33 +34,59 @@ class FrozenFiles:
 
 
 def build(campaign: Campaign, folder: Path) -> dict[str, tuple[Artifact, ...]]:
-    """Make every benchmark's artifacts in ``folder``, by benchmark label. Raises CompilerMissing or BuildFailed."""
-    return {use.label: load(use.plugin).build(use.parameters, folder) for use in campaign.benchmarks}
+    """Make every benchmark's artifacts in ``folder``, by benchmark label.
+
+    Raises CompilerMissing, BuildFailed or BenchmarkBroken.
+    """
+    built = {use.label: load(use.plugin).build(use.parameters, folder) for use in campaign.benchmarks}
+    for label, artifacts in built.items():
+        for artifact in artifacts:
+            if not HARMLESS_NAME.fullmatch(artifact.name):
+                raise BenchmarkBroken(
+                    f"{label}: {artifact.name!r} is no name for an artifact: use letters, digits, . _ + -"
+                )
+    return built
 
 
-def frozen_files(campaign: Campaign, stored: Mapping[str, Iterable[tuple[str, str, bytes]]]) -> dict[str, FrozenFiles]:
-    """By benchmark label; a benchmark without artifacts has an empty folder of its own."""
+def frozen_files(
+    campaign: Campaign, stored: Mapping[str, Iterable[tuple[str, str, bytes]]], place: str
+) -> dict[str, FrozenFiles]:
+    """By benchmark label; a benchmark without artifacts has an empty folder of its own.
+
+    ``place`` names campaign and node: another campaign, or another node with the same scratch on a network
+    file system, must not remove what this one still uses.
+    """
     found = {}
     for use in campaign.benchmarks:
         files = tuple(stored.get(use.label, ()))
-        content = "\n".join([use.label, *(f"{name} {sha256}" for name, sha256, _ in files)])
+        content = "\n".join([place, use.label, *(f"{name} {sha256}" for name, sha256, _ in files)])
         found[use.label] = FrozenFiles(f"bench/{hashlib.sha256(content.encode()).hexdigest()[:16]}", files)
     return found
 
 
+class Channel(Protocol):
+    """A way to a node that lasts: lost connections are made again."""
+
+    async def run(self, script: jobs.Script) -> bytes:
+        """Run a script that may be run again."""
+
+    async def upload(self, content: bytes, path: str) -> None:
+        """Write a file."""
+
+
 async def make_same(
-    link: NodeConnection, node: Node, label: str, frozen: FrozenFiles, found: Mapping[str, str | None]
+    channel: Channel, node: Node, label: str, frozen: FrozenFiles, found: Mapping[str, str | None]
 ) -> list[tuple[str, str, str]]:
     """Copy what is missing on the node and check everything; what was found: (name, SHA-256, method).
 
-    Raises BinaryDiffers, NodeUnusable, and what a connection raises.
+    Raises BinaryDiffers, NodeUnusable, and what the channel raises.
     """
     missing = [path for path in frozen.paths if path not in found]
     if missing or not frozen.files:
-        await _copy(link, node, frozen, missing)
+        await _copy(channel, node, frozen, missing)
         script = jobs.look(node.scratch, artifacts=frozen.paths)
-        found = jobs.parse_look(script, await link.run(script, COPY_LIMIT_S)).artifacts
-    checks = [await _check(link, node, f"{frozen.folder}/{name}", name, found) for name, _, _ in frozen.files]
+        found = jobs.parse_look(script, await channel.run(script)).artifacts
+    checks = [await _check(channel, node, f"{frozen.folder}/{name}", name, found) for name, _, _ in frozen.files]
     for (name, wanted, _), (_, there, _) in zip(frozen.files, checks, strict=True):
         if there != wanted:
             raise BinaryDiffers(
@@ -70,24 +96,24 @@ async def make_same(
     return checks
 
 
-async def _copy(link: NodeConnection, node: Node, frozen: FrozenFiles, missing: Iterable[str]) -> None:
+async def _copy(channel: Channel, node: Node, frozen: FrozenFiles, missing: Iterable[str]) -> None:
     script = jobs.make_folder(node.scratch, frozen.folder)
-    root = jobs.parse_done(script, await link.run(script, COPY_LIMIT_S)).removeprefix("root ")
+    root = jobs.parse_done(script, await channel.run(script)).removeprefix("root ")
     if not HARMLESS_PATH.fullmatch(root):
         raise NodeUnusable(f"{node.name}: {root!r} has characters that a shell could obey", hint="set another scratch")
     contents = {f"{frozen.folder}/{name}": content for name, _, content in frozen.files}
     for path in missing:
-        await link.upload(contents[path], f"{root}/{path}.draft", COPY_LIMIT_S)
+        await channel.upload(contents[path], f"{root}/{path}.draft")
         script = jobs.place(node.scratch, path)
-        jobs.parse_done(script, await link.run(script, COPY_LIMIT_S))
+        jobs.parse_done(script, await channel.run(script))
 
 
 async def _check(
-    link: NodeConnection, node: Node, path: str, name: str, found: Mapping[str, str | None]
+    channel: Channel, node: Node, path: str, name: str, found: Mapping[str, str | None]
 ) -> tuple[str, str, str]:
     there = found.get(path, "")
     if there is not None:
         return name, there, "node"
     script = jobs.fetch(node.scratch, path)
-    content = jobs.parse_fetch(script, await link.run(script, COPY_LIMIT_S))
+    content = jobs.parse_fetch(script, await channel.run(script))
     return name, hashlib.sha256(content).hexdigest(), "fetched"

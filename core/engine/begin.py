@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import re
 import tempfile
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from hpcvirt.core.config import CampaignFile
+from hpcvirt.core.config import CampaignFile, Choice, choose, parse_campaign
 from hpcvirt.core.engine.artifacts import build
 from hpcvirt.core.errors import HpcvirtError, PlanChanged, StoreUnusable, UsageWrong
-from hpcvirt.core.model import Plan
-from hpcvirt.core.plan import make_plan
+from hpcvirt.core.model import Campaign, Plan
+from hpcvirt.core.plan import canonical_json, make_plan
 from hpcvirt.core.store.creation import Frozen
 from hpcvirt.core.store.database import Database
-from hpcvirt.core.store.queries import read_frozen, read_totals
+from hpcvirt.core.store.queries import read_frozen
+from hpcvirt.core.store.records import FrozenRecord
+
+DIFFERENCES_TOLD = 10
 
 
 def begin(file: CampaignFile, folder: Path, database: Path | None = None) -> Path:
@@ -25,65 +32,31 @@ def begin(file: CampaignFile, folder: Path, database: Path | None = None) -> Pat
     """
     plan = make_plan(file.campaign)
     if database is not None and database.exists():
-        _check_same(database, plan)
+        _check_same(database, file.campaign, plan)
         return database
     if database is None:
         unfinished = _unfinished(folder, file.campaign.name, plan.digest)
         if unfinished is not None:
             return unfinished
     target = database or folder / f"{file.campaign.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.db"
-    return _create(file, plan, _free(target))
+    return _create(file, plan, _free(target), make_folder=database is None)
 
 
-def _create(file: CampaignFile, plan: Plan, target: Path) -> Path:
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise StoreUnusable(f"{target.parent}: {error.strerror}", hint="name a database elsewhere with --db") from error
-    with tempfile.TemporaryDirectory(prefix="hpcvirt-build-") as folder:
-        artifacts = build(file.campaign, Path(folder))
-        Database.create(target, Frozen(file.campaign, plan, file.source, file.text, artifacts)).close(finished=True)
-    return target
+def frozen_campaign(database: Path) -> CampaignFile:
+    """The campaign of a database as it was started, to go on with.
 
-
-def _free(target: Path) -> Path:
-    """Two campaigns begun within one second get two names."""
-    for number in range(2, 1000):
-        if not target.exists():
-            break
-        target = target.with_stem(f"{target.stem.partition('.')[0]}.{number}")
-    return target
-
-
-def _check_same(database: Path, plan: Plan) -> None:
-    _, digest = read_frozen(database)
-    if digest != plan.digest:
-        raise PlanChanged(
-            f"{database} was started from another plan than this campaign gives now",
-            hint="run the campaign as it was, or name a new database with --db",
-        )
-    if _is_finished(database):
-        raise UsageWrong(
-            f"{database} is finished; it is not opened again",
-            hint=f"see it with `hpcvirt-tui {database}`, or name a new database with --db",
-        )
-
-
-def _is_finished(database: Path) -> bool:
-    planned, ok, given_up = read_totals(database)
-    return ok + given_up >= planned
-
-
-def _unfinished(folder: Path, name: str, digest: str) -> Path | None:
-    """The newest database in the folder that holds this plan and is not finished."""
-    for path in databases(folder, name):
-        try:
-            if read_frozen(path)[1] == digest and not _is_finished(path):
-                return path
-        except HpcvirtError:
-            # Another program's file, or another version's: not ours to go on with.
-            continue
-    return None
+    Raises StoreUnusable, and UsageWrong when it is finished.
+    """
+    frozen = read_frozen(database)
+    if frozen.is_finished:
+        raise _finished(database)
+    picked: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in frozen.choice.items()
+    }
+    choice = Choice(**picked)
+    campaign = choose(parse_campaign(frozen.text, frozen.source), choice)
+    _refuse_changes(database, frozen, campaign, make_plan(campaign))
+    return CampaignFile(frozen.source, frozen.text, campaign, choice)
 
 
 def databases(folder: Path, name: str) -> list[Path]:
@@ -92,3 +65,82 @@ def databases(folder: Path, name: str) -> list[Path]:
     found = ((form.fullmatch(path.name), path) for path in folder.glob(f"{name}-*.db") if path.is_file())
     dated = [(match[1], int(match[2] or 1), path) for match, path in found if match]
     return [path for *_, path in sorted(dated, reverse=True)]
+
+
+def _create(file: CampaignFile, plan: Plan, target: Path, *, make_folder: bool) -> Path:
+    with tempfile.TemporaryDirectory(prefix="hpcvirt-build-") as folder:
+        artifacts = build(file.campaign, Path(folder))
+        if make_folder:
+            _make_folder(target.parent)
+        frozen = Frozen(
+            file.campaign, plan, file.source, file.text, artifacts, dataclasses.asdict(file.choice or Choice())
+        )
+        Database.create(target, frozen).close()
+    return target
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise StoreUnusable(f"{folder}: {error.strerror}", hint="name a database elsewhere with --db") from error
+
+
+def _free(target: Path) -> Path:
+    """Two campaigns begun within one second get two names."""
+    names = [target, *(target.with_name(f"{target.stem}.{number}{target.suffix}") for number in range(2, 100))]
+    return next((name for name in names if not name.exists()), target)
+
+
+def _check_same(database: Path, campaign: Campaign, plan: Plan) -> None:
+    frozen = read_frozen(database)
+    _refuse_changes(database, frozen, campaign, plan)
+    if frozen.is_finished:
+        raise _finished(database)
+
+
+def _refuse_changes(database: Path, frozen: FrozenRecord, campaign: Campaign, plan: Plan) -> None:
+    if frozen.digest == plan.digest:
+        return
+    now = json.loads(canonical_json(dataclasses.asdict(campaign)))
+    told = list(_differences(frozen.campaign, now))
+    shown = [
+        *told[:DIFFERENCES_TOLD],
+        *([f"and {len(told) - DIFFERENCES_TOLD} more"] if told[DIFFERENCES_TOLD:] else []),
+    ]
+    raise PlanChanged(
+        "\n  ".join([f"{database} was started from another plan than this campaign gives now:", *shown]),
+        hint=f"go on as it was with `hpcvirt-tui run {database}`, or name a new database with --db",
+    )
+
+
+def _differences(was: Any, now: Any, path: str = "") -> Iterator[str]:
+    """Every value that differs, with its key path, both ways."""
+    if isinstance(was, Mapping) and isinstance(now, Mapping):
+        for key in sorted({*was, *now}):
+            yield from _differences(was.get(key), now.get(key), f"{path}.{key}" if path else key)
+    elif isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
+        for index, (old, new) in enumerate(zip(was, now, strict=True), 1):
+            yield from _differences(old, new, f"{path}[{index}]")
+    elif was != now:
+        yield f"{path}: was {was!r:.100}, is {now!r:.100}"
+
+
+def _finished(database: Path) -> UsageWrong:
+    return UsageWrong(
+        f"{database} is finished; it is not opened again",
+        hint=f"see it with `hpcvirt-tui {database}`, or name a new database with --db",
+    )
+
+
+def _unfinished(folder: Path, name: str, digest: str) -> Path | None:
+    """The newest database in the folder that holds this plan and is not finished."""
+    for path in databases(folder, name):
+        try:
+            frozen = read_frozen(path)
+        except HpcvirtError:
+            # Another program's file, or another version's: not ours to go on with.
+            continue
+        if frozen.digest == digest and not frozen.is_finished:
+            return path
+    return None

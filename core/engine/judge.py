@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 
-from hpcvirt.core.benchmark import BenchmarkPlugin, Output, Reading, Report
+from hpcvirt.core.benchmark import BenchmarkPlugin, Metric, Output, Reading, Report
 from hpcvirt.core.model import Expect, Status, Value
 from hpcvirt.core.remote.identity import Identity, Moment, changes, cpu_s, elapsed_s, mismatches
 from hpcvirt.core.remote.job import JobState, Reply
@@ -89,7 +89,7 @@ def _verdict(
     doubt = _doubt(reply, expect)
     if doubt:
         return Status.VOID, doubt, {}
-    report = _believed(plugin, _parsed(reply, plugin, parameters))
+    report = _parsed(reply, plugin, parameters)
     return report.status, report.reason, report.readings
 
 
@@ -104,22 +104,38 @@ def _doubt(reply: Reply, expect: Expect) -> str:
 
 
 def _parsed(reply: Reply, plugin: BenchmarkPlugin, parameters: Mapping[str, Value]) -> Report:
+    """The plugin's report, unless it says what a plugin may not say."""
     exit_status = NO_EXIT if reply.exit_status is None else reply.exit_status
     output = Output(reply.stdout, reply.stderr, exit_status, reply.truncated)
     try:
-        return plugin.parse(output, parameters)
-    except Exception as error:  # noqa: BLE001 - a third party's parser may raise anything; the run's output is kept
+        report = plugin.parse(output, parameters)
+        fault = _fault(plugin, report)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a third party's parser may raise anything; its output is kept
         return Report(Status.UNPARSABLE, f"plugin {plugin.name} raised {type(error).__name__}: {error}")
+    return Report(Status.UNPARSABLE, f"plugin {plugin.name}: {fault}") if fault else report
 
 
-def _believed(plugin: BenchmarkPlugin, report: Report) -> Report:
-    """The plugin's report, unless it says ok about something that is no number of its own metrics."""
+def _fault(plugin: BenchmarkPlugin, report: Report) -> str:
+    """What is wrong with a report whatever the benchmark did; empty if nothing is."""
+    if not isinstance(report, Report) or report.status not in PLUGINS_STATUSES:
+        return f"reported {report!r:.200}"
     if report.status is not Status.OK:
-        return report
-    known = {metric.name for metric in plugin.metrics}
-    strange = [name for name in report.readings if name not in known]
-    odd = [name for name, reading in report.readings.items() if not math.isfinite(reading.normalised)]
-    if strange or odd or not report.readings:
-        told = ", ".join(strange + odd) or "nothing"
-        return Report(Status.UNPARSABLE, f"plugin {plugin.name} took this for a result: {told}")
-    return report
+        return ""
+    metrics = {metric.name: metric for metric in plugin.metrics}
+    missing = [name for name, metric in metrics.items() if metric.primary and name not in report.readings]
+    if missing:
+        return f"ok, but without {', '.join(missing)}"
+    wrong = [name for name, reading in report.readings.items() if not _is_of(metrics.get(name), reading)]
+    return (
+        f"took this for a result: {', '.join(f'{name} = {report.readings[name]}' for name in wrong)}" if wrong else ""
+    )
+
+
+def _is_of(metric: Metric | None, reading: Reading) -> bool:
+    """A finite number in the metric's own unit."""
+    is_finite = math.isfinite(reading.value) and math.isfinite(reading.normalised)
+    return metric is not None and is_finite and reading.normalised_unit == metric.unit
+
+
+PLUGINS_STATUSES = {Status.OK, Status.FAILED, Status.UNVERIFIED, Status.UNPARSABLE}
+"""What a plugin can know; the rest is the engine's to say."""

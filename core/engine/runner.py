@@ -7,13 +7,12 @@ import dataclasses
 import shutil
 import signal
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from hpcvirt.core.config import CampaignFile
-from hpcvirt.core.engine.artifacts import frozen_files
 from hpcvirt.core.engine.lock import runner_lock
 from hpcvirt.core.engine.seat import refuse_twins, seat_of
 from hpcvirt.core.engine.walker import Ground, NodeWalker
@@ -75,7 +74,6 @@ def run_campaign(file: CampaignFile, database: Path) -> Outcome:
 async def _live(campaign: Campaign, path: Path) -> Outcome:
     store = await Writer.open(lambda: Database(path))
     ending = Ending.FAILED
-    is_finished = False
     runner = await store.do(lambda database: database.register_runner(this_process()))
     try:
         ending = await _work(campaign, path, store)
@@ -87,7 +85,7 @@ async def _live(campaign: Campaign, path: Path) -> Outcome:
         planned, ok, given_up = await asyncio.to_thread(read_totals, path)
         is_finished = ok + given_up >= planned
         await store.do(lambda database: database.runner_ended(runner, ending))
-        await store.close(finished=True)
+        await store.close()
     if is_finished and campaign.lab:
         # Nothing is left there to be collected by a later life.
         await asyncio.to_thread(shutil.rmtree, lab_folder(path), ignore_errors=True)
@@ -99,10 +97,10 @@ async def _work(campaign: Campaign, path: Path, store: Writer) -> Ending:
     await wishes.begin()
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(_signals(wishes))
-        await stack.enter_async_context(_watching(wishes))
         lab = await _lab(stack, campaign, path, store)
         walk = _walk_all(campaign, *nodes_and_credentials(campaign, lab), store, wishes)
-        is_whole = await (walk if lab is None else _while_it_lives(lab, walk))
+        companions = [wishes.watch(), *([] if lab is None else [_need(lab)])]
+        is_whole = await _alongside(walk, *companions)
     if wishes.aborting.is_set():
         return Ending.ABORTED
     if wishes.stopping.is_set():
@@ -115,16 +113,14 @@ async def _walk_all(
 ) -> bool:
     """Every node side by side; a fault of one does not touch the others."""
     plan = make_plan(campaign)
-    frozen = frozen_files(campaign, await store.do(lambda database: database.artifacts()))
+    artifacts = await store.do(lambda database: database.artifacts())
     places = asyncio.Semaphore(campaign.design.at_once or len(nodes))
-    ground = Ground(campaign, store, wishes, places, frozen)
+    ground = Ground(campaign, store, wishes, places, artifacts)
     handshakes = Handshakes(campaign.connecting.handshakes)
     uuid = await store.do(lambda database: database.uuid())
     async with AsyncExitStack() as stack:
-        links = [
-            await stack.enter_async_context(NodeConnection(node, credentials, campaign.connecting, handshakes))
-            for node in nodes
-        ]
+        made = [NodeConnection(node, credentials, campaign.connecting, handshakes) for node in nodes]
+        links = [await stack.enter_async_context(link) for link in made]
         try:
             await wishes.unless_stopped(refuse_twins(links))
         except Interrupted:
@@ -169,20 +165,25 @@ async def _lab(stack: AsyncExitStack, campaign: Campaign, path: Path, store: Wri
     return running
 
 
-async def _while_it_lives(lab: RunningLab, walk: Coroutine[Any, Any, bool]) -> bool:
-    """Without its lab a runner would wait for nodes that cannot come back."""
-    walking, ended = asyncio.ensure_future(walk), asyncio.ensure_future(lab.ended())
+async def _alongside(walk: Coroutine[Any, Any, bool], *companions: Coroutine[Any, Any, None]) -> bool:
+    """The walk's result; if a companion ends before, it is the failure that ends both."""
+    walking = asyncio.ensure_future(walk)
+    beside = [asyncio.ensure_future(companion) for companion in companions]
     try:
-        await asyncio.wait({walking, ended}, return_when=asyncio.FIRST_COMPLETED)
-        if walking.done():
-            return walking.result()
-        raise LabFailed(
-            f"the embedded lab ended by itself: {ended.result()}", hint="`run` again goes on with a new one"
-        )
+        ended, _ = await asyncio.wait({walking, *beside}, return_when=asyncio.FIRST_COMPLETED)
+        for task in ended - {walking}:
+            task.result()
+        return walking.result()
     finally:
-        for task in (walking, ended):
+        for task in (walking, *beside):
             task.cancel()
-        await asyncio.gather(walking, ended, return_exceptions=True)
+        await asyncio.gather(walking, *beside, return_exceptions=True)
+
+
+async def _need(lab: RunningLab) -> None:
+    """Without its lab a runner would wait for nodes that cannot come back. Raises LabFailed when it ends."""
+    words = await lab.ended()
+    raise LabFailed(f"the embedded lab ended by itself: {words}", hint="`run` again goes on with a new one")
 
 
 def nodes_and_credentials(campaign: Campaign, lab: RunningLab | None) -> tuple[Sequence[Node], Credentials]:
@@ -206,17 +207,6 @@ def nodes_and_credentials(campaign: Campaign, lab: RunningLab | None) -> tuple[S
 def lab_folder(database: Path) -> Path:
     """Where a campaign's embedded lab lives: beside its database, over several lives of the runner."""
     return database.with_name(database.name + ".lab")
-
-
-@asynccontextmanager
-async def _watching(wishes: Wishes) -> AsyncIterator[None]:
-    task = asyncio.create_task(wishes.watch())
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 @asynccontextmanager

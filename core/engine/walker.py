@@ -6,18 +6,20 @@ import asyncio
 import dataclasses
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
+from typing import Any, TypeVar
 
-from hpcvirt.core.benchmark import load
-from hpcvirt.core.engine.artifacts import FrozenFiles, make_same
+from hpcvirt.core.benchmark import Command, load
+from hpcvirt.core.engine.artifacts import frozen_files, make_same
 from hpcvirt.core.engine.judge import judge
 from hpcvirt.core.engine.retry import PROVED_AGAIN, is_used_up
 from hpcvirt.core.engine.wishes import Interrupted, Wishes
 from hpcvirt.core.errors import (
+    BenchmarkBroken,
     ConnectionLost,
     HpcvirtError,
     NodeHeld,
@@ -38,10 +40,15 @@ SHORT_S = 60.0
 """Limit of everything on a node that is no benchmark."""
 
 END_S = 60.0
+COPY_LIMIT_S = 300.0
+FIRST_PATIENCE_S = 60.0
 LEAVE_S = 20.0
 LOCK_RENEWED_S = jobs.LEASE_S / 3
 PAUSE_S = 1.0
 """Between two tries to collect over a connection that is lost again and again."""
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +60,8 @@ class Ground:
     wishes: Wishes
     places: asyncio.Semaphore
     """One for each node that may run a benchmark at the same time."""
-    frozen: Mapping[str, FrozenFiles]
-    """Artifacts by benchmark label."""
+    artifacts: Mapping[str, Sequence[tuple[str, str, bytes]]]
+    """By benchmark label: name, SHA-256, content."""
 
     def kernel(self, name: str) -> Kernel:
         """The campaign's kernel of this name."""
@@ -70,6 +77,8 @@ class NodeWalker:
         self._node = node
         self._seat = seat
         self._link = connection
+        self._frozen = frozen_files(ground.campaign, ground.artifacts, f"{seat.campaign} {node.name}")
+        self._was_reached = False
         self._histories: dict[int, RunHistory] = {}
         self._forget: list[str] = []
         self._under_way: str | None = None
@@ -96,6 +105,9 @@ class NodeWalker:
         except HpcvirtError as error:
             is_whole = False
             await self._set_aside(error)
+        except TimeoutError:
+            is_whole = False
+            await self._set_aside(_unanswering(self._node))
         finally:
             keeping.cancel()
         await self._leave()
@@ -132,7 +144,9 @@ class NodeWalker:
         await self._state("proving", kernel.name)
         await self._connect()
         await method.bring_up(self._link, kernel)
-        found = await self._verify(boot, runs)
+        # Looking at a node, and copying to it, would disturb those that share a machine or storage with it.
+        async with self._ground.places:
+            found = await self._verify(boot, runs)
         identity, rebooted = dataclasses.asdict(found.identity), method.reboots
         proved = partial(Database.boot_proved, identity=identity, environment=found.environment, rebooted=rebooted)
         await self._store.do(partial(proved, boot=boot.id))
@@ -150,7 +164,7 @@ class NodeWalker:
     async def _verify(self, boot: Boot, runs: Sequence[Run]) -> jobs.Look:
         """Lock the node, prove that it is in the kernel, and see that the artifacts are the frozen ones."""
         kernel = self._ground.kernel(boot.kernel)
-        frozen = {run.benchmark.label: self._ground.frozen[run.benchmark.label] for run in runs}
+        frozen = {run.benchmark.label: self._frozen[run.benchmark.label] for run in runs}
         found = await self._look(kernel, [path for one in frozen.values() for path in one.paths])
         wrong = mismatches(kernel.expect, found.identity)
         if wrong:
@@ -159,7 +173,7 @@ class NodeWalker:
                 hint="boot the node into that kernel, or mend the kernel's `expect`",
             )
         for label, one in frozen.items():
-            checks = await make_same(self._link, self._node, label, one, found.artifacts)
+            checks = await make_same(self, self._node, label, one, found.artifacts)
             await self._store.do(partial(Database.artifacts_checked, boot=boot.id, benchmark=label, checks=checks))
         self._is_in_doubt = False
         return found
@@ -167,30 +181,43 @@ class NodeWalker:
     async def _look(self, kernel: Kernel, paths: Sequence[str]) -> jobs.Look:
         probe = kernel.expect.probe.command if kernel.expect.probe else None
         script = jobs.look(self._node.scratch, kernel.wrap, kernel.env, probe, paths, seat=self._seat, environment=True)
-        found = jobs.parse_look(script, await self._unlost(script))
+        found = jobs.parse_look(script, await self.run(script))
         if not found.lock:
             await self._event("warning", "it has no folder for a lock: nothing keeps other campaigns off it")
         return found
 
-    async def _unlost(self, script: jobs.Script) -> bytes:
+    async def run(self, script: jobs.Script) -> bytes:
         """Run a script that may be run again: a lost connection is made again, with patience."""
+        return await self._unlost(lambda: self._link.run(script, SHORT_S))
+
+    async def upload(self, content: bytes, path: str) -> None:
+        """Write a file on the node, as ``run`` runs a script."""
+        await self._unlost(lambda: self._link.upload(content, path, COPY_LIMIT_S))
+
+    async def _unlost(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         while True:
             await self._connect()
             try:
-                answer = await self._ground.wishes.unless_aborted(self._link.run(script, SHORT_S))
+                answer = await self._ground.wishes.unless_aborted(work())
                 self._cuts = 0
                 return answer
             except ConnectionLost as error:
                 await self._note_cut(error.message)
             except TimeoutError:
-                raise NodeUnusable(
-                    f"{self._node.name} does not answer within {SHORT_S:.0f} s",
-                    hint="is it overloaded, or its disk stuck?",
-                ) from None
+                raise _unanswering(self._node) from None
 
     async def _connect(self) -> None:
         """Be connected, waiting for the node as long as nobody wishes to stop."""
-        await self._ground.wishes.unless_stopped(self._link.connect_again(self._ground.campaign.connecting.patience_s))
+        try:
+            await self._ground.wishes.unless_stopped(self._link.connect())
+        except NodeUnreachable as error:
+            await self._state("unreachable", error.message)
+            await self._event("warning", f"{error.message}; trying again")
+            patience_s = self._ground.campaign.connecting.patience_s
+            # A node that was never there is more likely misnamed than booting.
+            limit_s = patience_s if self._was_reached else min(patience_s, FIRST_PATIENCE_S)
+            await self._ground.wishes.unless_stopped(self._link.connect_again(limit_s))
+        self._was_reached = True
 
     async def _note_cut(self, message: str) -> None:
         await self._event("warning", f"connection lost: {message}")
@@ -225,12 +252,11 @@ class NodeWalker:
 
     async def _attempt(self, run: Run) -> None:
         attempt = uuid.uuid4().hex
+        job = self._job(run, attempt)
         await self._store.do(lambda database: database.begin_attempt(attempt, run.id))
         self._under_way = attempt
         started = time.monotonic()
-        script = jobs.launch(
-            self._node.scratch, self._seat, self._job(run, attempt), run.benchmark.timeout_s, self._forget
-        )
+        script = jobs.launch(self._node.scratch, self._seat, job, run.benchmark.timeout_s, self._forget)
         forgotten = len(self._forget)
         try:
             work = self._exchange(script, run.benchmark.timeout_s)
@@ -254,10 +280,10 @@ class NodeWalker:
 
     def _job(self, run: Run, attempt: str) -> jobs.Job:
         kernel = self._ground.kernel(run.boot.kernel)
-        command = load(run.benchmark.plugin).command(run.benchmark.parameters)
+        command = _command(run)
         return jobs.Job(
             attempt=attempt,
-            folder=self._ground.frozen[run.benchmark.label].folder,
+            folder=self._frozen[run.benchmark.label].folder,
             argv=command.argv,
             env={**kernel.env, **command.env},
             wrap=kernel.wrap,
@@ -282,9 +308,9 @@ class NodeWalker:
                 return await self._end(run, attempt, Status.TIMEOUT, f"longer than {run.benchmark.timeout_s:g} s", None)
             except Interrupted:
                 return await self._end_unwanted(run, attempt, None)
-            except ConnectionLost as error:
+            except (ConnectionLost, OutputUnparsable) as error:
                 # However often: what runs there is not lost, and its time limit holds.
-                await self._event("warning", f"connection lost: {error.message}")
+                await self._event("warning", f"not collected yet: {error.message}")
                 await asyncio.sleep(PAUSE_S)
 
     async def _end_unwanted(self, run: Run, attempt: str, started: float | None) -> None:
@@ -321,9 +347,9 @@ class NodeWalker:
     ) -> None:
         kernel = self._ground.kernel(run.boot.kernel)
         plugin = load(run.benchmark.plugin)
-        ended = judge(
-            reply, kernel.expect, plugin, run.benchmark.parameters, elapsed=elapsed, unfinished=unfinished, why=why
-        )
+        judged = partial(judge, elapsed=elapsed, unfinished=unfinished, why=why)
+        # A parser may take its time over megabytes: not on the loop that keeps connections alive.
+        ended = await asyncio.to_thread(judged, reply, kernel.expect, plugin, run.benchmark.parameters)
         if reply.cleaned:
             await self._event("warning", f"{reply.cleaned} processes of earlier runs were still there, and were ended")
         await self._file_end(run, attempt, ended)
@@ -351,14 +377,14 @@ class NodeWalker:
         filed = set(await self._store.do(lambda database: database.ended_attempts(self._node.name)))
         if filed:
             script = jobs.look(self._node.scratch)
-            self._forget = sorted(jobs.parse_look(script, await self._unlost(script)).spools & filed)
+            self._forget = sorted(jobs.parse_look(script, await self.run(script)).spools & filed)
 
     async def _clean_up(self) -> None:
         """Leave nothing on the node: every end is on the disk."""
-        folders = {one.folder for one in self._ground.frozen.values()}
+        folders = {one.folder for one in self._frozen.values()}
         for folder in sorted(folders) or [""]:
             script = jobs.forget(self._node.scratch, self._forget, folder)
-            jobs.parse_done(script, await self._unlost(script))
+            jobs.parse_done(script, await self.run(script))
 
     async def _keep_lock(self) -> None:
         """While nothing runs: a launch puts off the lock's end by itself."""
@@ -394,6 +420,21 @@ class NodeWalker:
 
     async def _event(self, level: str, message: str) -> None:
         await self._store.do(lambda database: database.event(level, message, self._node.name))
+
+
+def _command(run: Run) -> Command:
+    """Before anything of an attempt is filed: what a plugin does wrong here is no attempt's end."""
+    try:
+        return load(run.benchmark.plugin).command(run.benchmark.parameters)
+    except Exception as error:
+        raise BenchmarkBroken(
+            f"plugin {run.benchmark.plugin} gives no command: {type(error).__name__}: {error}",
+            hint="mend or remove the plugin",
+        ) from error
+
+
+def _unanswering(node: Node) -> NodeUnusable:
+    return NodeUnusable(f"{node.name} is connected and does not answer", hint="is it overloaded, or its disk stuck?")
 
 
 def _told(run: Run) -> str:

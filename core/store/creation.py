@@ -9,7 +9,7 @@ import uuid
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -41,6 +41,8 @@ class Frozen:
     text: str
     artifacts: Mapping[str, Sequence[Artifact]]
     """By benchmark label."""
+    choice: Mapping[str, Any] = field(default_factory=dict)
+    """What of the file the operator picked: fields of ``config.Choice``."""
 
 
 def fill(path: Path, frozen: Frozen) -> None:
@@ -68,6 +70,7 @@ def _campaign_row(frozen: Frozen) -> Row:
         "notes": campaign.notes,
         "source": frozen.source,
         "file": frozen.text,
+        "choice": canonical_json(frozen.choice),
         "frozen": canonical_json(dataclasses.asdict(campaign)),
         "plan_sha256": frozen.plan.digest,
         "design": design.order.value,

@@ -14,6 +14,7 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlite_utils
 
@@ -24,6 +25,7 @@ from hpcvirt.core.plan import canonical_json
 from hpcvirt.core.process import ProcessIdentity
 from hpcvirt.core.store import schema
 from hpcvirt.core.store.creation import Frozen, fill, now
+from hpcvirt.core.store.filesystem import is_on_network
 
 BUSY_LIMIT_S = 60.0
 """How long a write waits for another program's lock on the file."""
@@ -132,9 +134,12 @@ class Database:
         """
         self.path = path
         try:
-            self._db = _Store(sqlite3.connect(path, timeout=BUSY_LIMIT_S, isolation_level=None))
+            uri = f"file:{quote(str(path.absolute()))}?mode=rw"
+            self._db = _Store(sqlite3.connect(uri, uri=True, timeout=BUSY_LIMIT_S, isolation_level=None))
             self._check()
-            self._db.enable_wal()
+            if not is_on_network(path):
+                # WAL shares memory between processes, which no network file system does.
+                self._db.enable_wal()
             # A finished run is on the disk before its spool on the node is removed.
             self._db.conn.execute("PRAGMA synchronous = FULL")
             self._db.conn.execute("PRAGMA foreign_keys = ON")
@@ -144,6 +149,8 @@ class Database:
             ) from error
 
     def _check(self) -> None:
+        if self._db.conn.execute("PRAGMA application_id").fetchone()[0] != schema.APPLICATION_ID:
+            raise StoreUnusable(f"{self.path}: not a results database of hpcvirt-tui")
         found = self._db.conn.execute("PRAGMA user_version").fetchone()[0]
         if found != schema.USER_VERSION:
             raise StoreUnusable(
@@ -170,13 +177,12 @@ class Database:
             draft.unlink(missing_ok=True)
         return cls(path)
 
-    def close(self, *, finished: bool) -> None:
-        """Close; when nobody will write again, leave WAL so that the file can be copied and read by anyone.
+    def close(self) -> None:
+        """Close, and leave WAL, so that the file can be copied and read by anyone.
 
         A reader that stays (Datasette, say) keeps the file in WAL: its content is whole all the same.
         """
-        if finished:
-            self._leave_wal()
+        self._leave_wal()
         self._db.conn.close()
 
     def _leave_wal(self) -> None:
@@ -229,10 +235,6 @@ class Database:
     def node_state(self, node: str, state: str, detail: str = "") -> None:
         """File what the runner does with a node now."""
         self._db.table("nodes").update(node, {"state": state, "detail": detail, "since": now()})
-
-    def all_nodes_state(self, state: str) -> None:
-        """The same for every node."""
-        self._db.conn.execute("UPDATE nodes SET state = ?, detail = '', since = ?", (state, now()))
 
     def boot_started(self, boot: int) -> None:
         """File that the visit of a kernel begins, or goes on in another life of the runner."""

@@ -25,6 +25,7 @@ from hpcvirt.core.store.records import (
     CampaignRecord,
     Cell,
     Event,
+    FrozenRecord,
     Measurement,
     MetricRecord,
     NodeCard,
@@ -123,11 +124,21 @@ def read_totals(path: Path) -> tuple[int, int, int]:
         return _totals(connection)
 
 
-def read_frozen(path: Path) -> tuple[str, str]:
-    """The campaign file's text as it was frozen, and the plan's digest. Raises StoreUnusable."""
+def read_frozen(path: Path) -> FrozenRecord:
+    """What was fixed when the campaign started. Raises StoreUnusable."""
     with reading(path) as connection:
-        row = connection.execute("SELECT file, plan_sha256 FROM campaign").fetchone()
-        return str(row["file"]), str(row["plan_sha256"])
+        row = connection.execute("SELECT source, file, choice, frozen, plan_sha256 FROM campaign").fetchone()
+        ended = connection.execute("SELECT ended_at IS NOT NULL FROM runners ORDER BY id DESC LIMIT 1").fetchone()
+        planned, ok, given_up = _totals(connection)
+        return FrozenRecord(
+            source=row["source"],
+            text=row["file"],
+            choice=json.loads(row["choice"]),
+            campaign=json.loads(row["frozen"]),
+            digest=row["plan_sha256"],
+            # A runner that was killed after its last run has not tidied up.
+            is_finished=ok + given_up >= planned and ended is not None and bool(ended[0]),
+        )
 
 
 def read_campaign_record(path: Path) -> tuple[CampaignRecord, tuple[BenchmarkRecord, ...]]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from hpcvirt.core.model import Better, Value
 from hpcvirt.core.process import ProcessIdentity
@@ -46,6 +47,22 @@ class CampaignRecord:
     nodes: tuple[str, ...]
     is_rebooted: bool
     """Whether any boot really rebooted its node: else boot variance was not sampled."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenRecord:
+    """What was fixed when a campaign started, to go on with."""
+
+    source: str
+    """Where the campaign file was read."""
+    text: str
+    """The file's text."""
+    choice: Mapping[str, Any]
+    """Fields of ``config.Choice``."""
+    campaign: Mapping[str, Any]
+    digest: str
+    """Of the plan."""
+    is_finished: bool
 
 
 @dataclass(frozen=True, slots=True)

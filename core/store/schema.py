@@ -21,6 +21,7 @@ CREATE TABLE campaign (
     notes TEXT NOT NULL,
     source TEXT NOT NULL,            -- where the campaign file was read
     file TEXT NOT NULL,              -- its text
+    choice TEXT NOT NULL,            -- what of it the operator picked: JSON
     frozen TEXT NOT NULL,            -- the campaign as it was started, after the operator's choice: JSON
     plan_sha256 TEXT NOT NULL,       -- digest over the frozen campaign and the order of all boots
     design TEXT NOT NULL,            -- randomized-blocks or sequential

@@ -48,9 +48,9 @@ class Writer:
                 "`run` again collects it",
             ) from error
 
-    async def close(self, *, finished: bool) -> None:
+    async def close(self) -> None:
         """Close the database and end the thread."""
         try:
-            await self.do(lambda database: database.close(finished=finished))
+            await self.do(lambda database: database.close())
         finally:
             self._thread.shutdown(wait=True)

@@ -105,8 +105,7 @@ def sections(raw: bytes) -> tuple[Section, ...]:
 def _lines(raw: bytes) -> Iterator[str]:
     """Whole lines without escape codes. A lone CR (a progress bar's) parts lines as well."""
     whole = raw[: raw.rfind(b"\n") + 1].decode("utf-8", "replace")
-    for line in _ESCAPE.sub("", whole).split("\n"):
-        yield from line.split("\r")
+    yield from (line for line in re.split("[\n\r]+", _ESCAPE.sub("", whole)) if line and not line.isspace())
 
 
 def _opens(line: str, section: Section) -> bool:

@@ -167,7 +167,7 @@ async def _ours(stack: contextlib.AsyncExitStack, cluster: NetnsCluster, folder:
     ids = _run_ids(path)
 
     async def close() -> None:
-        await store.close(finished=True)
+        await store.close()
 
     stack.push_async_callback(close)
     for link in links:

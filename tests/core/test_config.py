@@ -31,7 +31,7 @@ def changed(old: str, new: str) -> str:
 def test_a_campaign_without_a_fault() -> None:
     told = parse_campaign(TOML)
     assert [kernel.name for kernel in told.kernels] == ["native", "other"]
-    assert told.nodes == (Node("node1", "127.0.0.1"), Node("node2", "127.0.0.1"))
+    assert told.nodes == (Node("node1", "127.0.0.1", own_machine=False), Node("node2", "127.0.0.1", own_machine=False))
     assert (told.design.runs, told.design.blocks, told.design.order) == (4, 2, Order.RANDOMIZED_BLOCKS)
     assert (told.analysis.baseline, told.analysis.alpha, told.analysis.delta) == ("native", 0.05, 0.02)
     assert told.benchmarks[0].parameters == {"array_size": 2_000_000, "ntimes": 10, "threads": 1}
@@ -203,11 +203,11 @@ def test_a_file_that_is_too_large(tmp_path: Path) -> None:
         read_campaign(path)
 
 
-def test_a_file_comes_with_its_text_and_folder(tmp_path: Path) -> None:
+def test_a_file_comes_with_its_text(tmp_path: Path) -> None:
     path = tmp_path / "a.toml"
     path.write_text(TOML)
     file = read_campaign(path)
-    assert (file.text, file.folder, file.source) == (TOML, tmp_path, str(path))
+    assert (file.text, file.source) == (TOML, str(path))
 
 
 @given(st.text(max_size=60))

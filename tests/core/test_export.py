@@ -88,7 +88,7 @@ def database_in(folder: Path) -> Path:
     database, _ = new_database(folder / "small.db")
     do_run(database, 1, "a", ended(value=0.1 + 0.2))
     do_run(database, 2, "b", ended(Status.FAILED))
-    database.close(finished=True)
+    database.close()
     return folder / "small.db"
 
 
@@ -105,7 +105,7 @@ def test_a_file_is_written_whole(tmp_path: Path) -> None:
 
 
 def test_a_campaign_without_results_is_a_header(tmp_path: Path) -> None:
-    new_database(tmp_path / "small.db")[0].close(finished=True)
+    new_database(tmp_path / "small.db")[0].close()
     assert write_measurements_csv(tmp_path / "small.db", tmp_path / "a.csv") == 0
     assert (tmp_path / "a.csv").read_text() == ",".join(COLUMNS) + "\n"
 

@@ -39,7 +39,7 @@ def make(folder: Path, stamp: str, told: Campaign = TOLD, *, done: int = 0, give
     for run in range(done + 1, done + given_up + 1):
         do_run(database, run, f"a{run}", ended(Status.FAILED))
         database.give_up(run)
-    database.close(finished=True)
+    database.close()
     return path
 
 
@@ -105,7 +105,7 @@ def test_two_begun_within_a_second_get_two_names(tmp_path: Path) -> None:
     database = Database(finished)
     for run in (1, 2):
         do_run(database, run, f"a{run}", ended())
-    database.close(finished=True)
+    database.close()
     second = begin(file_of(), tmp_path)
     assert second != finished
     assert begin(file_of(), tmp_path) == second

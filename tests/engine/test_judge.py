@@ -185,9 +185,9 @@ def test_a_plugin_that_raises(error: Exception) -> None:
         ({"speed": reading(math.nan)}, "speed"),
         ({"speed": reading(math.inf)}, "speed"),
         ({"speed": reading(-math.inf), "time": reading(1.0)}, "speed"),
-        ({"sped": reading(1.0)}, "sped"),
+        ({"speed": reading(1.0), "sped": reading(1.0)}, "sped"),
         ({"speed": reading(1.0), "other": reading(1.0)}, "other"),
-        ({}, "nothing"),
+        ({}, "without speed"),
     ],
 )
 def test_ok_about_what_is_no_number_of_its_metrics_is_not_believed(readings: dict[str, Reading], named: str) -> None:

@@ -47,7 +47,7 @@ def call(folder: Path, *words: str, code: str | None = None) -> subprocess.Compl
 def database(tmp_path: Path) -> Path:
     made, _ = new_database(tmp_path / "small.db")
     do_run(made, 1, "a", ended(value=0.1 + 0.2))
-    made.close(finished=True)
+    made.close()
     return tmp_path / "small.db"
 
 

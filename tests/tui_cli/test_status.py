@@ -23,7 +23,7 @@ def path(tmp_path: Path) -> Path:
 def database(path: Path) -> Iterator[Database]:
     made, _ = new_database(path)
     yield made
-    made.close(finished=False)
+    made.close()
 
 
 def told(path: Path) -> str:
@@ -36,7 +36,7 @@ def test_the_headline_follows_the_campaign(database: Database, path: Path) -> No
     assert told(path) == "small: running, 0 of 16 runs ok, done when is not known yet"
     do_run(database, 1, "a1", ended())
     do_run(database, 2, "a2", ended(Status.FAILED))
-    database.give_up(2)
+    database.give_up(2, "the retries are used up")
     assert told(path).startswith("small: running, 1 of 16 runs ok, 1 given up, done in about ")
     write_wish(path, "pause", "me")
     assert told(path) == "small: paused, 1 of 16 runs ok, 1 given up"
@@ -48,7 +48,7 @@ def test_the_page_of_a_crashed_one_says_how_to_go_on(database: Database, path: P
     database.register_runner(process(pid=DEAD))
     page = lines(read_snapshot(path))
     assert page[0].startswith("small: crashed")
-    assert page[1] == f"go on with: hpcvirt-tui run small.toml --db {path}"
+    assert page[1] == f"go on with: hpcvirt-tui run {path}"
 
 
 def test_the_page_of_one_elsewhere_says_where(database: Database, path: Path) -> None:
