@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SETUP := pyproject.toml constraints.txt
 PACKAGES := core plugins tui campaigns
 
-.PHONY: run test test-system soak check format bench wheels clean
+.PHONY: run test test-system soak calibrate check format bench wheels clean
 
 run: $(VENV)/installed
 	@$(BIN)/hpcvirt-tui
@@ -22,6 +22,10 @@ test-system: $(VENV)/installed-dev
 # A quarter of an hour: the runner killed at 200 random points on the cluster of namespaces (root).
 soak: $(VENV)/installed-dev
 	HPCVIRT_REQUIRE=cluster HPCVIRT_KILLS=200 $(BIN)/python -m pytest -n 0 -s tests/clusters/faults/test_killed.py $(PYTEST)
+
+# A quarter of an hour: how often the statistics are wrong, over simulated campaigns; writes the table into the docs.
+calibrate: $(VENV)/installed-dev
+	$(BIN)/python tests/bench/calibrate_stats.py --update docs/statistics.md
 
 check: $(VENV)/installed-dev .dev
 	$(BIN)/ruff check .

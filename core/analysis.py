@@ -86,7 +86,7 @@ def _series(campaign: CampaignRecord, benchmarks: tuple[BenchmarkRecord, ...], v
 def _footer(
     campaign: CampaignRecord, rows: tuple[Comparison, ...], settings: Settings, wanted: Wanted
 ) -> tuple[str, ...]:
-    lines = list(notes(rows, settings))
+    lines = list(notes(rows, settings, campaign.same_kernels))
     if not campaign.is_rebooted:
         lines.append("no node was rebooted: variation from boot to boot was not sampled")
     frozen = {"baseline": campaign.baseline, "alpha": campaign.alpha, "delta": campaign.delta}

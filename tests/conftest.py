@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 import pytest
 
 from tests.support import ledger as ledgers
+
+# One seed for all workers of a run, printed at its end.
+os.environ.setdefault("HPCVIRT_STATS_SEED", str(secrets.randbits(32)))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from itertools import groupby
 from pathlib import Path
@@ -38,8 +38,10 @@ STYLES = {
 _RIGHT = {"n", "mean", "difference", "CI", "p", "p adjusted", "p equivalence"}
 
 
-def analyze_file(path: Path, settings: Settings) -> tuple[tuple[Comparison, ...], tuple[str, ...]]:
-    """Comparisons of a foreign CSV file, and the notes that belong under them.
+def analyze_file(
+    path: Path, settings: Settings, same: Iterable[tuple[str, str]] = ()
+) -> tuple[tuple[Comparison, ...], tuple[str, ...]]:
+    """Comparisons of a foreign CSV file, and the notes that belong under them; ``same`` as ``notes`` takes it.
 
     Raises FileInvalid for faults of the file and UsageWrong for settings that do not fit it; both exit with 2.
     """
@@ -47,7 +49,7 @@ def analyze_file(path: Path, settings: Settings) -> tuple[tuple[Comparison, ...]
 
     found = foreign.read(path)
     comparisons = compare_summaries(found.summaries, settings) if found.summaries else compare(found.series, settings)
-    return comparisons, (*notes(comparisons, settings), *found.notes)
+    return comparisons, (*notes(comparisons, settings, same), *found.notes)
 
 
 def print_analysis(data: Path, layout: Format, wanted: Mapping[str, Any]) -> None:
@@ -121,7 +123,10 @@ class _Fitting:
         for index, heading in columns.items():
             grid.add_column(heading, justify="right" if HEADINGS[index] in _RIGHT else "left", no_wrap=True)
         for one in self._rows:
-            shown = cells(one)
+            shown = list(cells(one))
+            if columns is NARROW:
+                # Whoever wants to know what would decide it makes the terminal wider.
+                shown[VERDICT] = shown[VERDICT].partition(" (")[0]
             row = [Text(shown[index]) for index in columns]
             row[list(columns).index(VERDICT)].stylize(STYLES[one.verdict])
             grid.add_row(*row)

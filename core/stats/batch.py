@@ -32,7 +32,7 @@ class Batch:
     value: FloatArray
     """(R,) worked on as the module says; 0 where the value was not finite."""
     scaled: FloatArray
-    """(R,) the same before the shift, for logarithms and reciprocals."""
+    """(R,) value / 2**(its series' own exponent), for logarithms and reciprocals; 0 where it was not finite."""
     slot: IntArray
     """(R,) group * K + kernel."""
     node: IntArray
@@ -42,6 +42,8 @@ class Batch:
     boot: IntArray
     exponent: IntArray
     """(G,)"""
+    own_exponent: IntArray
+    """(G, K) of each series: beside 1e300, 1e-300 would vanish on the group's scale."""
     shift: FloatArray
     """(G,)"""
     not_finite: IntArray
@@ -79,8 +81,7 @@ class Batch:
     def lifted(self, worked: FloatArray) -> FloatArray:
         """Differences and spreads (G, ...) back in the unit of the metric."""
         lift = worked.shape[:1] + (1,) * (worked.ndim - 1)
-        with np.errstate(over="ignore", under="ignore"):
-            return np.ldexp(worked, self.exponent.reshape(lift))
+        return np.ldexp(worked, self.exponent.reshape(lift))
 
 
 def totals(key: IntArray, rows: FloatArray, size: int) -> FloatArray:
@@ -117,7 +118,9 @@ def lay_out(series: Sequence[Series]) -> Batch:
     raw = _joined([s.values for _, s in flat], np.float64)
     finite = np.isfinite(raw)
     group = slot // max(len(kernels), 1)
-    value, scaled, exponent, shift = _worked(np.where(finite, raw, 0.0), finite, group, len(members))
+    known = np.where(finite, raw, 0.0)
+    value, exponent, shift = _worked(known, finite, group, len(members))
+    own = _exponents(known, slot, len(members) * len(kernels))
     nodes, node = distinct(_joined([s.node for _, s in flat], np.int64))
     _, block = distinct(_joined([s.block for _, s in flat], np.int64))
     _, boot = distinct(_joined([s.boot for _, s in flat], np.int64))
@@ -126,12 +129,13 @@ def lay_out(series: Sequence[Series]) -> Batch:
         kernels=tuple(kernels),
         members=tuple(members),
         value=value,
-        scaled=scaled,
+        scaled=np.ldexp(known, -own[slot]),
         slot=slot,
         node=node,
         block=block,
         boot=boot,
         exponent=exponent,
+        own_exponent=own.reshape(len(members), len(kernels)),
         shift=shift,
         not_finite=lost.reshape(len(members), len(kernels)),
         n_nodes=max(nodes.size, 1),
@@ -158,6 +162,11 @@ def boot_means(batch: Batch) -> Batch:
         block=batch.block[first],
         boot=batch.boot[first],
     )
+
+
+def first(row: Sequence[Series | None]) -> Series:
+    """The first series of a group: what it says of unit, better and primary holds for all."""
+    return next(one for one in row if one is not None)
 
 
 def block_counts(batch: Batch) -> IntArray:
@@ -193,6 +202,7 @@ def chosen(batch: Batch, groups: BoolArray) -> Batch:
         block=batch.block[rows],
         boot=batch.boot[rows],
         exponent=batch.exponent[groups],
+        own_exponent=batch.own_exponent[groups],
         shift=batch.shift[groups],
         not_finite=batch.not_finite[groups],
     )
@@ -217,15 +227,18 @@ def _members(series: Sequence[Series], kernels: dict[str, int]) -> list[list[Ser
 
 def _worked(
     raw: FloatArray, finite: BoolArray, group: IntArray, n_groups: int
-) -> tuple[FloatArray, FloatArray, IntArray, FloatArray]:
-    largest = np.zeros(n_groups)
-    np.maximum.at(largest, group, np.abs(raw))
-    exponent = np.frexp(largest)[1].astype(np.int64)
-    with np.errstate(under="ignore"):
-        scaled = np.ldexp(raw, -exponent[group])
-    count = np.bincount(group[finite], minlength=n_groups)
-    shift = np.bincount(group, weights=scaled, minlength=n_groups) / np.maximum(count, 1)
-    return np.where(finite, scaled - shift[group], 0.0), scaled, exponent, shift
+) -> tuple[FloatArray, IntArray, FloatArray]:
+    exponent = _exponents(raw, group, n_groups)
+    scaled = np.ldexp(raw, -exponent[group])
+    count = totals(group, finite.astype(np.float64), n_groups)
+    shift = totals(group, scaled, n_groups) / np.maximum(count, 1)
+    return np.where(finite, scaled - shift[group], 0.0), exponent, shift
+
+
+def _exponents(raw: FloatArray, key: IntArray, size: int) -> IntArray:
+    largest = np.zeros(size)
+    np.maximum.at(largest, key, np.abs(raw))
+    return np.frexp(largest)[1].astype(np.int64)
 
 
 def _joined(arrays: Sequence[NDArray[Number]], kind: type[Number]) -> NDArray[Number]:

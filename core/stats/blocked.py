@@ -6,7 +6,6 @@ lower is better (costs add up) and harmonic where higher is better (for a rate, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +13,8 @@ import numpy as np
 from hpcvirt.core.model import Better
 from hpcvirt.core.stats import student
 from hpcvirt.core.stats.arrays import BoolArray, FloatArray, IntArray
-from hpcvirt.core.stats.batch import Batch, distinct, totals
-from hpcvirt.core.stats.model import Series, Unit
+from hpcvirt.core.stats.batch import Batch, distinct, first, totals
+from hpcvirt.core.stats.model import Unit
 from hpcvirt.core.stats.paper import Pairs, tested, tost
 
 
@@ -53,6 +52,14 @@ class Estimate:
     sd: FloatArray
     se: FloatArray
     df: FloatArray
+    nodes: FloatArray
+    """Values per block that count as independent: the nodes for ``node-block``, else 1."""
+    blocks: FloatArray
+    """Blocks with a value."""
+    node_f: FloatArray
+    """F of the test that the effect differs between nodes; NaN for ``block``."""
+    node_df: FloatArray
+    """Its first degrees of freedom; the second are ``df``."""
     residual: FloatArray
     """(M,) departure of each unit from its mean, of all groups."""
     residual_group: IntArray
@@ -86,11 +93,12 @@ def cells_of(batch: Batch) -> Cells:
     places = batch.n_nodes * n_blocks
     key, at = distinct(batch.slot * places + batch.node * n_blocks + batch.block)
     slot = key // places
-    higher = np.array([_better(row) is Better.HIGHER for row in batch.members], dtype=bool)
+    higher = np.array([first(row).better is Better.HIGHER for row in batch.members], dtype=bool)
     mean = _boot_mean(batch.scaled, at, key.size, higher[slot // n_kernels])
     broken = batch.not_finite.reshape(-1)[slot] > 0
-    with np.errstate(invalid="ignore", divide="ignore"):
-        log_mean = np.where((mean > 0) & ~broken, np.log(np.where(mean > 0, mean, 1.0)), np.nan)
+    log_mean = np.where((mean > 0) & ~broken, np.log(np.where(mean > 0, mean, 1.0)), np.nan)
+    # on the group's scale, not the metric's: small logarithms keep more digits
+    log_mean += np.log(2.0) * (batch.own_exponent - batch.exponent[:, None]).reshape(-1)[slot]
     return Cells(slot, key % places, log_mean, n_blocks)
 
 
@@ -103,11 +111,10 @@ def compare(batch: Batch, pairs: Pairs, unit: Unit, alpha: float, delta: float) 
 def overall_means(batch: Batch) -> FloatArray:
     """(G, K) mean of all runs in the unit of the metric, of the kind that boot means are."""
     n_groups, n_kernels = batch.shape
-    higher = np.repeat([_better(row) is Better.HIGHER for row in batch.members], n_kernels)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = _boot_mean(batch.scaled, batch.slot, n_groups * n_kernels, higher).reshape(batch.shape)
+    higher = np.repeat([first(row).better is Better.HIGHER for row in batch.members], n_kernels)
+    mean = _boot_mean(batch.scaled, batch.slot, n_groups * n_kernels, higher).reshape(batch.shape)
     mean = np.where((batch.not_finite > 0) | (higher.reshape(batch.shape) & (mean <= 0)), np.nan, mean)
-    return batch.lifted(mean)
+    return np.ldexp(mean, batch.own_exponent)
 
 
 def differences(cells: Cells, pair: tuple[int, int], n_kernels: int) -> Differences:
@@ -133,10 +140,24 @@ def by_node_block(found: Differences, n_groups: int, n_nodes: int) -> Estimate:
     nodes = (count > 0).sum(axis=1).astype(np.float64)
     n = count.sum(axis=1)
     df = n - nodes
-    with np.errstate(invalid="ignore", divide="ignore"):
-        sd = np.sqrt(totals(found.group, np.square(residual), n_groups) / np.where(df > 0, df, np.nan))
-        weights = np.where(count > 0, 1 / np.maximum(count, 1), 0.0).sum(axis=1)
-        return Estimate(n, mean.sum(axis=1) / nodes, sd, sd * np.sqrt(weights) / nodes, df, residual, found.group)
+    squares = totals(found.group, np.square(residual), n_groups)
+    estimate = mean.sum(axis=1) / nodes
+    sd = np.sqrt(squares / np.where(df > 0, df, np.nan))
+    weights = np.where(count > 0, 1 / np.maximum(count, 1), 0.0).sum(axis=1)
+    total = totals(found.group, found.d, n_groups) / n
+    between = np.sum(count * np.square(mean - total[:, None]), axis=1) / (nodes - 1)
+    node_f = np.where((nodes > 1) & (sd > 0), between / np.square(sd), np.nan)
+    return Estimate(
+        n=n, mean=estimate, sd=sd, se=sd * np.sqrt(weights) / np.maximum(nodes, 1), df=df,
+        nodes=nodes, blocks=_blocks(found, n_groups), node_f=node_f, node_df=nodes - 1,
+        residual=residual, residual_group=found.group,
+    )  # fmt: skip
+
+
+def _blocks(found: Differences, n_groups: int) -> FloatArray:
+    size = int(found.block.max(initial=0)) + 1
+    seen, _ = distinct(found.group * size + found.block)
+    return totals(seen // size, np.ones(seen.size), n_groups)
 
 
 def by_block(found: Differences, n_groups: int, n_blocks: int) -> Estimate:
@@ -146,11 +167,15 @@ def by_block(found: Differences, n_groups: int, n_blocks: int) -> Estimate:
     group = key // n_blocks
     n = totals(group, np.ones(key.size), n_groups)
     df = n - 1
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = totals(group, value, n_groups) / n
-        residual = value - mean[group]
-        sd = np.sqrt(totals(group, np.square(residual), n_groups) / np.where(df > 0, df, np.nan))
-        return Estimate(n, mean, sd, sd / np.sqrt(n), df, residual, group)
+    mean = totals(group, value, n_groups) / n
+    residual = value - mean[group]
+    sd = np.sqrt(totals(group, np.square(residual), n_groups) / np.where(df > 0, df, np.nan))
+    se = sd / np.sqrt(n)
+    none = np.full(n_groups, np.nan)
+    return Estimate(
+        n=n, mean=mean, sd=sd, se=se, df=df, nodes=np.ones(n_groups), blocks=n, node_f=none, node_df=none,
+        residual=residual, residual_group=group,
+    )  # fmt: skip
 
 
 def _one_pair(
@@ -183,9 +208,8 @@ def _one_pair(
 def _boot_mean(scaled: FloatArray, at: IntArray, size: int, harmonic: BoolArray) -> FloatArray:
     count = totals(at, np.ones(at.size), size)
     arithmetic = totals(at, scaled, size) / count
-    with np.errstate(divide="ignore", over="ignore"):
-        inverse = totals(at, np.where(scaled > 0, 1 / np.where(scaled > 0, scaled, 1.0), np.inf), size)
-        return np.where(harmonic, count / inverse, arithmetic)
+    inverse = totals(at, np.where(scaled > 0, 1 / np.where(scaled > 0, scaled, 1.0), np.inf), size)
+    return np.where(harmonic, count / inverse, arithmetic)
 
 
 def _rounding_size(cells: Cells, n_groups: int, n_kernels: int) -> FloatArray:
@@ -199,7 +223,3 @@ def _places(cells: Cells, n_groups: int, n_kernels: int) -> FloatArray:
     size = int(cells.place.max(initial=0)) + 1
     seen, _ = distinct(cells.slot // n_kernels * size + cells.place)
     return totals(seen // size, np.ones(seen.size), n_groups)
-
-
-def _better(row: Sequence[Series | None]) -> Better:
-    return next(one.better for one in row if one is not None)

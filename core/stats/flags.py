@@ -9,14 +9,16 @@ import numpy as np
 from hpcvirt.core.stats.arrays import BoolArray, FloatArray
 from hpcvirt.core.stats.batch import Batch
 from hpcvirt.core.stats.blocked import PairedOutcome
-from hpcvirt.core.stats.model import Flag
-from hpcvirt.core.stats.paper import Outcome, Pairs
+from hpcvirt.core.stats.diagnose import LEVEL, f_upper, fisher, normality, smallest_p
+from hpcvirt.core.stats.model import Flag, Settings
+from hpcvirt.core.stats.paper import Moments, Outcome, Pairs, residuals
 
 FlagTable = Mapping[tuple[int, int], tuple[Flag, ...]]
 """By (group, pair)."""
 
 CONSTANT = Flag("constant", "no value differs from another under either kernel: there is no spread to test with")
 NO_COMMON_NODE = Flag("no-common-node", "the kernels share no node: their difference cannot be told from the nodes'")
+NO_FREEDOM = Flag("too-few", "what is left after the nodes' terms has no degrees of freedom: no test")
 ZERO_MEAN = Flag("zero-mean", "the baseline's mean is zero: no ratio and no band of equivalence")
 
 NOT_POSITIVE = Flag(
@@ -45,6 +47,7 @@ def paper_edges(outcome: Outcome) -> FlagTable:
         [
             where(outcome.constant, CONSTANT),
             where(~outcome.estimable, NO_COMMON_NODE),
+            where(np.isfinite(outcome.se) & np.isnan(outcome.t) & outcome.estimable & ~outcome.constant, NO_FREEDOM),
             where(outcome.margin == 0, ZERO_MEAN),
         ]
     )
@@ -55,7 +58,7 @@ def too_few(batch: Batch, n: FloatArray, pairs: Pairs) -> FlagTable:
     by_kernel = {}
     for g, k in np.argwhere(n < 2).tolist():
         text = f"{batch.kernels[k]} has {'one value' if n[g, k] else 'no value'}: no spread, so no test"
-        by_kernel[g, k] = Flag("too-few", text, batch.kernels[k], float(n[g, k]))
+        by_kernel[g, k] = (Flag("too-few", text, batch.kernels[k], float(n[g, k])),)
     return of_pairs(by_kernel, pairs)
 
 
@@ -65,17 +68,17 @@ def not_finite(batch: Batch, pairs: Pairs) -> FlagTable:
     for g, k in np.argwhere(batch.not_finite > 0).tolist():
         bad, name = int(batch.not_finite[g, k]), batch.kernels[k]
         text = f"{bad} value{'s' * (bad != 1)} of {name} are NaN or infinite; none may be dropped, so no test"
-        by_kernel[g, k] = Flag("not-finite", text, name, float(bad))
+        by_kernel[g, k] = (Flag("not-finite", text, name, float(bad)),)
     return of_pairs(by_kernel, pairs)
 
 
-def of_pairs(by_kernel: Mapping[tuple[int, int], Flag], pairs: Pairs) -> FlagTable:
+def of_pairs(by_kernel: FlagTable, pairs: Pairs) -> FlagTable:
     """Flags of kernels, by (group, kernel), handed to every pair that the kernel is part of."""
     return {
         (g, p): flags
         for g in sorted({g for g, _ in by_kernel})
         for p, pair in enumerate(pairs)
-        if (flags := tuple(by_kernel[g, k] for k in pair if (g, k) in by_kernel))
+        if (flags := tuple(flag for k in pair for flag in by_kernel.get((g, k), ())))
     }
 
 
@@ -98,3 +101,107 @@ def _few_units(n: float) -> Flag:
 def _unpaired(places: float) -> Flag:
     text = f"on {places:g} of the visits to a node in a block, one of the two kernels has no value"
     return Flag("missing-cells", text, None, float(places))
+
+
+ONE_BLOCK = Flag("one-block", "all of it is one block: what the boot did and what the kernel does cannot be told apart")
+
+
+def one_block(outcome: Outcome) -> FlagTable:
+    """Said of every comparison that would have been blocked."""
+    return where(np.ones(outcome.p.shape, dtype=bool), ONE_BLOCK)
+
+
+def paper_diagnostics(batch: Batch, found: Moments, pairs: Pairs, settings: Settings) -> FlagTable:
+    """What the t-test on runs assumes and does not find."""
+    n_groups, n_kernels = batch.shape
+    rest = residuals(batch, found.mean, found.node_term)
+    w, p = normality(np.nan_to_num(rest), batch.slot, n_groups * n_kernels)
+    odd = np.flatnonzero((p < LEVEL) & (batch.not_finite.reshape(-1) == 0)).tolist()
+    by_kernel = {
+        divmod(slot, n_kernels): (_not_normal(w[slot], p[slot], batch.kernels[slot % n_kernels]),) for slot in odd
+    }
+    here, there = np.array(pairs).T
+    counts = np.stack([found.n[:, here], found.n[:, there]], axis=2).astype(np.int64)
+    few = {
+        (g, i): (_never(smallest_p(*counts[g, i].tolist()), settings.alpha),)
+        for g, i in np.argwhere(counts.min(axis=2) < _ENOUGH).tolist()
+        if counts[g, i].min() > 1 and smallest_p(*counts[g, i].tolist()) > settings.alpha
+    }
+    return merged([few, of_pairs(by_kernel, pairs)])
+
+
+def blocked_diagnostics(batch: Batch, outcomes: Sequence[PairedOutcome], settings: Settings) -> FlagTable:
+    """What the paired t-test assumes and does not find."""
+    tables: list[FlagTable] = []
+    for i, one in enumerate(outcomes):
+        estimate = one.estimate
+        usable = np.isfinite(estimate.mean)
+        w, p = normality(np.nan_to_num(estimate.residual), estimate.residual_group, batch.shape[0])
+        tables.append({(g, i): (_not_normal(w[g], p[g], None),) for g in np.flatnonzero(usable & (p < LEVEL)).tolist()})
+        node_p = f_upper(estimate.node_f, estimate.node_df, estimate.df)
+        tables.append(
+            {(g, i): (_by_node(estimate.node_f[g], node_p[g]),) for g in np.flatnonzero(node_p < LEVEL).tolist()}
+        )
+        few = [g for g in np.flatnonzero(estimate.df > 0).tolist() if smallest_p(int(estimate.n[g])) > settings.alpha]
+        tables.append({(g, i): (_never(smallest_p(int(estimate.n[g])), settings.alpha),) for g in few})
+    return merged(tables)
+
+
+def losses(batch: Batch, pairs: Pairs) -> FlagTable:
+    """Attempts that ended otherwise than ok, and kernels that lost more of them than what they are compared with."""
+    told = {
+        (g, k): (sum(one.attempts.values()) - one.attempts.get("ok", 0), one.attempts)
+        for g, row in enumerate(batch.members)
+        for k, one in enumerate(row)
+        if one is not None and one.attempts
+    }
+    by_kernel = {at: (_losses(batch.kernels[at[1]], *found),) for at, found in told.items() if found[0]}
+    uneven = {
+        (g, p): _uneven(batch.kernels[i], *_split(told[g, i]), *_split(told[g, b]))
+        for p, (i, b) in enumerate(pairs)
+        for g in range(batch.shape[0])
+        if (g, i) in by_kernel and (g, b) in told
+    }
+    return merged([of_pairs(by_kernel, pairs), uneven])
+
+
+_ENOUGH = 12
+"""From this many values of each kernel on, some rearrangement is rarer than any usual alpha."""
+
+
+def _not_normal(w: float, p: float, kernel: str | None) -> Flag:
+    whose = "differences between boots" if kernel is None else f"values of {kernel}"
+    return Flag("not-normal", f"the {whose} are not normally distributed (W = {w:.3f})", kernel, float(w), float(p))
+
+
+def _by_node(f: float, p: float) -> Flag:
+    return Flag("kernel-by-node", f"the kernel's effect differs between nodes (F = {f:.3g})", None, float(f), float(p))
+
+
+def _never(smallest: float, alpha: float) -> Flag:
+    text = (
+        f"too few to reach {alpha:g} by rearrangement alone (its smallest p is {smallest:.2g}): "
+        "any difference shown rests on the normal distribution"
+    )
+    return Flag("too-few", text, None, smallest)
+
+
+def _split(found: tuple[int, Mapping[str, int]]) -> tuple[int, int]:
+    return found[0], found[1].get("ok", 0)
+
+
+def _losses(kernel: str, lost: int, attempts: Mapping[str, int]) -> Flag:
+    how = ", ".join(f"{count} {status}" for status, count in sorted(attempts.items()) if status != "ok" and count)
+    text = f"{lost} of {sum(attempts.values())} attempts under {kernel} gave no value: {how}"
+    return Flag("losses", text, kernel, float(lost))
+
+
+def _uneven(kernel: str, lost: int, kept: int, lost_there: int, kept_there: int) -> tuple[Flag, ...]:
+    if not lost_there + kept_there:
+        return ()
+    more = lost / (lost + kept) - lost_there / (lost_there + kept_there)
+    if more <= 0:
+        return ()
+    p = fisher(lost, kept, lost_there, kept_there)
+    text = f"{kernel} loses {100 * more:.1f} % more of all attempts than the baseline does (Fisher p = {p:.2g})"
+    return (Flag("asymmetric-loss", text, kernel, more, p),)

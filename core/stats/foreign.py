@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
@@ -99,7 +100,22 @@ def _rows(reader: Iterator[list[str]], header: list[str], faults: list[str]) -> 
         if len(cells) != len(header):
             faults.append(f"line {line}: {len(cells)} cells under {len(header)} columns")
             continue
-        yield line, {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
+        row = {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
+        yield line, row | {"benchmark": _label(row)}
+
+
+def _label(row: Mapping[str, str]) -> str:
+    """A benchmark with its parameters, which our own ``measurements.csv`` has in a column of their own, as JSON."""
+    name = row.get("benchmark", "")
+    try:
+        parameters = json.loads(row.get("parameters", ""))
+    except ValueError:
+        return name
+    return (
+        " ".join([name, *(f"{key}={value}" for key, value in sorted(parameters.items()))])
+        if isinstance(parameters, dict)
+        else name
+    )
 
 
 def _runs(rows: Iterator[tuple[int, dict[str, str]]], header: list[str], faults: list[str]) -> Foreign:

@@ -42,8 +42,7 @@ class Moments:
     @property
     def variance(self) -> FloatArray:
         """(G, K) unbiased."""
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(self.freedom > 0, self.squares / self.freedom, np.nan)
+        return np.where(self.freedom > 0, self.squares / self.freedom, np.nan)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,8 +89,7 @@ def moments(batch: Batch) -> Moments:
     """Means and residual variances of every kernel, node terms removed."""
     counts = batch.by_node()
     n = counts.sum(axis=2)
-    with np.errstate(invalid="ignore"):
-        mean = np.where(n > 0, batch.sums(batch.value) / n, np.nan)
+    mean = np.where(n > 0, batch.sums(batch.value) / n, np.nan)
     mean[batch.not_finite > 0] = np.nan
     nodes = (counts.sum(axis=1) > 0).sum(axis=1).astype(np.float64)
     if not np.any(nodes > 1):
@@ -132,24 +130,26 @@ def tested(
     """
     rounding = 10 * np.finfo(np.float64).eps * size
     constant = (se <= rounding) & ~np.isnan(difference)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.where(constant | (df <= 0), np.nan, difference / se)
+    t = np.where(constant | (df <= 0), np.nan, difference / se)
     p = student.two_sided(t, df)
     return constant, t, np.where(constant & (np.abs(difference) <= rounding), 1.0, p)
 
 
 def tost(difference: FloatArray, se: FloatArray, df: FloatArray, margin: FloatArray) -> FloatArray:
     """Two one-sided tests (Schuirmann 1987): the larger p of "not below -margin" and "not above margin"."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        above = student.upper((difference + margin) / se, df)
-        below = student.upper((margin - difference) / se, df)
+    above = student.upper((difference + margin) / se, df)
+    below = student.upper((margin - difference) / se, df)
     return np.where(margin > 0, np.maximum(above, below), np.nan)
 
 
-def _squares(batch: Batch, mean: FloatArray, node_term: FloatArray) -> FloatArray:
+def residuals(batch: Batch, mean: FloatArray, node_term: FloatArray) -> FloatArray:
+    """(R,) what is left of each value after its kernel's mean (G, K) and its node's term (G, J)."""
     group = batch.slot // len(batch.kernels)
-    residual = batch.value - mean.reshape(-1)[batch.slot] - node_term[group, batch.node]
-    return batch.sums(np.square(residual))
+    return batch.value - mean.reshape(-1)[batch.slot] - node_term[group, batch.node]
+
+
+def _squares(batch: Batch, mean: FloatArray, node_term: FloatArray) -> FloatArray:
+    return batch.sums(np.square(residuals(batch, mean, node_term)))
 
 
 def _node_adjusted(batch: Batch, counts: FloatArray, n: FloatArray, mean: FloatArray, nodes: FloatArray) -> Moments:
@@ -185,13 +185,11 @@ def _weights(found: Moments, here: IntArray, there: IntArray) -> tuple[FloatArra
     """(G, P, K) sum of squared weights of each kernel's rows in each pair's difference; and whether it exists."""
     groups, n_kernels = found.n.shape
     own = np.zeros((groups, here.size, n_kernels))
-    with np.errstate(divide="ignore"):
-        own[:, np.arange(here.size), here] = 1 / found.n[:, here]
-        own[:, np.arange(here.size), there] = -1 / found.n[:, there]
+    own[:, np.arange(here.size), here] = 1 / found.n[:, here]
+    own[:, np.arange(here.size), there] = -1 / found.n[:, there]
     fit = found.coefficients
     if fit is None:
-        with np.errstate(invalid="ignore"):
-            squared = np.where(own == 0, 0.0, np.square(own) * found.n[:, None, :])
+        squared = np.where(own == 0, 0.0, np.square(own) * found.n[:, None, :])
         return squared, np.ones((groups, here.size), dtype=bool)
     return _node_weights(fit, own, here, there, found.n)
 
@@ -206,9 +204,8 @@ def _node_weights(
     estimable = np.all(np.abs(reached - unequal) < 1e-8, axis=2)
     used_share = _shares(fit.used, n)
     swept = through[:, :, None, :] - np.einsum("gkj,gpj->gpk", used_share, through)[:, :, :, None]
-    with np.errstate(invalid="ignore"):
-        per_row = own[:, :, :, None] - np.where(fit.fitted[:, None, :, None], swept, 0.0)
-        squared = np.einsum("gkj,gpkj->gpk", fit.counts, np.square(per_row))
+    per_row = own[:, :, :, None] - np.where(fit.fitted[:, None, :, None], swept, 0.0)
+    squared = np.einsum("gkj,gpkj->gpk", fit.counts, np.square(per_row))
     return squared, estimable
 
 
@@ -216,15 +213,13 @@ def _welch(found: Moments, weights: FloatArray) -> tuple[FloatArray, FloatArray]
     """Standard error and Welch-Satterthwaite df (Welch 1947), less one for each node beyond the first."""
     parts = np.where(weights > 0, weights * found.variance[:, None, :], 0.0)
     variance = parts.sum(axis=2)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        fractions = np.where(variance[:, :, None] > 0, parts / variance[:, :, None], np.nan)
-        df = 1 / np.sum(np.square(fractions) / np.maximum(found.n - 1, 0)[:, None, :], axis=2)
+    fractions = np.where(variance[:, :, None] > 0, parts / variance[:, :, None], np.nan)
+    df = 1 / np.sum(np.square(fractions) / np.maximum(found.n - 1, 0)[:, None, :], axis=2)
     return np.sqrt(variance), df - np.maximum(found.nodes - 1, 0)[:, None]
 
 
 def _student(found: Moments, weights: FloatArray, here: IntArray, there: IntArray) -> tuple[FloatArray, FloatArray]:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        freedom = found.freedom[:, here] + found.freedom[:, there]
-        pooled = (found.squares[:, here] + found.squares[:, there]) / np.where(freedom > 0, freedom, np.nan)
-        se = np.sqrt(pooled * weights.sum(axis=2))
+    freedom = found.freedom[:, here] + found.freedom[:, there]
+    pooled = (found.squares[:, here] + found.squares[:, there]) / np.where(freedom > 0, freedom, np.nan)
+    se = np.sqrt(pooled * weights.sum(axis=2))
     return se, found.n[:, here] + found.n[:, there] - 2 - np.maximum(found.nodes - 1, 0)[:, None]

@@ -14,6 +14,7 @@ from dataclasses import asdict, fields
 from enum import Enum
 from typing import Any
 
+from hpcvirt.core.stats.aa import same_kernel
 from hpcvirt.core.stats.model import Comparison, Correction, Flag, Method, Settings, Unit, Verdict
 from hpcvirt.core.text import clean_line
 
@@ -118,17 +119,25 @@ def needed(one: Comparison) -> str:
     return f" (+{one.more} {unit}{'s' * (one.more != 1)})"
 
 
-def notes(comparisons: Sequence[Comparison], settings: Settings) -> tuple[str, ...]:
-    """What a reader must know to read the table: method, family, correction, and what cannot be told apart."""
+def notes(
+    comparisons: Sequence[Comparison], settings: Settings, same: Iterable[tuple[str, str]] = ()
+) -> tuple[str, ...]:
+    """What a reader must know to read the table: method, family, correction, and what cannot be told apart.
+
+    ``same``: pairs of names for one kernel, for the A/A report.
+    """
     if not comparisons:
         return ("no two kernels to compare",)
     ways = dict.fromkeys((one.method, one.replication_unit) for one in comparisons)
     lines = [_way(method, unit) for method, unit in ways]
     lines.append(_family(comparisons, settings))
     lines.append(f"intervals are at {100 * (1 - settings.alpha):g} % each, not adjusted for the family")
+    if settings.method is not Method.PAPER and (Method.PAPER, Unit.BOOT) in ways:
+        lines.append("no blocks, but boots: Welch's t-test on boot means")
     if settings.method is not Method.PAPER and (Method.PAPER, Unit.RUN) in ways:
         lines.append("one block, so method paper: what the boot did and what the kernel does cannot be told apart")
     lines.append(f"equivalent means within ±{100 * settings.delta:g} % of the baseline")
+    lines += map(str, same_kernel(comparisons, same))
     return tuple(lines)
 
 

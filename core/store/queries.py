@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import combinations
 from pathlib import Path
 from urllib.parse import quote
 
@@ -234,7 +235,17 @@ def _campaign(connection: sqlite3.Connection) -> CampaignRecord:
         **{name: row[name] for name in CampaignRecord.__dataclass_fields__ if name in row.keys()},  # noqa: SIM118 - a Row is no dict
         kernels=_column(connection, "SELECT name FROM kernels ORDER BY position"),
         nodes=_column(connection, "SELECT name FROM nodes ORDER BY position"),
+        same_kernels=_same_kernels(json.loads(row["frozen"])["kernels"]),
         is_rebooted=bool(rebooted),
+    )
+
+
+def _same_kernels(kernels: Sequence[Mapping[str, object]]) -> tuple[tuple[str, str], ...]:
+    """Pairs that differ in nothing but their names."""
+    return tuple(
+        (str(one["name"]), str(other["name"]))
+        for one, other in combinations(kernels, 2)
+        if all(one[field] == other[field] for field in one if field != "name")
     )
 
 

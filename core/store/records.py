@@ -45,6 +45,8 @@ class CampaignRecord:
     created_at: str
     kernels: tuple[str, ...]
     nodes: tuple[str, ...]
+    same_kernels: tuple[tuple[str, str], ...]
+    """Pairs of names for what is one treatment: an A/A control."""
     is_rebooted: bool
     """Whether any boot really rebooted its node: else boot variance was not sampled."""
 

@@ -104,3 +104,43 @@ def test_a_kernel_lost_on_one_node_leaves_the_difference_unbiased() -> None:
     assert one.mean_baseline is not None
     assert one.mean - one.mean_baseline == pytest.approx(10, abs=0.6)
     assert one.replication_unit is Unit.RUN
+
+
+def test_welch_with_nodes_is_least_squares_with_a_variance_per_kernel() -> None:
+    """Written out with whole design matrices: three kernels, four nodes, unequal numbers, a lost cell."""
+    rng = np.random.default_rng(7)
+    kernel = np.repeat([0, 1, 2], [23, 17, 20])
+    node = rng.integers(0, 4, kernel.size)
+    keep = ~((kernel == 1) & (node == 2))
+    kernel, node = kernel[keep], node[keep]
+    y = 10.0 * node + kernel + rng.normal(0, 1 + kernel, kernel.size)
+    x = np.concatenate([np.eye(3)[kernel], np.eye(4)[node][:, 1:]], axis=1)
+    pseudo = np.linalg.pinv(x)
+    residual = y - x @ pseudo @ y
+    leverage = np.einsum("ij,ji->i", x, pseudo)
+    variance = [np.sum(residual[kernel == k] ** 2) / np.sum(1 - leverage[kernel == k]) for k in range(3)]
+    series = [Series.of("ABC"[k], "x", "t", y[kernel == k], node=node[kernel == k]) for k in range(3)]
+    found = compare(series, Settings(method=Method.PAPER, contrasts=(("C", "B"),)))
+    for one, (here, there) in zip(found, ((1, 0), (2, 0), (2, 1)), strict=True):
+        weights = pseudo[here] - pseudo[there]
+        parts = [variance[k] * np.sum(weights[kernel == k] ** 2) for k in range(3)]
+        count = [np.sum(kernel == k) for k in range(3)]
+        df = sum(parts) ** 2 / sum(part**2 / (n - 1) for part, n in zip(parts, count, strict=True)) - 3
+        assert one.t == pytest.approx(weights @ y / np.sqrt(sum(parts)), rel=1e-9)
+        assert one.df == pytest.approx(df, rel=1e-9)
+        assert one.sd == pytest.approx(np.sqrt(variance[here]), rel=1e-9)
+
+
+def test_balanced_nodes_lose_just_their_means() -> None:
+    """DESIGN's words: each node's mean over all kernels is removed first, one df less per node beyond the first."""
+    rng = np.random.default_rng(8)
+    node = np.tile(np.arange(4), 10)
+    values = {k: 5.0 * node + rng.normal(i, 1, 40) for i, k in enumerate("ABC")}
+    (one, _) = compare([Series.of(k, "x", "t", v, node=node) for k, v in values.items()], Settings(method=Method.PAPER))
+    grand = np.stack([np.concatenate([v[node == j] for v in values.values()]) for j in range(4)]).mean(axis=1)
+    a, b = (values[k] - grand[node] for k in "AB")
+    # three of the 116 residual degrees of freedom belong to the nodes, one to each kernel
+    pooled = (np.sum((a - a.mean()) ** 2) + np.sum((b - b.mean()) ** 2)) / (2 * (39 - 1))
+    assert one.mean == pytest.approx(values["B"].mean(), rel=1e-12)
+    assert one.t_student == pytest.approx((b.mean() - a.mean()) / np.sqrt(pooled * 2 / 40), rel=1e-9)
+    assert one.df_student == 75
