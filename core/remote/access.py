@@ -31,6 +31,10 @@ LEGACY: dict[str, Any] = {
 """What an sshd of 2005 (OpenSSH 3.9 of RHEL 4) knows and asyncssh does not offer by itself."""
 
 
+QUICK = "^aes128-gcm@openssh.com,aes256-gcm@openssh.com"
+"""Preferred unless the configuration has Ciphers: chacha20, asyncssh's first choice, costs it three times as much."""
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """Where keys and known hosts are, when they are not the user's own."""
@@ -82,6 +86,8 @@ def resolve(node: Node, credentials: Credentials, connecting: Connecting) -> Acc
     if node.identity_file is None and credentials.client_key is None and identities:
         usable = [path for path in identities if Path(path).is_file()]
         options |= {"client_keys": usable, "ignore_encrypted": True}
+    if not node.legacy and config.get("Ciphers") is None:
+        options["encryption_algs"] = QUICK
     return Access(
         options=options,
         host=str(found.host),

@@ -6,7 +6,7 @@
 #                      spool/HOST.BOOT_ID/ATTEMPT/   one attempt: claim, leader, meta, out, err, done, and the
 #                                                    job.PID and inner.PID of whoever launched it
 #
-# An attempt is started by whoever makes the folder "claim" first: the job itself, or somebody who came to
+# An attempt is started by whoever makes "claim" first: the job itself, or somebody who came to
 # collect it and found that it never started; the other then lets go. So nothing starts late and nothing twice.
 # Of an attempt that left no end the claim stays, as its grave, until the campaign leaves the node: a launcher
 # that is late by whatever time finds it.
@@ -43,13 +43,20 @@ hv_shut() { # what somebody else could have put there is found by its digest
     chmod 700 "$hv_root" || hv_fail "$hv_root cannot be shut to others"
 }
 
+hv_claim() { # SPOOL: whoever makes the file has the attempt; noclobber asks the kernel to refuse the second
+    (
+        set -C
+        : >"$1/claim"
+    ) 2>/dev/null
+}
+
 hv_forget_spools() { # of attempts whose end is on the runner's disk
     for hv_old in $hv_forget; do
         for hv_dir in "$hv_root"/spool/*/"$hv_old"; do
             if [ -f "$hv_dir/done" ]; then
                 rm -rf "$hv_dir"
             elif [ -d "$hv_dir" ]; then
-                mkdir "$hv_dir/claim" 2>/dev/null
+                hv_claim "$hv_dir"
                 rm -rf "$hv_dir"/[!c]*
             fi
         done
@@ -146,7 +153,7 @@ hv_of_seat() { # hv_pids: the processes of this campaign
 hv_strays() { # hv_pids: what earlier runs left
     hv_of_seat
     # Claimed while we looked: we are late, and what runs may be a later attempt.
-    [ ! -d "$hv_spool/claim" ] || hv_pids=
+    [ ! -e "$hv_spool/claim" ] || hv_pids=
 }
 
 hv_end_all() { # FUNCTION that finds hv_pids: TERM, then KILL; hv_pids is what is left
@@ -184,8 +191,7 @@ hv_send() { # FILE SIZE: at most hv_limit bytes of it, head and tail
 hv_report() { # STATE: everything the attempt left, from within its spool
     case $1 in finished | killed)
         # On a full disk a whole run looks as if the benchmark had failed, or had never come to its end.
-        printf '%65536s' '' 2>/dev/null >room || set -- full
-        : >room
+        printf '%4096s' '' 2>/dev/null >room || set -- full
         ;;
     esac
     [ -f out ] || : >out
@@ -264,7 +270,7 @@ hv_do_launch() {
     hv_open
     hv_find
     ! hv_is_grave "$hv_spool" || hv_fail "this attempt was given up before it was started"
-    if [ -d "$hv_spool/claim" ]; then # it was started before, or never shall be
+    if [ -e "$hv_spool/claim" ]; then # it was started before, or never shall be
         hv_enter
         hv_await
     else
@@ -283,7 +289,7 @@ hv_do_collect() {
     hv_open
     hv_find
     hv_enter
-    if mkdir claim 2>/dev/null; then
+    if hv_claim .; then
         hv_state=never
     else
         hv_await
@@ -295,7 +301,7 @@ hv_do_end() {
     hv_open
     hv_find
     hv_enter
-    mkdir claim 2>/dev/null
+    hv_claim .
     hv_end_all hv_of_attempt
     if [ -n "$hv_pids" ]; then
         hv_report stuck

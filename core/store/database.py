@@ -197,6 +197,17 @@ class Database:
                     return
                 time.sleep(0.02)
 
+    @contextmanager
+    def transaction(self) -> Generator[None, None, None]:
+        """What is done within is done wholly or not at all; within another it is a part of that one."""
+        with self._db.atomic():
+            yield
+
+    @property
+    def is_in_transaction(self) -> bool:
+        """Whether one is open."""
+        return bool(self._db.conn.in_transaction)
+
     # -- the runner's life
 
     def register_runner(self, process: ProcessIdentity) -> int:

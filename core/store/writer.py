@@ -4,22 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Self, TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Self, TypeVar
 
 from hpcvirt.core.errors import StoreUnusable
 from hpcvirt.core.store.database import Database
 
 T = TypeVar("T")
+LARGEST_BATCH = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Order:
+    """A job that waits for its turn."""
+
+    job: Callable[[Database], Any]
+    is_alone: bool
+    """Must not be in a transaction with others."""
+    done: Future[Any] = field(default_factory=Future)
 
 
 class Writer:
-    """Runs jobs on a Database, one after another, in a thread of its own."""
+    """Runs jobs on a Database, one after another, in a thread of its own.
+
+    Jobs that wait while another's is written to the disk share the next transaction: waiting for the disk is
+    most of what a small write costs, and nodes that end their runs together would queue for it.
+    """
 
     def __init__(self, thread: ThreadPoolExecutor, database: Database) -> None:
         self._thread = thread
         self._database = database
+        self._orders: deque[_Order] = deque()
 
     @classmethod
     async def open(cls, opener: Callable[[], Database]) -> Self:
@@ -38,9 +57,21 @@ class Writer:
 
         The job is carried out even if the caller is cancelled while it waits.
         """
-        loop = asyncio.get_running_loop()
+        result: T = await self._ordered(_Order(job, is_alone=False))
+        return result
+
+    async def close(self) -> None:
+        """Close the database and end the thread."""
         try:
-            return await asyncio.shield(loop.run_in_executor(self._thread, job, self._database))
+            await self._ordered(_Order(lambda database: database.close(), is_alone=True))
+        finally:
+            self._thread.shutdown(wait=True)
+
+    async def _ordered(self, order: _Order) -> Any:
+        self._orders.append(order)
+        self._thread.submit(self._carry_out)
+        try:
+            return await asyncio.shield(asyncio.wrap_future(order.done))
         except sqlite3.Error as error:
             raise StoreUnusable(
                 f"{self._database.path}: {error}",
@@ -48,9 +79,56 @@ class Writer:
                 "`run` again collects it",
             ) from error
 
-    async def close(self) -> None:
-        """Close the database and end the thread."""
+    # -- in the thread
+
+    def _carry_out(self) -> None:
+        """Everything that waits; often an earlier call has done it all."""
+        while batch := self._next():
+            if len(batch) == 1:
+                _settle(batch, [_tried(batch[0].job, self._database)])
+            else:
+                self._carry_out_together(batch)
+
+    def _next(self) -> list[_Order]:
+        batch: list[_Order] = []
+        while self._orders and len(batch) < LARGEST_BATCH and not (batch and self._orders[0].is_alone):
+            batch.append(self._orders.popleft())
+            if batch[-1].is_alone:
+                break
+        return batch
+
+    def _carry_out_together(self, batch: list[_Order]) -> None:
+        """In one transaction; a job that fails takes back what it did itself, and nothing else."""
+        outcomes: list[tuple[Any, BaseException | None]] = []
         try:
-            await self.do(lambda database: database.close())
-        finally:
-            self._thread.shutdown(wait=True)
+            with self._database.transaction():
+                for order in batch:
+                    outcome = _tried(order.job, self._database, is_apart=True)
+                    if outcome[1] is not None and not self._database.is_in_transaction:
+                        # The disk is full, say: SQLite has taken back the others' work as well.
+                        raise outcome[1]  # noqa: TRY301 - it leaves the transaction
+                    outcomes.append(outcome)
+        except BaseException as error:  # noqa: BLE001 - told to each of those who wait
+            outcomes = [(None, error)] * len(batch)
+        _settle(batch, outcomes)
+
+
+def _tried(
+    job: Callable[[Database], Any], database: Database, *, is_apart: bool = False
+) -> tuple[Any, BaseException | None]:
+    try:
+        if not is_apart:
+            return job(database), None
+        with database.transaction():
+            return job(database), None
+    except BaseException as error:  # noqa: BLE001 - told to the one who waits
+        return None, error
+
+
+def _settle(batch: list[_Order], outcomes: list[tuple[Any, BaseException | None]]) -> None:
+    for order, (result, error) in zip(batch, outcomes, strict=True):
+        with suppress(asyncio.InvalidStateError):
+            if error is None:
+                order.done.set_result(result)
+            else:
+                order.done.set_exception(error)

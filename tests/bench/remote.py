@@ -157,13 +157,14 @@ async def _ours(stack: contextlib.AsyncExitStack, cluster: NetnsCluster, folder:
     """What the walker does for one run: begin filed, launched, judged, its end filed and flushed."""
     tables = "".join(f'[[node]]\nname = "{node.name}"\n' for node in cluster.nodes)
     text = CAMPAIGN.format(runs=ROUNDS + 2, nodes=tables)
-    campaign = parse_campaign(text)
-    path = begin(CampaignFile("bench", text, campaign), folder)
+    told = parse_campaign(text)
+    path = begin(CampaignFile("bench", text, told), folder)
+    campaign = uuid.uuid4().hex
     store = await Writer.open(lambda: Database(path))
-    links = [await stack.enter_async_context(NodeConnection(node)) for node in campaign.nodes]
+    links = [await stack.enter_async_context(NodeConnection(node)) for node in told.nodes]
     plugin = load("nothing")
-    forget: dict[str, list[str]] = {node.name: [] for node in campaign.nodes}
-    runs = {node.name: iter(range(index, 10**6, NODES)) for index, node in enumerate(campaign.nodes)}
+    forget: dict[str, list[str]] = {node.name: [] for node in told.nodes}
+    runs = {node.name: iter(range(index, 10**6, NODES)) for index, node in enumerate(told.nodes)}
     ids = _run_ids(path)
 
     async def close() -> None:
@@ -179,10 +180,11 @@ async def _ours(stack: contextlib.AsyncExitStack, cluster: NetnsCluster, folder:
         attempt, run = uuid.uuid4().hex, ids[name][next(runs[name]) // NODES]
         await store.do(lambda database: database.begin_attempt(attempt, run))
         job = jobs.Job(attempt, "bench/nothing", ("true",))
-        script = jobs.launch(link.node.scratch, job, forget[name])
+        seat = jobs.Seat(campaign, name, "make bench")
+        script = jobs.launch(link.node.scratch, seat, job, 30, forget[name])
         started = time.monotonic()
         reply = jobs.parse_reply(script, await link.run(script, 30))
-        ended = judge(reply, campaign.kernels[0].expect, plugin, {}, elapsed=time.monotonic() - started)
+        ended = judge(reply, told.kernels[0].expect, plugin, {}, elapsed=time.monotonic() - started)
         assert ended.status == "ok", ended.reason
         await store.do(lambda database: database.end_attempt(attempt, ended))
         forget[name] = [attempt]
@@ -258,7 +260,7 @@ def _many(folder: Path, site: Path) -> None:
     process = subprocess.Popen(words, cwd=work, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     most = cpu_s = 0.0
     while process.poll() is None:
-        with contextlib.suppress(OSError, AttributeError, ValueError):
+        with contextlib.suppress(OSError, TypeError, IndexError):
             status = Path(f"/proc/{process.pid}/status").read_text()
             most = max(most, int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024)  # type: ignore[index]
             fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()

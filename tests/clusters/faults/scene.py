@@ -55,7 +55,6 @@ class Scene:
     def start(self) -> subprocess.Popen[bytes]:
         """`hpcvirt-tui run` on the login node; a session of its own."""
         env = self.cluster.client_env | {"PYTHONPATH": str(self.ledger.site), "PYTHONDONTWRITEBYTECODE": "1"}
-        env["PYTHONDEVMODE"] = ""
         with (self.work / "program.log").open("ab") as log:
             return self.cluster.exec_login(
                 [*PROGRAM, "run", str(self.campaign)], env=env, cwd=self.work, stdout=log, stderr=log
