@@ -247,12 +247,14 @@ def _exports(env: Mapping[str, str]) -> str:
 
 def _job_text(job: Job) -> str:
     """Claims the attempt, runs ``inner`` under the wrap, says that it is done."""
-    return f"""mkdir claim 2>/dev/null || exit 0
+    return f"""set -C
+command : >claim || exit 0
+set +C
 {_exports(job.env)}
 {join((*job.wrap, "/bin/sh", "./inner"))} </dev/null >wrapped 2>&1
 printf 'wrap_status %s\\n' "$?" >>meta
 [ -f err ] || mv wrapped err
-: >done.draft && mv done.draft done
+: >done
 """
 
 

@@ -35,7 +35,12 @@ hv_is_held() { # LOCK
     fi
     [ "$hv_value" -le "$hv_uptime" ] || return 0
     hv_number "$1/job"
-    [ "$hv_value" -ne 0 ] && [ -d "/proc/$hv_value" ]
+    [ "$hv_value" -ne 0 ] && hv_lives "$hv_value"
+}
+
+hv_lives() { # PID: also another user's; what has ended and was not yet taken leave of does not
+    IFS= read -r hv_rest 2>/dev/null <"/proc/$1/stat" || return 1
+    case ${hv_rest##*) } in Z* | X*) return 1 ;; esac
 }
 
 hv_others() { # hv_other: somebody else's lock that holds

@@ -5,8 +5,9 @@
 #                      bench/DIGEST/                 a benchmark's artifacts
 #                      spool/HOST.BOOT_ID/ATTEMPT/   one attempt: job, inner, claim, meta, out, err, done
 #
-# An attempt is started by whoever makes the folder "claim" first: the job itself, or somebody who came to
+# An attempt is started by whoever makes the file "claim" first: the job itself, or somebody who came to
 # collect it and found that it never started; the other then lets go. So nothing starts late and nothing twice.
+# "done" is empty: that it is there says that "meta" is whole.
 
 umask 077
 LC_ALL=C
@@ -144,10 +145,14 @@ hv_find() { # enters the attempt's spool, wherever it was started; makes one if 
     mkdir -p "$hv_spool" && cd "$hv_spool" || hv_fail "$hv_spool cannot be entered"
 }
 
+hv_claim() { # a shell's own way of making a file that must be new
+    (set -C && : >claim) 2>/dev/null
+}
+
 hv_do_collect() {
     hv_open
     hv_find
-    if mkdir claim 2>/dev/null; then
+    if hv_claim; then
         hv_report never
         return
     fi
@@ -173,7 +178,7 @@ hv_do_collect() {
 hv_do_end() {
     hv_open
     hv_find
-    mkdir claim 2>/dev/null
+    hv_claim
     hv_end_marked "HPCVIRT_RUN=$hv_attempt"
     if [ -n "$hv_pids" ]; then
         hv_report stuck
