@@ -81,6 +81,9 @@ class NodeWalker:
         self._was_reached = False
         self._histories: dict[int, RunHistory] = {}
         self._forget: list[str] = []
+        """Attempts whose spool may go."""
+        self._claimed: list[str] = []
+        """Attempts that never started: as long as their spool is there, a launch still on its way does nothing."""
         self._under_way: str | None = None
         """The attempt whose end is not filed yet."""
         self._losses = 0
@@ -352,11 +355,11 @@ class NodeWalker:
         ended = await asyncio.to_thread(judged, reply, kernel.expect, plugin, run.benchmark.parameters)
         if reply.cleaned:
             await self._event("warning", f"{reply.cleaned} processes of earlier runs were still there, and were ended")
-        await self._file_end(run, attempt, ended)
+        await self._file_end(run, attempt, ended, was_started=reply.state is not jobs.JobState.NEVER)
 
-    async def _file_end(self, run: Run, attempt: str, ended: Ended) -> None:
+    async def _file_end(self, run: Run, attempt: str, ended: Ended, *, was_started: bool = True) -> None:
         await self._store.do(lambda database: database.end_attempt(attempt, ended))
-        self._forget.append(attempt)
+        (self._forget if was_started else self._claimed).append(attempt)
         self._under_way = None
         history = self._history(run)
         is_closed = history.is_closed or ended.status is Status.OK
@@ -398,7 +401,8 @@ class NodeWalker:
         """Give the node free, unless a run of ours is still there: then its lock ends some time after it."""
         if self._under_way is None:
             with suppress(HpcvirtError, TimeoutError):
-                await self._link.run(jobs.forget(self._node.scratch, self._forget, seat=self._seat), LEAVE_S)
+                spools = (*self._forget, *self._claimed)
+                await self._link.run(jobs.forget(self._node.scratch, spools, seat=self._seat), LEAVE_S)
 
     async def _give_up(self, run: Run) -> None:
         self._histories[run.id] = dataclasses.replace(self._history(run), is_closed=True)

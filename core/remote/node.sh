@@ -112,10 +112,11 @@ hv_report() { # STATE: everything the attempt left, from within its spool
 hv_do_launch() {
     hv_open
     hv_hold "$hv_longest"
-    hv_prove_clean
     hv_forget_spools
     hv_spool=$hv_here/$hv_attempt
     mkdir -p "$hv_spool" && cd "$hv_spool" || hv_fail "$hv_spool cannot be made"
+    # A launch that was long on its way may find its attempt claimed, and a later one under way.
+    [ -e claim ] || hv_prove_clean
     printf '%s' "$hv_job" >job && printf '%s' "$hv_inner" >inner || hv_fail "$hv_spool cannot be written: is it full?"
     if command -v setsid >/dev/null 2>&1; then
         HPCVIRT_RUN=$hv_attempt HPCVIRT_SEAT=$hv_seat setsid /bin/sh ./job </dev/null >/dev/null 2>&1 &

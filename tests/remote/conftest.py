@@ -16,12 +16,6 @@ def node(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalNode]:
     yield from _serving(request.param, local_node(request.param, tmp_path))
 
 
-@pytest.fixture(params=[shell for shell in SHELLS if shell != "busybox"])
-def watched_node(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalNode]:
-    """A node on which the processes of an attempt are found by their mark: busybox's grep stops at a NUL."""
-    yield from _serving(request.param, local_node(request.param, tmp_path))
-
-
 @pytest.fixture(params=SHELLS)
 def poor_node(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalNode]:
     """A node with few tools."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import signal
@@ -13,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hpcvirt.core.remote import job as jobs
-from hpcvirt.core.remote.job import Job, Look, Reply, Script
+from hpcvirt.core.remote.job import Job, Look, Reply, Script, Seat
 
 SHELLS = ("dash", "bash", "busybox")
 
@@ -34,6 +35,12 @@ class LocalNode:
     """A file called sh, which stands where scripts say /bin/sh."""
     scratch: Path
     environment: Mapping[str, str]
+
+    @property
+    def seat(self) -> Seat:
+        """Of the one campaign that works here."""
+        name = hashlib.sha256(os.fsencode(self.scratch)).hexdigest()[:32]
+        return Seat(name, "node1", "a test", place=name)
 
     @property
     def root(self) -> Path:
@@ -78,8 +85,12 @@ class LocalNode:
 
     def launch(self, job: Job, forget: Iterable[str] = ()) -> Reply:
         """Run a job to its end."""
-        script = jobs.launch(str(self.scratch), job, forget)
+        script = self.launch_script(job, forget)
         return jobs.parse_reply(script, self.run(script))
+
+    def launch_script(self, job: Job, forget: Iterable[str] = ()) -> Script:
+        """What launches a job; the node is locked by its scratch, as many tests share this machine."""
+        return jobs.launch(str(self.scratch), self.seat, job, 60, forget)
 
     def collect(self, attempt: str) -> Reply:
         """What became of an attempt."""
@@ -98,7 +109,7 @@ class LocalNode:
 
     def forget(self, *attempts: str, folder: str = "") -> None:
         """Remove spools and a benchmark's folder."""
-        script = jobs.forget(str(self.scratch), attempts, folder)
+        script = jobs.forget(str(self.scratch), attempts, folder, seat=self.seat)
         jobs.parse_done(script, self.run(script))
 
     def spool(self, attempt: str) -> Path:

@@ -16,7 +16,7 @@ META = b"before\nboot_id b\nclock 1.0\nafter\nclock 2.0\nboot_id b\nexit_status 
 
 
 def answer(state: str = "finished", meta: bytes = META, out: bytes = b"out", err: bytes = b"err") -> bytes:
-    head = f"\n@{SCRIPT.nonce} attempt {state} {len(meta)} {len(out)} {len(err)}\n".encode()
+    head = f"\n@{SCRIPT.nonce} attempt {state} {len(meta)} {len(out)} {len(err)} 0\n".encode()
     return head + meta + out + err + f"\n@{SCRIPT.nonce} end\n".encode()
 
 
@@ -120,7 +120,7 @@ def test_any_file_comes_back_to_the_bit(content: bytes) -> None:
 def test_scripts_are_plain_assignments_and_one_call() -> None:
     """Nothing of a job stands unquoted in what the node's shell reads."""
     job = Job("ab12", "bench/x", ("a b", "';rm"), {"A": "$(x)"}, ("w w",), "p;q")
-    script = jobs.launch("/s c", job, ["cd34"])
+    script = jobs.launch("/s c", jobs.Seat("0" * 32, "node1", "me"), job, 60, ["cd34"])
     lines = script.text.decode().splitlines()
     assert lines[0] == "hv_scratch='/s c'"
     assert lines[-2:] == ["hv_do_launch", "exit 0"]
