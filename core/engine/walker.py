@@ -264,8 +264,6 @@ class NodeWalker:
         try:
             work = self._exchange(script, run.benchmark.timeout_s)
             reply = await self._ground.wishes.unless_unwanted(run.id, work)
-            del self._forget[:forgotten]
-            await self._file(run, attempt, reply, time.monotonic() - started)
         except TimeoutError:
             await self._end(run, attempt, Status.TIMEOUT, f"longer than {run.benchmark.timeout_s:g} s", started)
         except Interrupted:
@@ -277,6 +275,11 @@ class NodeWalker:
             await self._event("warning", f"{error.message}; the run goes on there and will be collected")
             left_s = max(run.benchmark.timeout_s - (time.monotonic() - started), 1.0)
             await self._collect(run, attempt, left_s)
+        else:
+            # Not within: what filing raises is about the node, and the attempt has its end by then.
+            elapsed_s = time.monotonic() - started
+            del self._forget[:forgotten]
+            await self._file(run, attempt, reply, elapsed_s)
 
     async def _exchange(self, script: jobs.Script, limit_s: float) -> jobs.Reply:
         return jobs.parse_reply(script, await self._link.run(script, limit_s))
@@ -306,7 +309,6 @@ class NodeWalker:
             try:
                 work = self._exchange(script, max(left_s, 1.0))
                 reply = await self._ground.wishes.unless_unwanted(run.id, work)
-                return await self._file(run, attempt, reply, None)
             except TimeoutError:
                 return await self._end(run, attempt, Status.TIMEOUT, f"longer than {run.benchmark.timeout_s:g} s", None)
             except Interrupted:
@@ -315,6 +317,8 @@ class NodeWalker:
                 # However often: what runs there is not lost, and its time limit holds.
                 await self._event("warning", f"not collected yet: {error.message}")
                 await asyncio.sleep(PAUSE_S)
+            else:
+                return await self._file(run, attempt, reply, None)
 
     async def _end_unwanted(self, run: Run, attempt: str, started: float | None) -> None:
         """End an attempt that the operator aborted or skipped. Raises Interrupted when all shall end."""

@@ -148,7 +148,7 @@ def test_output_that_fills_the_scratch_is_no_result(cluster: NetnsCluster, alice
     assert rows(alice.database, "SELECT count(*) FROM results") == [(0,)]
     ended = {str(status) for (status,) in rows(alice.database, "SELECT DISTINCT status FROM attempts")}
     assert ended <= {"failed", "void", "lost"}, alice.log
-    assert [path.name for node in cluster.nodes for path in node.path("/scratch").rglob("out")] == []
+    assert [path.name for node in cluster.nodes for path in node.path("/scratch").rglob("out")] == [], alice.log
 
 
 def test_a_clock_that_jumps_does_not_change_a_duration(cluster: NetnsCluster, alice: Operator) -> None:

@@ -32,7 +32,7 @@ def path(tmp_path: Path) -> Path:
 def database(path: Path) -> Iterator[Database]:
     made, _ = new_database(path)
     yield made
-    made.close(finished=False)
+    made.close()
 
 
 def rows(path: Path, sql: str) -> list[tuple[object, ...]]:
@@ -56,7 +56,7 @@ def test_a_new_database_is_its_owners_only(path: Path) -> None:
             "small.db-wal": 0o600,
             "small.db-shm": 0o600,
         }
-        made.close(finished=True)
+        made.close()
     finally:
         os.umask(old)
     assert [found.name for found in path.parent.iterdir()] == ["small.db"]
@@ -243,7 +243,7 @@ def test_it_can_be_read_while_it_is_written(database: Database, path: Path) -> N
 def test_closed_for_good_it_is_one_file_that_can_be_copied(path: Path) -> None:
     database, _ = new_database(path)
     do_run(database, 1, "a", ended())
-    database.close(finished=True)
+    database.close()
     assert [found.name for found in path.parent.iterdir()] == ["small.db"]
     copied = Path(shutil.copy(path, path.with_name("copy.db")))
     copied.chmod(0o400)
@@ -259,7 +259,7 @@ def test_a_reader_that_stays_delays_nothing_for_ever(path: Path, monkeypatch: py
     try:
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM attempts").fetchall()
-        database.close(finished=True)
+        database.close()
         assert len(read_measurements(path)) == 4
     finally:
         reader.close()
@@ -280,12 +280,12 @@ def test_a_killed_writer_loses_nothing_that_was_filed(path: Path) -> None:
         assert again.histories()[1].is_closed
         assert [one.id for every in again.open_attempts().values() for one in every] == ["b"]
     finally:
-        again.close(finished=True)
+        again.close()
 
 
 def test_another_version_is_not_written(path: Path) -> None:
     made, _ = new_database(path)
-    made.close(finished=True)
+    made.close()
     connection = sqlite3.connect(path)
     connection.execute(f"PRAGMA user_version = {schema.USER_VERSION + 1}")
     connection.close()
@@ -314,7 +314,7 @@ async def test_the_writer_files_in_order(path: Path) -> None:
     for number in range(1, 5):
         await writer.do(partial(do_run, run=number, attempt=f"a{number}", end=ended()))
     assert len(await writer.do(lambda database: database.histories())) == 4
-    await writer.close(finished=True)
+    await writer.close()
     assert [found.name for found in path.parent.iterdir()] == ["small.db"]
 
 
@@ -322,7 +322,7 @@ async def test_what_cannot_be_filed_is_told_as_what_it_is(path: Path) -> None:
     writer = await Writer.open(lambda: new_database(path)[0])
     with pytest.raises(StoreUnusable, match="NOT NULL"):
         await writer.do(lambda database: do_run(database, 1, "a", ended(value=float("nan"))))
-    await writer.close(finished=True)
+    await writer.close()
 
 
 async def test_a_database_that_does_not_open(path: Path) -> None:

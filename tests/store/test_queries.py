@@ -79,7 +79,7 @@ def missing(path: Path) -> None:
 
 
 def another_version(path: Path) -> None:
-    new_database(path)[0].close(finished=True)
+    new_database(path)[0].close()
     change(path, f"PRAGMA user_version = {schema.USER_VERSION + 1}")
 
 
@@ -110,13 +110,13 @@ def test_what_is_not_ours_is_refused_and_left_alone(
 
 def test_a_name_with_every_sign_is_read(tmp_path: Path) -> None:
     path = tmp_path / "a ?#%41&mode=rwc é.db"
-    new_database(path)[0].close(finished=True)
+    new_database(path)[0].close()
     assert read_totals(path) == (16, 0, 0)
     assert [found.name for found in tmp_path.iterdir()] == [path.name]
 
 
 def test_reading_writes_nothing(path: Path) -> None:
-    new_database(path)[0].close(finished=True)
+    new_database(path)[0].close()
     before = path.read_bytes()
     read_snapshot(path)
     assert path.read_bytes() == before
@@ -127,7 +127,7 @@ def test_reading_writes_nothing(path: Path) -> None:
 
 
 def test_a_new_campaign(path: Path) -> None:
-    new_database(path)[0].close(finished=True)
+    new_database(path)[0].close()
     found = read_snapshot(path)
     assert (found.planned, found.ok, found.given_up, found.is_finished) == (16, 0, 0, False)
     assert found.runner.state is RunnerState.NOT_STARTED
@@ -152,7 +152,7 @@ def test_totals_count_runs_and_not_attempts(path: Path) -> None:
     database.give_up(2, "why not")
     do_run(database, 3, "c1", None)
     do_run(database, 4, "d1", ended(Status.ABORTED))
-    database.close(finished=True)
+    database.close()
     found = read_snapshot(path)
     assert (found.planned, found.ok, found.given_up) == read_totals(path) == (16, 1, 1)
     assert found.statuses == {"failed": 1, "ok": 1, "void": 2, "aborted": 1}
@@ -176,14 +176,14 @@ def test_a_node_card_follows_its_node(path: Path) -> None:
     assert (card.is_proved, card.release, card.boot, card.boots, card.block) == (True, "6.1", 1, 4, 1)
     assert (card.run, card.runs, card.ok, card.planned) == (2, 4, 2, 8)
     assert (card.last_value, card.mean_value, card.unit) == (20.0, 15.0, "MB/s")
-    database.close(finished=True)
+    database.close()
 
 
 def test_the_newest_event_stands_last(path: Path) -> None:
     database, _ = new_database(path)
     for number in range(250):
         database.event("info", str(number))
-    database.close(finished=True)
+    database.close()
     assert [event.message for event in read_snapshot(path).events] == [str(number) for number in range(50, 250)]
 
 
@@ -193,7 +193,7 @@ def test_a_fingerprint_changes_with_every_write(path: Path) -> None:
     for number in range(3):
         database.event("info", str(number))
         seen.append(fingerprint(path))
-    database.close(finished=True)
+    database.close()
     seen.append(fingerprint(path))
     assert len(set(seen)) == 5
     assert fingerprint(path) == seen[-1]
@@ -208,7 +208,7 @@ def test_results_are_rows_in_the_order_of_the_plan(path: Path) -> None:
     for run in (3, 1, 2):
         do_run(database, run, f"a{run}", ended(value=float(run)))
     do_run(database, 4, "bad", ended(Status.FAILED))
-    database.close(finished=True)
+    database.close()
     found = read_measurements(path)
     assert [(row.run, row.metric) for row in found] == [
         (plan.runs[run].number, metric) for run in range(3) for metric in ("copy", "scale", "add", "triad")
@@ -224,7 +224,7 @@ def test_results_are_rows_in_the_order_of_the_plan(path: Path) -> None:
 def test_values_are_filed_under_their_own_kernel_node_and_block(path: Path) -> None:
     database, plan = new_database(path)
     run_all(database, 16)
-    database.close(finished=True)
+    database.close()
     values = read_values(path)
     for kernel in ("native", "other"):
         found = sorted((row.value, row.node, row.block, row.boot) for row in values.of(1, "copy", kernel))
@@ -262,7 +262,7 @@ def test_the_runners_states(path: Path) -> None:
     run_all(database, 16)
     database.runner_ended(runner, "done")
     assert state(path) is RunnerState.FINISHED
-    database.close(finished=True)
+    database.close()
     assert state(path) is RunnerState.FINISHED
 
 
@@ -279,7 +279,7 @@ def test_the_runners_states(path: Path) -> None:
 def test_a_runner_that_did_not_say_goodbye(path: Path, changed: dict[str, str | int], expected: RunnerState) -> None:
     database, _ = new_database(path)
     database.register_runner(process(**changed))
-    database.close(finished=False)
+    database.close()
     assert state(path) is expected
     assert read_runner(path).process == process(**changed)
 
@@ -290,7 +290,7 @@ def test_given_up_runs_are_left_by_a_finished_runner(path: Path) -> None:
     run_all(database, 15)
     database.give_up(16, "why not")
     database.runner_ended(runner, "done")
-    database.close(finished=True)
+    database.close()
     assert state(path) is RunnerState.FINISHED
     assert read_snapshot(path).is_finished
 
@@ -299,17 +299,17 @@ def test_a_wish_is_one_row(path: Path) -> None:
     database, _ = new_database(path)
     write_wish(path, "stop", "me@'); DROP TABLE wishes; --")
     assert [wish.kind for wish in database.open_wishes()] == ["stop"]
-    database.close(finished=True)
+    database.close()
 
 
 def test_an_unknown_wish_is_refused(path: Path) -> None:
-    new_database(path)[0].close(finished=True)
+    new_database(path)[0].close()
     with pytest.raises(StoreUnusable):
         write_wish(path, "explode", "me")
 
 
 def test_who_may_not_write_cannot_steer(path: Path) -> None:
-    new_database(path)[0].close(finished=True)
+    new_database(path)[0].close()
     if os.geteuid() == 0:
         pytest.skip("root may write everything")
     path.chmod(0o400)
@@ -341,7 +341,7 @@ def test_unknown_until_every_benchmark_ran_once(path: Path) -> None:
     timed(path, first.id, NOON, 2.0)
     timed(path, other.id, NOON, 10.0)
     assert read_snapshot(path).eta_s == pytest.approx(7 * 2.0 + 7 * 10.0, abs=0.01)
-    database.close(finished=True)
+    database.close()
 
 
 def test_a_benchmark_that_is_done_with_need_not_be_known(path: Path) -> None:
@@ -353,7 +353,7 @@ def test_a_benchmark_that_is_done_with_need_not_be_known(path: Path) -> None:
             do_run(database, run.id, f"a{run.id}", ended())
             timed(path, run.id, NOON, 3.0)
     assert read_snapshot(path).eta_s == pytest.approx(2 * 3.0, abs=0.01)
-    database.close(finished=True)
+    database.close()
 
 
 def test_a_gap_of_an_hour_between_two_lives_costs_nothing(path: Path) -> None:
@@ -366,7 +366,7 @@ def test_a_gap_of_an_hour_between_two_lives_costs_nothing(path: Path) -> None:
     change(path, "UPDATE attempts SET started_at = ? WHERE id = 'a4'", (NOON.isoformat().replace("+00:00", "Z"),))
     database.end_attempt("a4", ended(elapsed_s=None))
     assert read_snapshot(path).eta_s == pytest.approx(4 * 2.0, abs=0.01)
-    database.close(finished=True)
+    database.close()
 
 
 @pytest.mark.parametrize("status", [Status.LOST, Status.ABORTED, Status.VOID])
@@ -377,7 +377,7 @@ def test_what_says_nothing_about_the_cost_is_left_out(path: Path, status: Status
     do_run(database, 2, "a2", ended(status))
     timed(path, 2, NOON, 500.0)
     assert read_snapshot(path).eta_s == pytest.approx(7 * 2.0, abs=0.01)
-    database.close(finished=True)
+    database.close()
 
 
 @pytest.mark.parametrize(("at_once", "expected"), [(None, 2 * 7.0), (1, 2 * 15.0), (2, 2 * 7.0), (9, 2 * 7.0)])
@@ -391,11 +391,11 @@ def test_nodes_work_side_by_side_as_far_as_they_may(path: Path, at_once: int | N
         do_run(database, run, f"a{run}", ended())
         timed(path, run, NOON, 2.0)
     assert read_snapshot(path).eta_s == pytest.approx(expected, abs=0.01)
-    database.close(finished=True)
+    database.close()
 
 
 def test_nothing_left_is_no_time(path: Path) -> None:
     database, _ = new_database(path)
     run_all(database, 16)
     assert read_snapshot(path).eta_s == 0.0
-    database.close(finished=True)
+    database.close()
