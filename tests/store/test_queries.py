@@ -140,7 +140,7 @@ def test_a_new_campaign(path: Path) -> None:
         ("node2", "waiting", None, 0, 4),
     ]
     assert [(cell.kernel, cell.planned, cell.ok) for cell in found.cells] == [("native", 8, 0), ("other", 8, 0)]
-    assert read_frozen(path)[0] == TOML
+    assert read_frozen(path).text == TOML
 
 
 def test_totals_count_runs_and_not_attempts(path: Path) -> None:
