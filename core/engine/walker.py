@@ -81,6 +81,9 @@ class NodeWalker:
         self._was_reached = False
         self._histories: dict[int, RunHistory] = {}
         self._forget: list[str] = []
+        """Attempts whose spool may go."""
+        self._claimed: list[str] = []
+        """Attempts that never started: as long as their spool is there, a launch still on its way does nothing."""
         self._under_way: str | None = None
         """The attempt whose end is not filed yet."""
         self._losses = 0
@@ -166,6 +169,11 @@ class NodeWalker:
         kernel = self._ground.kernel(boot.kernel)
         frozen = {run.benchmark.label: self._frozen[run.benchmark.label] for run in runs}
         found = await self._look(kernel, [path for one in frozen.values() for path in one.paths])
+        if found.identity.boot_id is None and found.wrap_status:
+            raise WrongKernel(
+                f"{self._node.name}: the wrap of kernel {kernel.name} did not start: {found.wrap_words}",
+                hint=f"is {kernel.wrap[0]} installed there, and may this user run it?",
+            )
         wrong = mismatches(kernel.expect, found.identity)
         if wrong:
             raise WrongKernel(
@@ -261,8 +269,6 @@ class NodeWalker:
         try:
             work = self._exchange(script, run.benchmark.timeout_s)
             reply = await self._ground.wishes.unless_unwanted(run.id, work)
-            del self._forget[:forgotten]
-            await self._file(run, attempt, reply, time.monotonic() - started)
         except TimeoutError:
             await self._end(run, attempt, Status.TIMEOUT, f"longer than {run.benchmark.timeout_s:g} s", started)
         except Interrupted:
@@ -274,6 +280,11 @@ class NodeWalker:
             await self._event("warning", f"{error.message}; the run goes on there and will be collected")
             left_s = max(run.benchmark.timeout_s - (time.monotonic() - started), 1.0)
             await self._collect(run, attempt, left_s)
+        else:
+            # Not within: what filing raises is about the node, and the attempt has its end by then.
+            elapsed_s = time.monotonic() - started
+            del self._forget[:forgotten]
+            await self._file(run, attempt, reply, elapsed_s)
 
     async def _exchange(self, script: jobs.Script, limit_s: float) -> jobs.Reply:
         return jobs.parse_reply(script, await self._link.run(script, limit_s))
@@ -303,7 +314,6 @@ class NodeWalker:
             try:
                 work = self._exchange(script, max(left_s, 1.0))
                 reply = await self._ground.wishes.unless_unwanted(run.id, work)
-                return await self._file(run, attempt, reply, None)
             except TimeoutError:
                 return await self._end(run, attempt, Status.TIMEOUT, f"longer than {run.benchmark.timeout_s:g} s", None)
             except Interrupted:
@@ -312,6 +322,8 @@ class NodeWalker:
                 # However often: what runs there is not lost, and its time limit holds.
                 await self._event("warning", f"not collected yet: {error.message}")
                 await asyncio.sleep(PAUSE_S)
+            else:
+                return await self._file(run, attempt, reply, None)
 
     async def _end_unwanted(self, run: Run, attempt: str, started: float | None) -> None:
         """End an attempt that the operator aborted or skipped. Raises Interrupted when all shall end."""
@@ -352,11 +364,11 @@ class NodeWalker:
         ended = await asyncio.to_thread(judged, reply, kernel.expect, plugin, run.benchmark.parameters)
         if reply.cleaned:
             await self._event("warning", f"{reply.cleaned} processes of earlier runs were still there, and were ended")
-        await self._file_end(run, attempt, ended)
+        await self._file_end(run, attempt, ended, was_started=reply.state is not jobs.JobState.NEVER)
 
-    async def _file_end(self, run: Run, attempt: str, ended: Ended) -> None:
+    async def _file_end(self, run: Run, attempt: str, ended: Ended, *, was_started: bool = True) -> None:
         await self._store.do(lambda database: database.end_attempt(attempt, ended))
-        self._forget.append(attempt)
+        (self._forget if was_started else self._claimed).append(attempt)
         self._under_way = None
         history = self._history(run)
         is_closed = history.is_closed or ended.status is Status.OK
@@ -380,10 +392,10 @@ class NodeWalker:
             self._forget = sorted(jobs.parse_look(script, await self.run(script)).spools & filed)
 
     async def _clean_up(self) -> None:
-        """Leave nothing on the node: every end is on the disk."""
+        """Remove the benchmarks from the node; what attempts have left goes when it is given free."""
         folders = {one.folder for one in self._frozen.values()}
         for folder in sorted(folders) or [""]:
-            script = jobs.forget(self._node.scratch, self._forget, folder)
+            script = jobs.forget(self._node.scratch, (), folder)
             jobs.parse_done(script, await self.run(script))
 
     async def _keep_lock(self) -> None:
@@ -398,7 +410,8 @@ class NodeWalker:
         """Give the node free, unless a run of ours is still there: then its lock ends some time after it."""
         if self._under_way is None:
             with suppress(HpcvirtError, TimeoutError):
-                await self._link.run(jobs.forget(self._node.scratch, self._forget, seat=self._seat), LEAVE_S)
+                spools = (*self._forget, *self._claimed)
+                await self._link.run(jobs.forget(self._node.scratch, spools, seat=self._seat), LEAVE_S)
 
     async def _give_up(self, run: Run) -> None:
         self._histories[run.id] = dataclasses.replace(self._history(run), is_closed=True)

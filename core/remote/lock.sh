@@ -20,9 +20,13 @@ hv_lock_base() {
     hv_base=
 }
 
-hv_number() { # FILE: hv_value, 0 unless it is a plain file of digits
-    hv_value=0
-    [ ! -f "$1" ] || [ -L "$1" ] || IFS= read -r hv_value <"$1" 2>/dev/null
+hv_line() { # FILE: hv_value, its first line if it is a plain file; it may vanish at any moment
+    hv_value=
+    [ ! -f "$1" ] || [ -L "$1" ] || IFS= read -r hv_value 2>/dev/null <"$1"
+}
+
+hv_number() { # FILE: hv_value, 0 unless it is one of digits
+    hv_line "$1"
     case $hv_value in '' | *[!0-9]*) hv_value=0 ;; esac
 }
 
@@ -35,7 +39,12 @@ hv_is_held() { # LOCK
     fi
     [ "$hv_value" -le "$hv_uptime" ] || return 0
     hv_number "$1/job"
-    [ "$hv_value" -ne 0 ] && hv_stat "$hv_value"
+    [ "$hv_value" -ne 0 ] && hv_lives "$hv_value"
+}
+
+hv_lives() { # PID: also another user's; what has ended and was not yet taken leave of does not
+    IFS= read -r hv_rest 2>/dev/null <"/proc/$1/stat" || return 1
+    case ${hv_rest##*) } in Z* | X*) return 1 ;; esac
 }
 
 hv_others() { # hv_other: somebody else's lock that holds
@@ -66,12 +75,11 @@ hv_hold() { # SECONDS: have the node to ourselves for so long, or say who has it
     for hv_pause in 0.$(($$ % 7 + 2)) 0.$(($$ % 5 + 2)) ''; do
         hv_put_up $(($1 + hv_lease))
         hv_others || return 0
-        hv_holder=
-        IFS= read -r hv_holder <"$hv_other/who"
+        hv_line "$hv_other/who"
         rm -rf "$hv_lock"
         [ -z "$hv_pause" ] || hv_nap "$hv_pause" # perhaps the other one came at this moment too, and goes
     done
-    hv_say "held ${hv_holder:-somebody} ($hv_other)"
+    hv_say "held by ${hv_value:-somebody} ($hv_other)"
     exit 0
 }
 

@@ -9,7 +9,7 @@
 # An attempt is started by whoever makes "claim" first: the job itself, or somebody who came to
 # collect it and found that it never started; the other then lets go. So nothing starts late and nothing twice.
 # Of an attempt that left no end the claim stays, as its grave, until the campaign leaves the node: a launcher
-# that is late by whatever time finds it.
+# that is late by whatever time finds it. "done" is empty: that it is there says that "meta" is whole.
 #
 # A process is an attempt's when it has HPCVIRT_RUN=ATTEMPT in its environment, or is in the session of the job:
 # what a wrap starts with a clean environment, or as another user, has no mark that we could read.

@@ -38,7 +38,7 @@ def make(folder: Path, stamp: str, told: Campaign = TOLD, *, done: int = 0, give
         do_run(database, run, f"a{run}", ended())
     for run in range(done + 1, done + given_up + 1):
         do_run(database, run, f"a{run}", ended(Status.FAILED))
-        database.give_up(run)
+        database.give_up(run, "why not")
     database.close()
     return path
 

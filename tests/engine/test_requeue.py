@@ -86,3 +86,15 @@ def test_skip_ends_the_run_under_way_and_goes_on(tmp_path: Path, ledger: LedgerF
     assert marked_processes(executions(ledger)[0].attempt) == []
     ((why,),) = rows(the_database(tmp_path), "SELECT given_up_why FROM runs WHERE id = 1")
     assert str(why).startswith("skipped by ")
+
+
+def test_a_node_that_loses_attempts_in_a_row_is_set_aside_and_given_free(tmp_path: Path, ledger: LedgerFolder) -> None:
+    env = environment(ledger)
+    campaign = write_campaign(tmp_path, lab_campaign(ledger, nodes=2, runs=1, blocks=1, mode="first-node-vanishes"))
+    assert program(["run", str(campaign)], env, tmp_path).returncode == 4
+    database = the_database(tmp_path)
+    found = "SELECT boots.node, status, count(*) FROM attempts JOIN runs ON runs.id = run JOIN boots ON boots.id = boot"
+    assert rows(database, f"{found} GROUP BY 1, 2") == [("node1", "lost", 3), ("node2", "ok", 2)]
+    assert rows(database, "SELECT name, state FROM nodes") == [("node1", "set aside"), ("node2", "done")]
+    ((told,),) = rows(database, "SELECT message FROM events WHERE level = 'error'")
+    assert "node1 lost 3 attempts in a row" in str(told)

@@ -109,6 +109,14 @@ def test_nodes_that_share_a_machine_on_purpose_do_not_meet(node: LocalNode) -> N
     assert len(node.held) == 2
 
 
+def test_a_holder_who_does_not_say_who_he_is(node: LocalNode, other: LocalNode) -> None:
+    node.look()
+    (lock(node) / "who").unlink()
+    os.mkfifo(lock(node) / "who")
+    with pytest.raises(NodeHeld, match="held by somebody"):
+        other.look()
+
+
 @pytest.mark.parametrize("trap", ["link", "file", "fifo"])
 def test_what_others_put_there_does_no_harm(node: LocalNode, trap: str, tmp_path: Path) -> None:
     boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()

@@ -180,11 +180,10 @@ def test_histories_say_what_is_done_with(database: Database) -> None:
     do_run(database, 2, "b1", ended(Status.VOID))
     do_run(database, 3, "c1", None)
     do_run(database, 4, "d1", ended(Status.TIMEOUT))
-    database.give_up(4)
+    database.give_up(4, "why not")
     found = database.histories()
     assert found[1].statuses == (Status.FAILED, Status.OK)
     assert {run: history.is_closed for run, history in found.items()} == {1: True, 2: False, 3: False, 4: True}
-    assert {run: history.attempts for run, history in found.items()} == {1: 2, 2: 1, 3: 1, 4: 1}
     assert (found[2].statuses, found[3].statuses) == ((Status.VOID,), ())
 
 
@@ -209,7 +208,7 @@ def test_a_visit_begins_once(database: Database, path: Path) -> None:
     first = rows(path, "SELECT started_at FROM boots WHERE id = 1")
     database.boot_started(1)
     assert rows(path, "SELECT started_at FROM boots WHERE id = 1") == first
-    database.boot_proved(1, {"boot_id": "b-1", "release": "6.1"}, rebooted=False)
+    database.boot_proved(1, {"boot_id": "b-1", "release": "6.1"}, {}, rebooted=False)
     assert rows(path, "SELECT boot_id, rebooted FROM boots WHERE id = 1") == [("b-1", 0)]
 
 
@@ -217,8 +216,8 @@ def test_wishes_are_obeyed_once(database: Database, path: Path) -> None:
     for kind in ("pause", "resume"):
         sqlite_utils.Database(path).table("wishes").insert({"at": "now", "kind": kind, "origin": "me"})
     (first, second) = database.open_wishes()
-    assert (first[1], second[1]) == ("pause", "resume")
-    database.obey(first[0])
+    assert (first.kind, second.kind) == ("pause", "resume")
+    database.obey(first.id)
     assert database.open_wishes() == [second]
 
 

@@ -140,7 +140,7 @@ def test_a_new_campaign(path: Path) -> None:
         ("node2", "waiting", None, 0, 4),
     ]
     assert [(cell.kernel, cell.planned, cell.ok) for cell in found.cells] == [("native", 8, 0), ("other", 8, 0)]
-    assert read_frozen(path)[0] == TOML
+    assert read_frozen(path).text == TOML
 
 
 def test_totals_count_runs_and_not_attempts(path: Path) -> None:
@@ -149,7 +149,7 @@ def test_totals_count_runs_and_not_attempts(path: Path) -> None:
     do_run(database, 1, "a2", ended())
     for attempt in ("b1", "b2"):
         do_run(database, 2, attempt, ended(Status.VOID))
-    database.give_up(2)
+    database.give_up(2, "why not")
     do_run(database, 3, "c1", None)
     do_run(database, 4, "d1", ended(Status.ABORTED))
     database.close()
@@ -168,7 +168,7 @@ def test_a_node_card_follows_its_node(path: Path) -> None:
     database.boot_started(boot.id)
     card = next(card for card in read_snapshot(path).nodes if card.name == boot.node)
     assert (card.state, card.kernel, card.is_proved, card.release) == ("proving", boot.kernel, False, "")
-    database.boot_proved(boot.id, {"boot_id": "b", "release": "6.1"}, rebooted=False)
+    database.boot_proved(boot.id, {"boot_id": "b", "release": "6.1"}, {}, rebooted=False)
     mine = [run.id for run in plan.runs if run.boot == boot]
     for run, value in zip(mine, (10.0, 20.0), strict=True):
         do_run(database, run, f"a{run}", ended(value=value))
@@ -288,7 +288,7 @@ def test_given_up_runs_are_left_by_a_finished_runner(path: Path) -> None:
     database, _ = new_database(path)
     runner = database.register_runner(process(pid=DEAD))
     run_all(database, 15)
-    database.give_up(16)
+    database.give_up(16, "why not")
     database.runner_ended(runner, "done")
     database.close()
     assert state(path) is RunnerState.FINISHED
@@ -298,7 +298,7 @@ def test_given_up_runs_are_left_by_a_finished_runner(path: Path) -> None:
 def test_a_wish_is_one_row(path: Path) -> None:
     database, _ = new_database(path)
     write_wish(path, "stop", "me@'); DROP TABLE wishes; --")
-    assert [kind for _, kind in database.open_wishes()] == ["stop"]
+    assert [wish.kind for wish in database.open_wishes()] == ["stop"]
     database.close()
 
 
@@ -348,7 +348,7 @@ def test_a_benchmark_that_is_done_with_need_not_be_known(path: Path) -> None:
     database, plan = new_database(path, campaign(benchmarks=(STREAM, LONGER), nodes=("node1",)))
     for run in plan.runs:
         if run.benchmark == STREAM:
-            database.give_up(run.id)
+            database.give_up(run.id, "why not")
         elif run.number < 4:
             do_run(database, run.id, f"a{run.id}", ended())
             timed(path, run.id, NOON, 3.0)

@@ -28,7 +28,9 @@ case $3 in
     flood) head -c 20000000 /dev/zero ;;
     zeros) head -c 1000000000 /dev/zero ;;
     noise) yes "$(printf '[/] \\\\033]52;c;aGk=\\\\007 \\\\377 =cmd()')" | tr -d '\\\\n' | head -c 1000000000; echo ;;
-    gigabyte) head -c 1000000000 /dev/zero ;;
+    first-node-vanishes)
+        marked=$(grep -lsF "$HPCVIRT_RUN" /proc/[0-9]*/environ | tr -dc '0-9\\n')
+        [ "$node" != node1 ] || kill -9 $marked ;;
     mended) [ -e "$1/mended" ] || exit 9 ;;
     first-hangs) [ -e "$1/hung" ] || {{ : >"$1/hung"; sleep 300; }} ;;
 esac
