@@ -164,7 +164,10 @@ def _told(name: str, expected: object, found: object) -> str:
     return f"{name}: expected {expected}, found {'nothing' if found is None else found}"
 
 
-_LASTING = ("boot_id", "release", "version", "role", "cmdline", "cpus", "hostname")
+_LASTING = (
+    *("boot_id", "release", "version", "machine", "hostname", "cmdline"),
+    *("role", "guest_type", "hypervisor_uuid", "cpus"),
+)
 
 
 def changes(before: Identity, after: Identity) -> tuple[str, ...]:

@@ -393,7 +393,7 @@ def _answer(script: Script, raw: bytes) -> bytes:
         raise NodeUnusable(told, hint="see `scratch` of this node in the campaign file")
     if word == "held":
         raise NodeHeld(
-            f"held by {told}",
+            f"held {told}",
             hint="wait until that campaign is done; if it is not coming back, its owner removes that folder",
         )
     return answer

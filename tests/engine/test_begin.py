@@ -13,6 +13,7 @@ from hpcvirt.core.engine import begin as module
 from hpcvirt.core.engine.begin import begin, databases
 from hpcvirt.core.errors import BuildFailed, CompilerMissing, HpcvirtError, PlanChanged, StoreUnusable, UsageWrong
 from hpcvirt.core.model import Campaign, Status
+from hpcvirt.core.process import this_process
 from hpcvirt.core.store.database import Database
 from hpcvirt.core.store.queries import read_totals
 from tests.core.factories import TOML, campaign, do_run, ended, new_database
@@ -39,6 +40,8 @@ def make(folder: Path, stamp: str, told: Campaign = TOLD, *, done: int = 0, give
     for run in range(done + 1, done + given_up + 1):
         do_run(database, run, f"a{run}", ended(Status.FAILED))
         database.give_up(run, "why not")
+    if done + given_up:
+        database.runner_ended(database.register_runner(this_process()), "done")
     database.close()
     return path
 
@@ -105,6 +108,7 @@ def test_two_begun_within_a_second_get_two_names(tmp_path: Path) -> None:
     database = Database(finished)
     for run in (1, 2):
         do_run(database, run, f"a{run}", ended())
+    database.runner_ended(database.register_runner(this_process()), "done")
     database.close()
     second = begin(file_of(), tmp_path)
     assert second != finished
@@ -112,10 +116,26 @@ def test_two_begun_within_a_second_get_two_names(tmp_path: Path) -> None:
 
 
 def test_a_named_database_is_made_or_gone_on_with(tmp_path: Path) -> None:
-    path = tmp_path / "x" / "mine.db"
+    path = tmp_path / "mine.db"
     assert begin(file_of(), tmp_path, path) == path
     assert begin(file_of(), tmp_path, path) == path
-    assert names(tmp_path) == ["x"]
+    assert names(tmp_path) == ["mine.db"]
+
+
+def test_a_mistyped_folder_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnusable):
+        begin(file_of(), tmp_path, tmp_path / "mistyped" / "mine.db")
+    assert names(tmp_path) == []
+
+
+def test_one_whose_runner_was_killed_after_its_last_run_is_gone_on_with(tmp_path: Path) -> None:
+    path = make(tmp_path, "20260101T000000Z")
+    database = Database(path)
+    database.register_runner(this_process())
+    for run in (1, 2):
+        do_run(database, run, f"a{run}", ended())
+    database.close()
+    assert begin(file_of(), tmp_path) == path
 
 
 def test_a_named_database_of_another_plan_is_refused(tmp_path: Path) -> None:

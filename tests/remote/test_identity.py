@@ -228,7 +228,10 @@ def test_nothing_has_changed() -> None:
     assert changes(FOUND, replace(FOUND)) == ()
 
 
-LASTING = ["boot_id", "release", "version", "role", "cmdline", "cpus", "hostname"]
+LASTING = [
+    *("boot_id", "release", "version", "machine", "hostname", "cmdline"),
+    *("role", "guest_type", "hypervisor_uuid", "cpus"),
+]
 
 
 @pytest.mark.parametrize("field", LASTING)
