@@ -54,6 +54,7 @@ def compare_database(path: Path, wanted: Wanted | None = None) -> ResultTable:
 def _settings(campaign: CampaignRecord, wanted: Wanted) -> Settings:
     return Settings(
         baseline=wanted.baseline or campaign.baseline,
+        contrasts=campaign.contrasts,
         alpha=campaign.alpha if wanted.alpha is None else wanted.alpha,
         delta=campaign.delta if wanted.delta is None else wanted.delta,
         method=wanted.method,

@@ -65,6 +65,7 @@ class _Analysis(_Table):
     baseline: str
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
     delta: Annotated[float, Field(gt=0, lt=1)] = 0.02
+    contrasts: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = []
 
 
 class _Lab(_Table):
@@ -214,7 +215,15 @@ def choose(campaign: Campaign, choice: Choice) -> Campaign:
         blocks=blocks,
         seed=campaign.design.seed if choice.seed is None else choice.seed,
     )
-    chosen = replace(campaign, kernels=tuple(kernels), benchmarks=tuple(picked), design=design)
+    left = {kernel.name for kernel in kernels}
+    contrasts = tuple(pair for pair in campaign.analysis.contrasts if left.issuperset(pair))
+    chosen = replace(
+        campaign,
+        kernels=tuple(kernels),
+        benchmarks=tuple(picked),
+        design=design,
+        analysis=replace(campaign.analysis, contrasts=contrasts),
+    )
     faults += list(_semantic_faults(chosen))
     if faults:
         raise CampaignInvalid(faults, hint="choose among what the campaign file has")
@@ -247,12 +256,17 @@ def _campaign(file: _File) -> tuple[Campaign, list[str]]:
             kernels=tuple(_kernel(table) for table in file.kernel),
             benchmarks=tuple(uses),
             design=_design(file.design),
-            analysis=Analysis(**file.analysis.model_dump()),
+            analysis=_analysis(file.analysis),
             lab=file.lab is not None,
             connecting=_connecting(file.connection),
         ),
         faults + _node_faults(file),
     )
+
+
+def _analysis(table: _Analysis) -> Analysis:
+    pairs = tuple((kernel, versus) for kernel, versus in table.contrasts)
+    return Analysis(baseline=table.baseline, alpha=table.alpha, delta=table.delta, contrasts=pairs)
 
 
 def _design(table: _Design) -> Design:
@@ -331,8 +345,15 @@ def _benchmark_uses(table: _Benchmark) -> tuple[list[Benchmark], list[str]]:
 
 
 def _semantic_faults(campaign: Campaign) -> Iterator[str]:
-    names = [kernel.name for kernel in campaign.kernels]
-    yield from _doubles("kernel", names)
+    yield from _kernel_faults(campaign)
+    yield from _doubles("node", [node.name for node in campaign.nodes])
+    yield from _doubles("benchmark", [use.label for use in campaign.benchmarks])
+    yield from _analysis_faults(campaign)
+    yield from _design_faults(campaign)
+
+
+def _kernel_faults(campaign: Campaign) -> Iterator[str]:
+    yield from _doubles("kernel", [kernel.name for kernel in campaign.kernels])
     for index, kernel in enumerate(campaign.kernels, 1):
         bounds = kernel.expect.memory_mib
         if bounds is not None and bounds[0] > bounds[1]:
@@ -340,11 +361,23 @@ def _semantic_faults(campaign: Campaign) -> Iterator[str]:
         texts = (*kernel.wrap, *kernel.env.values(), kernel.expect.probe.command if kernel.expect.probe else "")
         if any("\0" in text for text in texts):
             yield f"kernel[{index}]: a NUL character cannot be given to a node"
-    yield from _doubles("node", [node.name for node in campaign.nodes])
-    yield from _doubles("benchmark", [use.label for use in campaign.benchmarks])
+
+
+def _analysis_faults(campaign: Campaign) -> Iterator[str]:
+    names = [kernel.name for kernel in campaign.kernels]
     if campaign.analysis.baseline not in names:
         nearest = _nearest(campaign.analysis.baseline, names)
         yield f"analysis.baseline: {campaign.analysis.baseline!r} is not among the kernels{nearest}"
+    for index, pair in enumerate(campaign.analysis.contrasts, 1):
+        unknown = [name for name in pair if name not in names]
+        yield from (
+            f"analysis.contrasts[{index}]: {name!r} is not among the kernels{_nearest(name, names)}" for name in unknown
+        )
+        if pair[0] == pair[1]:
+            yield f"analysis.contrasts[{index}]: {pair[0]!r} is compared with itself"
+
+
+def _design_faults(campaign: Campaign) -> Iterator[str]:
     design = campaign.design
     if min(design.runs, design.blocks) < 1:
         yield "design: runs and blocks are at least 1"

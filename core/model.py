@@ -180,6 +180,8 @@ class Analysis:
     alpha: float = 0.05
     delta: float = 0.02
     """Half-width of the band of equivalence, as a fraction of the baseline."""
+    contrasts: tuple[tuple[str, str], ...] = ()
+    """Further planned pairs: (kernel, the one it is compared with)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,12 @@ so that the first paint waits for none of it.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from hpcvirt.core.errors import HpcvirtError
+from hpcvirt.core.model import Campaign
 from hpcvirt.core.store.records import Snapshot
 from hpcvirt.tui.comparison import ResultTable
 from hpcvirt.tui.draft import Draft, DraftBenchmark, DraftKernel, Pick, changed
@@ -45,11 +48,24 @@ class Backend(Protocol):
         """Write measurements.csv; the number of rows."""
 
 
+def _detectable(campaign: Campaign, pick: Pick) -> float | None:
+    """What a pick could show; the statistics were imported when the draft was loaded, so this takes milliseconds."""
+    from hpcvirt.core.config import Choice, choose
+    from hpcvirt.core.prospect import prospect
+
+    try:
+        choice = Choice(pick.kernels, pick.benchmarks, pick.runs, pick.blocks)
+        return prospect(choose(campaign, choice)).detectable
+    except HpcvirtError:
+        return None
+
+
 class LocalBackend:
     """The real one: files and processes of this machine."""
 
     def load_draft(self, path: Path) -> Draft:
         """Read a campaign file with pydantic, and ask its plugins how long a run takes."""
+        import hpcvirt.core.prospect  # noqa: F401 - in this thread, so that the first pick does not wait for scipy
         from hpcvirt.core import benchmark as plugins
         from hpcvirt.core.config import read_campaign
         from hpcvirt.core.model import Order
@@ -75,6 +91,7 @@ class LocalBackend:
             at_once=campaign.design.at_once,
             alpha=campaign.analysis.alpha,
             delta=campaign.analysis.delta,
+            detectable=partial(_detectable, campaign),
         )
 
     def databases(self, campaign: Path) -> list[Path]:

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 SCREEN = "screen"
+FRACTION = click.FloatRange(0, 1)
 EXIT_CODES = """Exit codes: 0 done; 1 done, but with runs that failed for good; 2 wrong usage or campaign file;
 3 stopped before the end; 4 a node, kernel or database could not be used; 130 interrupted."""
 
@@ -130,6 +131,23 @@ def _choice(picked: dict[str, Any]) -> Any:
     from hpcvirt.core.config import Choice
 
     return Choice(**{name: value or None for name, value in picked.items()} | {"seed": picked["seed"]})
+
+
+@app.command()
+@click.argument("campaign")
+@click.option(
+    "--boot-sd", type=click.FloatRange(0, 1), default=0.01, show_default=True, help="Between boots, a fraction."
+)
+@click.option(
+    "--run-sd", type=click.FloatRange(0, 1), default=0.01, show_default=True, help="Within boots, a fraction."
+)
+@_choice_options
+def plan(campaign: str, boot_sd: float, run_sd: float, **picked: Any) -> None:
+    """Schedule, hours, and the smallest difference the design can show. Runs nothing."""
+    from hpcvirt.tui.launch import campaign_path
+    from hpcvirt.tui.plan import print_plan
+
+    print_plan(campaign_path(campaign), _choice(picked), boot_sd, run_sd)
 
 
 @app.command()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
 
@@ -50,6 +51,8 @@ class Draft:
     at_once: int | None
     alpha: float
     delta: float
+    detectable: Callable[[Pick], float | None] = field(default=lambda _: None, compare=False)
+    """The smallest difference that a faultless pick can show, a fraction; None: not known, or nothing to compare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,15 @@ def outlook(draft: Draft, pick: Pick, width: int = 70) -> list[Outlook]:
         _runs(draft, pick, runs, blocks),
         Outlook(f"about {duration(seconds(draft, pick))}", _pace(draft)),
         Outlook("verdict", _verdict(draft, pick)),
+        *_power(draft, pick),
     ]
+
+
+def _power(draft: Draft, pick: Pick) -> list[Outlook]:
+    found = draft.detectable(pick)
+    if found is None:
+        return []
+    return [Outlook(f"finds {100 * found:.2g} %", "at 80 % power after Holm, if boots and runs vary by 1 % each")]
 
 
 def _nodes(draft: Draft, width: int) -> str:

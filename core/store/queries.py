@@ -149,7 +149,7 @@ def read_campaign_record(path: Path) -> tuple[CampaignRecord, tuple[BenchmarkRec
 
 
 def read_measurements(path: Path) -> list[Measurement]:
-    """Every measurement, in the order of the plan. Raises StoreUnusable."""
+    """Every measurement, in the order of time. Raises StoreUnusable."""
     with reading(path) as connection:
         rows = connection.execute("SELECT * FROM results")
         return [Measurement(**{**row, "better": Better(row["better"])}) for row in map(dict, rows)]
@@ -157,7 +157,7 @@ def read_measurements(path: Path) -> list[Measurement]:
 
 @dataclass(frozen=True, slots=True)
 class ValueRow:
-    """One value for the statistics; nodes and boots as numbers."""
+    """One value for the statistics; nodes, blocks and boots as numbers that tell them apart."""
 
     value: float
     node: int
@@ -183,8 +183,12 @@ def read_values(path: Path) -> Values:
     """What the statistics are fed with. Raises StoreUnusable."""
     with reading(path) as connection:
         rows: dict[tuple[int, str, str], list[ValueRow]] = {}
-        for benchmark, metric, kernel, *row in connection.execute(_VALUES):
-            rows.setdefault((benchmark, metric, kernel), []).append(ValueRow(*row))
+        # Numbered as they come, as a reader of the exported CSV file does: the order of a sum decides its last bit.
+        nodes: dict[str, int] = {}
+        blocks: dict[int, int] = {}
+        for benchmark, metric, kernel, value, node, block, boot in connection.execute(_VALUES):
+            places = nodes.setdefault(node, len(nodes)), blocks.setdefault(block, len(blocks)), boot
+            rows.setdefault((benchmark, metric, kernel), []).append(ValueRow(value, *places))
         attempts: dict[tuple[int, str], dict[str, int]] = {}
         for benchmark, kernel, status, count in connection.execute(_ATTEMPTS):
             attempts.setdefault((benchmark, kernel), {})[status] = count
@@ -192,14 +196,14 @@ def read_values(path: Path) -> Values:
 
 
 _VALUES = """
-    SELECT runs.benchmark, measurements.metric, boots.kernel, measurements.value, nodes.position, boots.block, boots.id
+    SELECT runs.benchmark, measurements.metric, boots.kernel, measurements.value, boots.node, boots.block, boots.id
     FROM measurements
     JOIN attempts ON attempts.id = measurements.attempt
     JOIN runs ON runs.id = attempts.run
     JOIN boots ON boots.id = runs.boot
-    JOIN nodes ON nodes.name = boots.node
+    JOIN metrics ON metrics.benchmark = runs.benchmark AND metrics.name = measurements.metric
     WHERE attempts.status = 'ok'
-    ORDER BY attempts.started_at, runs.id
+    ORDER BY attempts.started_at, runs.id, metrics.position
 """
 
 _ATTEMPTS = """
@@ -235,6 +239,7 @@ def _campaign(connection: sqlite3.Connection) -> CampaignRecord:
         **{name: row[name] for name in CampaignRecord.__dataclass_fields__ if name in row.keys()},  # noqa: SIM118 - a Row is no dict
         kernels=_column(connection, "SELECT name FROM kernels ORDER BY position"),
         nodes=_column(connection, "SELECT name FROM nodes ORDER BY position"),
+        contrasts=tuple((pair[0], pair[1]) for pair in json.loads(row["frozen"])["analysis"]["contrasts"]),
         same_kernels=_same_kernels(json.loads(row["frozen"])["kernels"]),
         is_rebooted=bool(rebooted),
     )

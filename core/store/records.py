@@ -45,6 +45,8 @@ class CampaignRecord:
     created_at: str
     kernels: tuple[str, ...]
     nodes: tuple[str, ...]
+    contrasts: tuple[tuple[str, str], ...]
+    """Further planned pairs: (kernel, the one it is compared with)."""
     same_kernels: tuple[tuple[str, str], ...]
     """Pairs of names for what is one treatment: an A/A control."""
     is_rebooted: bool

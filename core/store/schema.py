@@ -203,7 +203,7 @@ CREATE TABLE wishes (
 """
 
 VIEWS = {
-    # Every measurement with all that it belongs to: what measurements.csv exports.
+    # Every measurement with all that it belongs to, in the order of time: what measurements.csv exports.
     "results": """
         SELECT campaign.name AS campaign, boots.block, boots.kernel, boots.node, attempts.boot_id,
                benchmarks.plugin AS benchmark, benchmarks.parameters, runs.number AS run, attempts.number AS attempt,
@@ -217,7 +217,7 @@ VIEWS = {
         JOIN metrics ON metrics.benchmark = benchmarks.id AND metrics.name = measurements.metric
         JOIN campaign
         WHERE attempts.status = 'ok'
-        ORDER BY runs.id, metrics.position
+        ORDER BY attempts.started_at, runs.id, metrics.position
     """,
     # Every attempt in words, the newest first.
     "attempt_list": """
