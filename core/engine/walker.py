@@ -6,15 +6,15 @@ import asyncio
 import dataclasses
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
-from typing import Any, TypeVar
 
 from hpcvirt.core.benchmark import Command, load
 from hpcvirt.core.engine.artifacts import frozen_files, make_same
+from hpcvirt.core.engine.channel import SHORT_S, NodeChannel, unanswering
 from hpcvirt.core.engine.judge import judge
 from hpcvirt.core.engine.retry import PROVED_AGAIN, is_used_up
 from hpcvirt.core.engine.wishes import Interrupted, Wishes
@@ -36,19 +36,11 @@ from hpcvirt.core.remote.identity import mismatches
 from hpcvirt.core.store.database import Database, Ended, OpenAttempt, RunHistory
 from hpcvirt.core.store.writer import Writer
 
-SHORT_S = 60.0
-"""Limit of everything on a node that is no benchmark."""
-
 END_S = 60.0
-COPY_LIMIT_S = 300.0
-FIRST_PATIENCE_S = 60.0
 LEAVE_S = 20.0
 LOCK_RENEWED_S = jobs.LEASE_S / 3
 PAUSE_S = 1.0
 """Between two tries to collect over a connection that is lost again and again."""
-
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +69,8 @@ class NodeWalker:
         self._node = node
         self._seat = seat
         self._link = connection
+        self._channel = NodeChannel(ground.campaign, ground.store, ground.wishes, connection)
         self._frozen = frozen_files(ground.campaign, ground.artifacts, f"{seat.campaign} {node.name}")
-        self._was_reached = False
         self._histories: dict[int, RunHistory] = {}
         self._forget: list[str] = []
         """Attempts whose spool may go."""
@@ -88,8 +80,6 @@ class NodeWalker:
         """The attempt whose end is not filed yet."""
         self._losses = 0
         """Lost attempts in a row."""
-        self._cuts = 0
-        """Lost connections in a row."""
         self._is_in_doubt = False
         """Kernel and artifacts must be looked at again before the next attempt."""
 
@@ -101,23 +91,23 @@ class NodeWalker:
         keeping = asyncio.create_task(self._keep_lock())
         try:
             is_whole = await self._walk(runs, open_attempts)
-            await self._state("done" if is_whole else "stopped")
+            await self._channel.state("done" if is_whole else "stopped")
         except Interrupted:
             is_whole = False
-            await self._state("stopped")
+            await self._channel.state("stopped")
         except HpcvirtError as error:
             is_whole = False
             await self._set_aside(error)
         except TimeoutError:
             is_whole = False
-            await self._set_aside(_unanswering(self._node))
+            await self._set_aside(unanswering(self._node))
         finally:
             keeping.cancel()
         await self._leave()
         return is_whole
 
     async def _walk(self, runs: Sequence[Run], open_attempts: Sequence[OpenAttempt]) -> bool:
-        await self._state("connecting")
+        await self._channel.state("connecting")
         await self._collect_leftovers(open_attempts, {run.id: run for run in runs})
         for boot, members in groupby(runs, key=lambda run: run.boot):
             if not await self._boot(boot, list(members)):
@@ -144,8 +134,8 @@ class NodeWalker:
         """Bring the node into the kernel, and prove it."""
         kernel = self._ground.kernel(boot.kernel)
         method = METHODS[kernel.boot]
-        await self._state("proving", kernel.name)
-        await self._connect()
+        await self._channel.state("proving", kernel.name)
+        await self._channel.connect()
         await method.bring_up(self._link, kernel)
         # Looking at a node, and copying to it, would disturb those that share a machine or storage with it.
         async with self._ground.places:
@@ -156,7 +146,7 @@ class NodeWalker:
 
     async def _prove_again(self, run: Run) -> None:
         """After an attempt that leaves the node in doubt: it is brought up anew only if it is in the wrong kernel."""
-        await self._state("proving", run.boot.kernel)
+        await self._channel.state("proving", run.boot.kernel)
         try:
             await self._verify(run.boot, [run])
         except WrongKernel:
@@ -181,7 +171,7 @@ class NodeWalker:
                 hint="boot the node into that kernel, or mend the kernel's `expect`",
             )
         for label, one in frozen.items():
-            checks = await make_same(self, self._node, label, one, found.artifacts)
+            checks = await make_same(self._channel, self._node, label, one, found.artifacts)
             await self._store.do(partial(Database.artifacts_checked, boot=boot.id, benchmark=label, checks=checks))
         self._is_in_doubt = False
         return found
@@ -189,58 +179,14 @@ class NodeWalker:
     async def _look(self, kernel: Kernel, paths: Sequence[str]) -> jobs.Look:
         probe = kernel.expect.probe.command if kernel.expect.probe else None
         script = jobs.look(self._node.scratch, kernel.wrap, kernel.env, probe, paths, seat=self._seat, environment=True)
-        found = jobs.parse_look(script, await self.run(script))
+        found = jobs.parse_look(script, await self._channel.run(script))
         if not found.lock:
-            await self._event("warning", "it has no folder for a lock: nothing keeps other campaigns off it")
+            await self._channel.event("warning", "it has no folder for a lock: nothing keeps other campaigns off it")
         return found
-
-    async def run(self, script: jobs.Script) -> bytes:
-        """Run a script that may be run again: a lost connection is made again, with patience."""
-        return await self._unlost(lambda: self._link.run(script, SHORT_S))
-
-    async def upload(self, content: bytes, path: str) -> None:
-        """Write a file on the node, as ``run`` runs a script."""
-        await self._unlost(lambda: self._link.upload(content, path, COPY_LIMIT_S))
-
-    async def _unlost(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        while True:
-            await self._connect()
-            try:
-                answer = await self._ground.wishes.unless_aborted(work())
-                self._cuts = 0
-                return answer
-            except ConnectionLost as error:
-                await self._note_cut(error.message)
-            except TimeoutError:
-                raise _unanswering(self._node) from None
-
-    async def _connect(self) -> None:
-        """Be connected, waiting for the node as long as nobody wishes to stop."""
-        try:
-            await self._ground.wishes.unless_stopped(self._link.connect())
-        except NodeUnreachable as error:
-            await self._state("unreachable", error.message)
-            await self._event("warning", f"{error.message}; trying again")
-            patience_s = self._ground.campaign.connecting.patience_s
-            # A node that was never there is more likely misnamed than booting.
-            limit_s = patience_s if self._was_reached else min(patience_s, FIRST_PATIENCE_S)
-            await self._ground.wishes.unless_stopped(self._link.connect_again(limit_s))
-        self._was_reached = True
-
-    async def _note_cut(self, message: str) -> None:
-        await self._event("warning", f"connection lost: {message}")
-        self._cuts += 1
-        self._refuse_too_many(self._cuts, "connections")
 
     async def _note_loss(self, is_lost: bool) -> None:
         self._losses = self._losses + 1 if is_lost else 0
-        self._refuse_too_many(self._losses, "attempts")
-
-    def _refuse_too_many(self, losses: int, what: str) -> None:
-        if losses >= self._ground.campaign.design.losses:
-            raise NodeUnreachable(
-                f"{self._node.name} lost {losses} {what} in a row", hint="look at its console, then `run` again"
-            )
+        self._channel.refuse_too_many(self._losses, "attempts")
 
     async def _run(self, run: Run) -> bool:
         """Attempts until one is ok or the retries are used up. False: stopped before that."""
@@ -248,7 +194,7 @@ class NodeWalker:
             if is_used_up(self._history(run).statuses, self._ground.campaign.design.retries):
                 await self._give_up(run)
                 break
-            await self._connect()
+            await self._channel.connect()
             async with self._ground.places:
                 # Asked within: the wish may have come while this node waited for its turn.
                 if not await self._ground.wishes.may_go_on():
@@ -277,7 +223,7 @@ class NodeWalker:
             await self._file_end(run, attempt, Ended(Status.LOST, f"not started: {error.message}"))
             raise
         except (ConnectionLost, NodeUnreachable, OutputUnparsable) as error:
-            await self._event("warning", f"{error.message}; the run goes on there and will be collected")
+            await self._channel.event("warning", f"{error.message}; the run goes on there and will be collected")
             left_s = max(run.benchmark.timeout_s - (time.monotonic() - started), 1.0)
             await self._collect(run, attempt, left_s)
         else:
@@ -306,7 +252,7 @@ class NodeWalker:
         self._under_way = attempt
         started = time.monotonic()
         while True:
-            await self._state("collecting", run.benchmark.label)
+            await self._channel.state("collecting", run.benchmark.label)
             patience_s = self._ground.campaign.connecting.patience_s
             await self._ground.wishes.unless_aborted(self._link.connect_again(patience_s))
             script = jobs.collect(self._node.scratch, attempt)
@@ -320,7 +266,7 @@ class NodeWalker:
                 return await self._end_unwanted(run, attempt, None)
             except (ConnectionLost, OutputUnparsable) as error:
                 # However often: what runs there is not lost, and its time limit holds.
-                await self._event("warning", f"not collected yet: {error.message}")
+                await self._channel.event("warning", f"not collected yet: {error.message}")
                 await asyncio.sleep(PAUSE_S)
             else:
                 return await self._file(run, attempt, reply, None)
@@ -335,7 +281,7 @@ class NodeWalker:
 
     async def _end(self, run: Run, attempt: str, status: Status, why: str, started: float | None) -> None:
         """End an attempt's processes; it is filed only when the node has said what became of it."""
-        await self._state("ending", run.benchmark.label)
+        await self._channel.state("ending", run.benchmark.label)
         script = jobs.end(self._node.scratch, attempt)
         await self._link.connect_again(END_S)
         reply = await self._exchange(script, END_S)
@@ -363,7 +309,9 @@ class NodeWalker:
         # A parser may take its time over megabytes: not on the loop that keeps connections alive.
         ended = await asyncio.to_thread(judged, reply, kernel.expect, plugin, run.benchmark.parameters)
         if reply.cleaned:
-            await self._event("warning", f"{reply.cleaned} processes of earlier runs were still there, and were ended")
+            await self._channel.event(
+                "warning", f"{reply.cleaned} processes of earlier runs were still there, and were ended"
+            )
         await self._file_end(run, attempt, ended, was_started=reply.state is not jobs.JobState.NEVER)
 
     async def _file_end(self, run: Run, attempt: str, ended: Ended, *, was_started: bool = True) -> None:
@@ -375,28 +323,28 @@ class NodeWalker:
         self._histories[run.id] = RunHistory(is_closed, (*history.statuses, ended.status))
         self._is_in_doubt = ended.status in PROVED_AGAIN
         if ended.status is not Status.OK:
-            await self._event("warning", f"{_told(run)}: {ended.status}: {ended.reason}")
+            await self._channel.event("warning", f"{_told(run)}: {ended.status}: {ended.reason}")
         await self._note_loss(ended.status is Status.LOST)
 
     async def _collect_leftovers(self, attempts: Sequence[OpenAttempt], runs: Mapping[int, Run]) -> None:
         """What an earlier life of the runner left under way; and spools whose attempts are filed."""
         for attempt in attempts:
             run = runs[attempt.run]
-            await self._event("info", f"{_told(run)}: begun by an earlier runner, and now collected")
+            await self._channel.event("info", f"{_told(run)}: begun by an earlier runner, and now collected")
             await self._collect(run, attempt.id, run.benchmark.timeout_s)
             # Lost with the runner, not by the node.
             self._losses = 0
         filed = set(await self._store.do(lambda database: database.ended_attempts(self._node.name)))
         if filed:
             script = jobs.look(self._node.scratch)
-            self._forget = sorted(jobs.parse_look(script, await self.run(script)).spools & filed)
+            self._forget = sorted(jobs.parse_look(script, await self._channel.run(script)).spools & filed)
 
     async def _clean_up(self) -> None:
         """Remove the benchmarks from the node; what attempts have left goes when it is given free."""
         folders = {one.folder for one in self._frozen.values()}
         for folder in sorted(folders) or [""]:
             script = jobs.forget(self._node.scratch, (), folder)
-            jobs.parse_done(script, await self.run(script))
+            jobs.parse_done(script, await self._channel.run(script))
 
     async def _keep_lock(self) -> None:
         """While nothing runs: a launch puts off the lock's end by itself."""
@@ -416,11 +364,11 @@ class NodeWalker:
     async def _give_up(self, run: Run) -> None:
         self._histories[run.id] = dataclasses.replace(self._history(run), is_closed=True)
         await self._store.do(lambda database: database.give_up(run.id, "the retries are used up"))
-        await self._event("error", f"{_told(run)}: given up (run {run.id})")
+        await self._channel.event("error", f"{_told(run)}: given up (run {run.id})")
 
     async def _set_aside(self, error: HpcvirtError) -> None:
-        await self._state("set aside", error.message)
-        await self._event("error", f"set aside: {error.message}. {error.hint}")
+        await self._channel.state("set aside", error.message)
+        await self._channel.event("error", f"set aside: {error.message}. {error.hint}")
 
     def _is_closed(self, run: Run) -> bool:
         return self._history(run).is_closed or self._ground.wishes.is_skipped(run.id)
@@ -428,26 +376,16 @@ class NodeWalker:
     def _history(self, run: Run) -> RunHistory:
         return self._histories.get(run.id, RunHistory())
 
-    async def _state(self, state: str, detail: str = "") -> None:
-        await self._store.do(lambda database: database.node_state(self._node.name, state, detail))
-
-    async def _event(self, level: str, message: str) -> None:
-        await self._store.do(lambda database: database.event(level, message, self._node.name))
-
 
 def _command(run: Run) -> Command:
     """Before anything of an attempt is filed: what a plugin does wrong here is no attempt's end."""
     try:
         return load(run.benchmark.plugin).command(run.benchmark.parameters)
-    except Exception as error:
+    except Exception as error:  # a third party's code may raise anything
         raise BenchmarkBroken(
             f"plugin {run.benchmark.plugin} gives no command: {type(error).__name__}: {error}",
             hint="mend or remove the plugin",
         ) from error
-
-
-def _unanswering(node: Node) -> NodeUnusable:
-    return NodeUnusable(f"{node.name} is connected and does not answer", hint="is it overloaded, or its disk stuck?")
 
 
 def _told(run: Run) -> str:
