@@ -137,6 +137,7 @@ def make_snapshot(
             created_at=ago(600),
             kernels=tuple(kernels),
             nodes=tuple(card.name for card in cards),
+            contrasts=(),
             same_kernels=(tuple(kernels[:2]),) if len(kernels) == 2 else (),
             is_rebooted=False,
         ),
