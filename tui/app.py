@@ -26,6 +26,7 @@ from hpcvirt.tui.phrases import safe
 from hpcvirt.tui.screens.main import MainScreen
 from hpcvirt.tui.state import RESTARTABLE, STEERABLE, State
 from hpcvirt.tui.watcher import Watcher
+from hpcvirt.tui.widgets.palette import Palette
 
 TICK_S = 1.0
 RECOMPUTE_S = 5.0
@@ -319,6 +320,11 @@ class HpcvirtApp(App[None]):
         )
         yield SystemCommand("View: Theme", "Choose among all themes", self.action_change_theme)
         yield SystemCommand("View: Screenshot", "Save what is seen as SVG", self.deliver_screenshot)
+
+    def action_command_palette(self) -> None:
+        """Everything that can be done now, by name."""
+        if self.use_command_palette and not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
 
     def action_light_or_dark(self) -> None:
         """The other theme of the house."""
