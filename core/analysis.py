@@ -23,7 +23,6 @@ class Wanted:
     alpha: float | None = None
     delta: float | None = None
     correction: Correction | None = None
-    unit: Unit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,8 @@ def _settings(campaign: CampaignRecord, wanted: Wanted) -> Settings:
         alpha=campaign.alpha if wanted.alpha is None else wanted.alpha,
         delta=campaign.delta if wanted.delta is None else wanted.delta,
         method=wanted.method,
-        unit=wanted.unit or Unit(campaign.replication_unit),
+        # What was replicated is a matter of the design, never of taste.
+        unit=Unit(campaign.replication_unit),
         correction=wanted.correction or Correction.HOLM,
     )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hpcvirt.core.errors import UsageWrong
 from hpcvirt.core.stats import Comparison, Settings, Verdict
 from hpcvirt.core.stats.report import HEADINGS, cells, notes, to_csv, to_json, to_markdown
 
@@ -63,6 +64,10 @@ def print_analysis(data: Path, layout: Format, wanted: Mapping[str, Any]) -> Non
     if is_database(data):
         from hpcvirt.core.analysis import Wanted, compare_database
 
+        if "unit" in given:
+            raise UsageWrong(
+                f"{data}: what was replicated is in the database's design", hint="--unit is for CSV files: leave it out"
+            )
         found = compare_database(data, Wanted(**given))
         comparisons, footer = found.rows, found.footer
     else:

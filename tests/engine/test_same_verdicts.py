@@ -35,6 +35,9 @@ def test_fresh_and_reloaded(tmp_path: Path, ledger: LedgerFolder) -> None:
         ("third", "native"),
         ("third", "native-again"),
     }
+    refused = program(["analyze", "a.db", "--unit", "block"], env, tmp_path)
+    assert refused.returncode == 2
+    assert "design" in refused.stderr
     names = ("ratio", "ci_low", "ci_high", "t", "df", "p", "mean", "mean_baseline")
     against_native = [one for one in fresh if one["baseline"] == "native"]
     assert len(against_native) == len(reloaded) == 2 * 4 * 2
