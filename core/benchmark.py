@@ -51,6 +51,7 @@ class Parameter:
     default: Value
     help: str
     minimum: float | None = None
+    maximum: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,8 @@ class Output:
     """As the shell gives it: 128 + n after signal n."""
     truncated: bool = False
     """The middle of stdout or stderr is missing."""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """Files that the execution wrote and that were fetched, by name. One that is missing is not in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,10 @@ class Report:
     """Why it is not ok, in words for the operator."""
     readings: Mapping[str, Reading] = field(default_factory=dict)
     """By metric name. With a status that is not ok they are what was printed, and count for nothing."""
+    not_measured: tuple[str, ...] = ()
+    """Metrics that the output names and gives no value for: blank, ``+++++``, -1, inf."""
+    runs: tuple[Mapping[str, Reading], ...] = ()
+    """Where one text holds several reports: the readings of each, in order; ``readings`` are the last one's."""
 
 
 class BenchmarkPlugin(ABC):
@@ -162,11 +169,13 @@ def complete(plugin: BenchmarkPlugin, given: Mapping[str, Value]) -> tuple[dict[
     for name, value in given.items():
         if name not in known:
             continue
-        kind, minimum = type(known[name].default), known[name].minimum
+        kind, minimum, maximum = type(known[name].default), known[name].minimum, known[name].maximum
         if type(value) is not kind and not (kind is float and type(value) is int):
             faults.append(f"{name}: {value!r} is not of type {kind.__name__}")
         elif minimum is not None and not isinstance(value, str) and value < minimum:
             faults.append(f"{name}: {value} is below {minimum:g}")
+        elif maximum is not None and not isinstance(value, str) and value > maximum:
+            faults.append(f"{name}: {value} is above {maximum:g}")
         else:
             values[name] = value
     return values, faults

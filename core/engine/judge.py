@@ -83,6 +83,9 @@ def _verdict(
     why: str,
 ) -> tuple[Status, str, Mapping[str, Reading]]:
     if reply.state is not JobState.FINISHED:
+        if reply.state is JobState.NEVER and unfinished is Status.TIMEOUT:
+            # The login node stood still, or the way to the node did: no time of the benchmark's has passed.
+            return Status.LOST, f"{LOST[JobState.NEVER]} in its time", {}
         if reply.state is JobState.STUCK:
             why = f"{why}; some of its processes cannot be ended"
         return unfinished, why or LOST.get(reply.state, ""), {}

@@ -307,6 +307,8 @@ hv_do_end() {
         hv_report stuck
     elif [ -f done ]; then
         hv_report finished
+    elif [ ! -e leader ]; then # claimed by us, now or before: it is the first that a job writes
+        hv_report never
     else
         hv_report ended
     fi

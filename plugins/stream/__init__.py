@@ -34,7 +34,7 @@ class Stream(BenchmarkPlugin):
             1000,
         ),
         Parameter(
-            "ntimes", 10, "iterations, of which the first is not counted and the best is reported; at most 261", 2
+            "ntimes", 10, "iterations, of which the first is not counted and the best is reported", 2, 261
         ),
         Parameter("threads", 1, "OpenMP threads; above 1 the nodes need the compiler's OpenMP library", 1),
     )

@@ -111,6 +111,15 @@ def test_launches_at_the_same_moment_tear_nothing(node: LocalNode, signs: Path) 
         assert {reply.state for reply in replies} <= {JobState.FINISHED, JobState.KILLED}
 
 
+def test_what_never_started_is_told_apart_from_what_was_ended(node: LocalNode) -> None:
+    job = new_job("true")
+    assert node.end(job.attempt).state is JobState.NEVER
+    # Its answer may be lost: asked again, it says the same.
+    assert node.end(job.attempt).state is JobState.NEVER
+    late = node.launch(job)
+    assert (late.state, late.before) == (JobState.KILLED, None)
+
+
 # -- a wrap that clears the environment
 
 

@@ -23,7 +23,8 @@ def test_a_login_node_that_stands_still(scene: Scene, seconds: float) -> None:
     suspend(runner, seconds)
     assert runner.wait(60) == 0, scene.log
     scene.judge()
-    assert set(scene.statuses()) == {"ok"}
+    # What had not left the login node when it stood still never started: that is lost, and no run took too long.
+    assert set(scene.statuses()) <= {"ok", "lost"}
 
 
 @pytest.mark.timeout(150)
