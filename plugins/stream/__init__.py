@@ -33,9 +33,7 @@ class Stream(BenchmarkPlugin):
             "cache holds today: take four times the last level cache to measure memory",
             1000,
         ),
-        Parameter(
-            "ntimes", 10, "iterations, of which the first is not counted and the best is reported", 2, 261
-        ),
+        Parameter("ntimes", 10, "iterations, of which the first is not counted and the best is reported", 2, 261),
         Parameter("threads", 1, "OpenMP threads; above 1 the nodes need the compiler's OpenMP library", 1),
     )
     metrics = (
