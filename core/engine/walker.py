@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from hpcvirt.core.engine.artifacts import frozen_files, make_same
 from hpcvirt.core.engine.channel import SHORT_S, NodeChannel, unanswering
 from hpcvirt.core.engine.judge import judge
 from hpcvirt.core.engine.retry import PROVED_AGAIN, is_used_up
+from hpcvirt.core.engine.spools import Spools
 from hpcvirt.core.engine.wishes import Interrupted, Wishes
 from hpcvirt.core.errors import (
     BenchmarkBroken,
@@ -72,8 +72,7 @@ class NodeWalker:
         self._channel = NodeChannel(ground.campaign, ground.store, ground.wishes, connection)
         self._frozen = frozen_files(ground.campaign, ground.artifacts, f"{seat.campaign} {node.name}")
         self._histories: dict[int, RunHistory] = {}
-        self._forget: list[str] = []
-        """Attempts whose spool may go."""
+        self._spools = Spools()
         self._claimed: list[str] = []
         """Attempts that never started: as long as their spool is there, a launch still on its way does nothing."""
         self._under_way: str | None = None
@@ -205,13 +204,21 @@ class NodeWalker:
         return True
 
     async def _attempt(self, run: Run) -> None:
-        attempt = uuid.uuid4().hex
+        attempt = self._spools.draw()
         job = self._job(run, attempt)
         await self._store.do(lambda database: database.begin_attempt(attempt, run.id))
         self._under_way = attempt
         started = time.monotonic()
-        script = jobs.launch(self._node.scratch, self._seat, job, run.benchmark.timeout_s, self._forget)
-        forgotten = len(self._forget)
+        past, forget = self._spools.past, self._spools.due
+        script = jobs.launch(
+            self._node.scratch,
+            self._seat,
+            job,
+            run.benchmark.timeout_s,
+            past=past,
+            forget=forget,
+            ahead=self._spools.ahead,
+        )
         try:
             work = self._exchange(script, run.benchmark.timeout_s)
             reply = await self._ground.wishes.unless_unwanted(run.id, work)
@@ -229,7 +236,7 @@ class NodeWalker:
         else:
             # Not within: what filing raises is about the node, and the attempt has its end by then.
             elapsed_s = time.monotonic() - started
-            del self._forget[:forgotten]
+            self._spools.done(past, forget)
             await self._file(run, attempt, reply, elapsed_s)
 
     async def _exchange(self, script: jobs.Script, limit_s: float) -> jobs.Reply:
@@ -312,11 +319,17 @@ class NodeWalker:
             await self._channel.event(
                 "warning", f"{reply.cleaned} processes of earlier runs were still there, and were ended"
             )
-        await self._file_end(run, attempt, ended, was_started=reply.state is not jobs.JobState.NEVER)
+        was_started = reply.state is not jobs.JobState.NEVER
+        await self._file_end(run, attempt, ended, len(reply.stdout) + len(reply.stderr), was_started=was_started)
 
-    async def _file_end(self, run: Run, attempt: str, ended: Ended, *, was_started: bool = True) -> None:
+    async def _file_end(
+        self, run: Run, attempt: str, ended: Ended, size_bytes: int = 0, *, was_started: bool = True
+    ) -> None:
         await self._store.do(lambda database: database.end_attempt(attempt, ended))
-        (self._forget if was_started else self._claimed).append(attempt)
+        if was_started:
+            self._spools.add(attempt, size_bytes)
+        else:
+            self._claimed.append(attempt)
         self._under_way = None
         history = self._history(run)
         is_closed = history.is_closed or ended.status is Status.OK
@@ -337,7 +350,8 @@ class NodeWalker:
         filed = set(await self._store.do(lambda database: database.ended_attempts(self._node.name)))
         if filed:
             script = jobs.look(self._node.scratch)
-            self._forget = sorted(jobs.parse_look(script, await self._channel.run(script)).spools & filed)
+            for left in sorted(jobs.parse_look(script, await self._channel.run(script)).spools & filed):
+                self._spools.add(left)
 
     async def _clean_up(self) -> None:
         """Remove the benchmarks from the node; what attempts have left goes when it is given free."""
@@ -358,7 +372,7 @@ class NodeWalker:
         """Give the node free, unless a run of ours is still there: then its lock ends some time after it."""
         if self._under_way is None:
             with suppress(HpcvirtError, TimeoutError):
-                spools = (*self._forget, *self._claimed)
+                spools = (*self._spools.filed, *self._claimed)
                 await self._link.run(jobs.forget(self._node.scratch, spools, seat=self._seat), LEAVE_S)
 
     async def _give_up(self, run: Run) -> None:

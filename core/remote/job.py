@@ -134,17 +134,29 @@ class Script:
     nonce: str
 
 
-def launch(scratch: str, seat: Seat, job: Job, limit_s: float, forget: Iterable[str]) -> Script:
+def launch(
+    scratch: str,
+    seat: Seat,
+    job: Job,
+    limit_s: float,
+    *,
+    past: Iterable[str] = (),
+    forget: Iterable[str] = (),
+    ahead: Iterable[str] = (),
+) -> Script:
     """Start the job, wait for it, answer with everything it left.
 
-    Before that the node is locked for ``limit_s`` and proved free of earlier runs. ``forget``: spools that may go.
+    Before that the node is locked for ``limit_s`` and proved free of what the attempts ``past`` may have left.
+    ``forget``: spools that may go. ``ahead``: attempts to come, whose spools are made when this one's must be.
     """
     settings = {
         **seat.settings,
         "hv_longest": str(ceil(limit_s)),
         "hv_job": _job_text(job),
         "hv_inner": _inner_text(job, seat),
+        "hv_past": " ".join(past),
         "hv_forget": " ".join(forget),
+        "hv_ahead": " ".join(ahead),
     }
     return _script("hv_do_launch", scratch, job.attempt, settings)
 
@@ -212,7 +224,8 @@ def fetch(scratch: str, file: str) -> Script:
 
 def forget(scratch: str, attempts: Iterable[str], folder: str = "", *, seat: Seat | None = None) -> Script:
     """Remove spools, a benchmark's folder, and what is empty then. ``seat``: and give the node free."""
-    settings = {"hv_forget": " ".join(attempts), "hv_folder": folder, **(seat.settings if seat else {})}
+    names = " ".join(attempts)
+    settings = {"hv_past": names, "hv_forget": names, "hv_folder": folder, **(seat.settings if seat else {})}
     return _script("hv_do_forget", scratch, "-", settings)
 
 
@@ -223,7 +236,9 @@ def _script(function: str, scratch: str, attempt: str, settings: Mapping[str, st
         "hv_nonce": nonce,
         "hv_attempt": attempt,
         "hv_limit": str(OUTPUT_LIMIT_BYTES),
+        "hv_past": "",
         "hv_forget": "",
+        "hv_ahead": "",
         "hv_folder": "",
         "hv_seat": "",
         "hv_place": "",
@@ -256,19 +271,25 @@ def _within(env: Mapping[str, str], *argv: str) -> str:
 def _job_text(job: Job) -> str:
     """Claims the attempt, says how to find its processes, runs ``inner`` under the wrap, says that it is done.
 
-    Each program that it starts costs the node a millisecond, so it starts none that a builtin can stand for.
+    Run by a shell of its own, or by that of the launcher: so it never exits, and no special builtin has a
+    redirection that may fail. A program costs the node a millisecond, so it starts none that a builtin can stand for.
     Of /proc/PID/stat behind the name: state, parent, group, session, ..., and as the 20th when it started.
     """
-    inner = f'{_within(job.env, *job.wrap)} /bin/sh "$1"' if job.wrap or job.env else '( . "./$1" )'
-    return f"""{{ set -C; : >claim; }} 2>/dev/null || exit 0
+    # Identity does not depend on the environment, but what the probe says may.
+    is_apart = job.wrap or (job.env and job.probe)
+    inner = f'{_within(job.env, *job.wrap)} /bin/sh "./$1"' if is_apart else '. "./$1"'
+    return f"""if {{ set -C; true >claim; }} 2>/dev/null; then
 set +C
 IFS= read -r hv_stat </proc/$$/stat
 set -- "$1" ${{hv_stat##*) }}
 echo "$$ $5 ${{21}}" >leader
-{inner} </dev/null >wrapped 2>&1
-printf 'wrap_status %s\\n' "$?" >>meta
+{{ {inner}; }} </dev/null >wrapped 2>&1
+printf 'wrap_status %s\n' "$?" >>meta
 [ -f err ] || mv wrapped err
-: >done
+true >done
+fi
+set +C
+unset HPCVIRT_RUN HPCVIRT_SEAT
 """
 
 
@@ -294,13 +315,17 @@ def parse_reply(script: Script, raw: bytes) -> Reply:
     """
     body = _answer(script, raw)
     head, _, rest = body.partition(b"\n")
+    end = f"\n@{script.nonce} end\n".encode()
     found = _HEAD.fullmatch(head)
     if found is None:
         raise OutputUnparsable(f"the node answered {clean_line(head)!r}", hint="is /bin/sh on the node a POSIX shell?")
-    *sizes, cleaned = map(int, found.group(2).split())
+    meta_size, *rest_sizes = found.group(2).split()
+    if meta_size == b"-":
+        meta_size = b"%d" % (len(rest) - len(end))
+    *sizes, cleaned = (int(word) for word in (meta_size, *rest_sizes))
     sent = [min(size, OUTPUT_LIMIT_BYTES // 2 * 2) for size in sizes]
     meta, stdout, stderr = (rest[sum(sent[:i]) : sum(sent[: i + 1])] for i in range(3))
-    if rest[sum(sent) :] != f"\n@{script.nonce} end\n".encode():
+    if rest[sum(sent) :] != end:
         raise OutputUnparsable("the node's answer is not whole", hint="the attempt will be collected again")
     before, after, values = _meta(meta)
     return Reply(
@@ -316,7 +341,7 @@ def parse_reply(script: Script, raw: bytes) -> Reply:
     )
 
 
-_HEAD = re.compile(rf"attempt ({'|'.join(JobState)})((?: [0-9]{{1,15}}){{4}})".encode())
+_HEAD = re.compile(rf"attempt ({'|'.join(JobState)})( (?:-|[0-9]{{1,15}})(?: [0-9]{{1,15}}){{3}})".encode())
 
 
 def _meta(meta: bytes) -> tuple[tuple[Identity, Moment] | None, tuple[Identity, Moment] | None, dict[str, int]]:

@@ -4,12 +4,14 @@
 # Under hv_scratch:  hpcvirt-USER/                   0700, ours
 #                      bench/DIGEST/                 a benchmark's artifacts
 #                      spool/HOST.BOOT_ID/ATTEMPT/   one attempt: claim, leader, meta, out, err, done, and the
-#                                                    job.PID and inner.PID of whoever launched it
+#                                                    job.PID and inner.PID of whoever launched it; empty: one to come
 #
 # An attempt is started by whoever makes "claim" first: the job itself, or somebody who came to
 # collect it and found that it never started; the other then lets go. So nothing starts late and nothing twice.
 # Of an attempt that left no end the claim stays, as its grave, until the campaign leaves the node: a launcher
 # that is late by whatever time finds it. "done" is empty: that it is there says that "meta" is whole.
+#
+# What is done for every run starts as few programs as it can: each costs the node a millisecond.
 #
 # A process is an attempt's when it has HPCVIRT_RUN=ATTEMPT in its environment, or is in the session of the job:
 # what a wrap starts with a clean environment, or as another user, has no mark that we could read.
@@ -72,6 +74,8 @@ hv_remove_graves() { # of this node, which may share its scratch folder with oth
     for hv_dir in "$hv_root/spool/$hv_host".*/*; do
         ! hv_is_grave "$hv_dir" || rm -rf "$hv_dir"
     done
+    # Those of attempts that never came: only what is empty goes.
+    rmdir "$hv_root/spool/$hv_host".*/* 2>/dev/null
 }
 
 hv_marked() { # MARK: hv_pids, the processes that carry it in their environment
@@ -93,11 +97,12 @@ hv_marked() { # MARK: hv_pids, the processes that carry it in their environment
     done
 }
 
-hv_stat() { # PID: hv_sid and hv_since, its session and when it started; fails if it is no more
+hv_stat() { # PID: hv_parent, hv_sid and hv_since, when it started; fails if it is no more
     hv_line=
     { IFS= read -r hv_line <"/proc/$1/stat"; } 2>/dev/null
     set -- ${hv_line##*) }
     case ${1:-Z} in Z | X) return 1 ;; esac
+    hv_parent=$2
     hv_sid=$4
     shift 19
     hv_since=$1
@@ -108,22 +113,26 @@ hv_leader() { # SPOOL: hv_pid, hv_session and hv_begun of its job, as that wrote
     { read -r hv_pid hv_session hv_begun <"$1/leader"; } 2>/dev/null && [ -n "$hv_begun" ]
 }
 
-hv_is_led() { # SPOOL: its job is still there
-    hv_leader "$1" && hv_stat "$hv_pid" && [ "$hv_since" = "$hv_begun" ]
+hv_is_led() { # SPOOL: its job is still there, and is not this shell, which has come to its end
+    hv_leader "$1" && [ "$hv_pid" != $$ ] && hv_stat "$hv_pid" && [ "$hv_since" = "$hv_begun" ]
 }
 
 hv_add_session() { # SPOOL: to hv_pids, what runs in the session of its job
-    # Without setsid the job has the session of its launcher.
+    # Where sshd gives no session, and there is no setsid, the job has that of others.
     hv_leader "$1" && [ "$hv_session" = "$hv_pid" ] || return 0
     # A session keeps its number from being given again as long as anything is in it.
     ! hv_stat "$hv_pid" || [ "$hv_since" = "$hv_begun" ] || return 0
+    # Of a job that is done the launcher may still be sending what it left.
+    hv_sender=
+    [ ! -f "$1/done" ] || hv_sender=$hv_pid
     hv_found=
     command -v grep >/dev/null 2>&1 && hv_found=$(grep -ls " $hv_session " /proc/[0-9]*/stat 2>/dev/null)
     for hv_file in ${hv_found:-/proc/[0-9]*/stat}; do
         hv_file=${hv_file%/stat}
         hv_file=${hv_file#/proc/}
         case " $hv_pids " in *" $hv_file "*) continue ;; esac
-        ! hv_stat "$hv_file" || [ "$hv_sid" != "$hv_session" ] || hv_pids="$hv_pids $hv_file"
+        [ "$hv_file" != $$ ] && [ "$hv_file" != "$hv_sender" ] && hv_stat "$hv_file" && [ "$hv_sid" = "$hv_session" ] &&
+            [ "$hv_parent" != "$hv_sender" ] && hv_pids="$hv_pids $hv_file"
     done
 }
 
@@ -143,7 +152,7 @@ hv_may_be_left() { # SPOOL: its job's process group is not empty. Looking throug
 
 hv_of_seat() { # hv_pids: the processes of this campaign
     hv_marked "HPCVIRT_SEAT=$hv_seat"
-    for hv_old in $hv_forget; do
+    for hv_old in $hv_past; do
         for hv_dir in "$hv_root"/spool/*."$hv_boot"/"$hv_old"; do
             ! hv_may_be_left "$hv_dir" || hv_add_session "$hv_dir"
         done
@@ -194,39 +203,64 @@ hv_report() { # STATE: everything the attempt left, from within its spool
         printf '%4096s' '' 2>/dev/null >room || set -- full
         ;;
     esac
-    [ -f out ] || : >out
-    [ -f err ] || : >err
-    [ -f meta ] || : >meta
-    set -- "$1" $(wc -c meta out err)
+    # "-": nobody wrote to out or err, and what follows is meta alone.
+    if [ -s out ] || [ -s err ]; then
+        for hv_file in meta out err; do
+            [ -f "$hv_file" ] || : >"$hv_file"
+        done
+        set -- "$1" $(wc -c meta out err)
+    else
+        set -- "$1" - '' 0 '' 0
+    fi
     hv_say "attempt $1 $2 $4 $6 ${hv_cleaned:-0}"
-    hv_send meta "$2"
-    hv_send out "$4"
-    hv_send err "$6"
+    if [ "$2" != - ]; then
+        hv_send meta "$2"
+        hv_send out "$4"
+        hv_send err "$6"
+    elif [ -s meta ]; then
+        head -c "$hv_limit" meta
+    fi
     hv_say end
 }
 
 hv_find() { # hv_spool: the attempt's, wherever it was started
     hv_spool=$hv_here/$hv_attempt
     for hv_dir in "$hv_root"/spool/*/"$hv_attempt"; do
-        [ ! -d "$hv_dir" ] || hv_spool=$hv_dir
+        [ ! -e "$hv_dir/claim" ] || hv_spool=$hv_dir
     done
 }
 
 hv_enter() {
-    mkdir -p "$hv_spool" && cd "$hv_spool" || hv_fail "$hv_spool cannot be entered"
+    [ -d "$hv_spool" ] || hv_make_spools
+    cd "$hv_spool" || hv_fail "$hv_spool cannot be entered"
+}
+
+hv_make_spools() { # those of attempts to come as well: one program for many
+    set --
+    for hv_next in $hv_ahead; do
+        set -- "$@" "$hv_here/$hv_next"
+    done
+    mkdir -p "$hv_spool" "$@"
 }
 
 hv_start() { # and wait for it
     # Names of our own: another launcher may be writing at this moment.
     printf '%s' "$hv_job" >"job.$$" && printf '%s' "$hv_inner" >"inner.$$" ||
         hv_fail "$hv_spool cannot be written: is it full?"
+    if hv_stat $$ && [ "$hv_sid" = $$ ]; then
+        # sshd has given this shell a session of its own, which outlives the connection as one of setsid's does.
+        hv_lock_job $$
+        set -- "inner.$$"
+        . "./job.$$" </dev/null >/dev/null 2>&1
+        return
+    fi
     if command -v setsid >/dev/null 2>&1; then
-        HPCVIRT_RUN=$hv_attempt HPCVIRT_SEAT=$hv_seat setsid /bin/sh "./job.$$" "./inner.$$" </dev/null >/dev/null 2>&1 &
+        HPCVIRT_RUN=$hv_attempt HPCVIRT_SEAT=$hv_seat setsid /bin/sh "./job.$$" "inner.$$" </dev/null >/dev/null 2>&1 &
     else
         (
             trap '' HUP
             export HPCVIRT_RUN=$hv_attempt HPCVIRT_SEAT=$hv_seat
-            exec /bin/sh "./job.$$" "./inner.$$"
+            exec /bin/sh "./job.$$" "inner.$$"
         ) </dev/null >/dev/null 2>&1 &
     fi
     hv_started=$!
@@ -345,7 +379,7 @@ hv_do_look() { # and the digests of what is in the benchmarks' folders
     hv_say "lock ${hv_base:-}"
     hv_say spools
     for hv_dir in "$hv_root"/spool/*/*; do
-        [ ! -d "$hv_dir" ] || hv_is_grave "$hv_dir" || echo "${hv_dir##*/}"
+        [ ! -e "$hv_dir/claim" ] || hv_is_grave "$hv_dir" || echo "${hv_dir##*/}"
     done
     hv_say end
 }

@@ -22,6 +22,7 @@ from hpcvirt.core.benchmark import load
 from hpcvirt.core.config import CampaignFile, parse_campaign
 from hpcvirt.core.engine.begin import begin
 from hpcvirt.core.engine.judge import judge
+from hpcvirt.core.engine.spools import Spools
 from hpcvirt.core.remote import job as jobs
 from hpcvirt.core.remote.connection import NodeConnection
 from hpcvirt.core.store.database import Database
@@ -163,7 +164,7 @@ async def _ours(stack: contextlib.AsyncExitStack, cluster: NetnsCluster, folder:
     store = await Writer.open(lambda: Database(path))
     links = [await stack.enter_async_context(NodeConnection(node)) for node in told.nodes]
     plugin = load("nothing")
-    forget: dict[str, list[str]] = {node.name: [] for node in told.nodes}
+    spools = {node.name: Spools() for node in told.nodes}
     runs = {node.name: iter(range(index, 10**6, NODES)) for index, node in enumerate(told.nodes)}
     ids = _run_ids(path)
 
@@ -177,17 +178,20 @@ async def _ours(stack: contextlib.AsyncExitStack, cluster: NetnsCluster, folder:
 
     async def one(link: NodeConnection) -> None:
         name = link.node.name
-        attempt, run = uuid.uuid4().hex, ids[name][next(runs[name]) // NODES]
+        mine = spools[name]
+        attempt, run = mine.draw(), ids[name][next(runs[name]) // NODES]
         await store.do(lambda database: database.begin_attempt(attempt, run))
         job = jobs.Job(attempt, "bench/nothing", ("true",))
         seat = jobs.Seat(campaign, name, "make bench")
-        script = jobs.launch(link.node.scratch, seat, job, 30, forget[name])
+        past, forget = mine.past, mine.due
+        script = jobs.launch(link.node.scratch, seat, job, 30, past=past, forget=forget, ahead=mine.ahead)
         started = time.monotonic()
         reply = jobs.parse_reply(script, await link.run(script, 30))
         ended = judge(reply, told.kernels[0].expect, plugin, {}, elapsed=time.monotonic() - started)
         assert ended.status == "ok", ended.reason
         await store.do(lambda database: database.end_attempt(attempt, ended))
-        forget[name] = [attempt]
+        mine.done(past, forget)
+        mine.add(attempt)
 
     async def way() -> None:
         await asyncio.gather(*(one(link) for link in links))

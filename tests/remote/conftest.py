@@ -10,16 +10,17 @@ import pytest
 from tests.remote.nodes import SHELLS, TOOLS, LocalNode, end_all, local_node
 
 
-@pytest.fixture(params=SHELLS)
+@pytest.fixture(params=[*SHELLS, "dash, no session"])
 def node(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalNode]:
-    """A node with this machine's tools, or with busybox's."""
-    yield from _serving(request.param, local_node(request.param, tmp_path))
+    """A node with this machine's tools, or with busybox's; and one whose sshd gives commands no session."""
+    shell, _, rest = request.param.partition(", ")
+    yield from _serving(shell, local_node(shell, tmp_path, has_sessions=not rest))
 
 
 @pytest.fixture(params=SHELLS)
 def poor_node(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalNode]:
-    """A node with few tools."""
-    yield from _serving(request.param, local_node(request.param, tmp_path, tools=TOOLS))
+    """A node with few tools, and an sshd that gives commands no session."""
+    yield from _serving(request.param, local_node(request.param, tmp_path, tools=TOOLS, has_sessions=False))
 
 
 def _serving(shell: str, found: LocalNode | None) -> Iterator[LocalNode]:

@@ -35,6 +35,8 @@ class LocalNode:
     scratch: Path
     environment: Mapping[str, str]
     seat: Seat
+    has_sessions: bool = True
+    """Whether each command has a session of its own, as OpenSSH's sshd gives it."""
 
     @property
     def root(self) -> Path:
@@ -51,7 +53,13 @@ class LocalNode:
     def run(self, script: Script, limit_s: float = 30) -> bytes:
         """Everything that the shell writes to its stdout."""
         done = subprocess.run(
-            [self.shell], input=self.text(script), capture_output=True, env=self.environment, timeout=limit_s, cwd="/"
+            [self.shell],
+            input=self.text(script),
+            capture_output=True,
+            env=self.environment,
+            timeout=limit_s,
+            cwd="/",
+            start_new_session=self.has_sessions,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -65,6 +73,7 @@ class LocalNode:
             stderr=subprocess.DEVNULL,
             env=self.environment,
             cwd="/",
+            start_new_session=self.has_sessions,
         )
         assert process.stdin is not None
         process.stdin.write(self.text(script))
@@ -89,7 +98,8 @@ class LocalNode:
 
     def launching(self, job: Job, forget: Iterable[str] = ()) -> Script:
         """What starts a job."""
-        return jobs.launch(str(self.scratch), self.seat, job, 60, forget)
+        forget = list(forget)
+        return jobs.launch(str(self.scratch), self.seat, job, 60, past=forget, forget=forget)
 
     def launch(self, job: Job, forget: Iterable[str] = ()) -> Reply:
         """Run a job to its end."""
@@ -128,7 +138,9 @@ class LocalNode:
         return self.root / "spool" / f"{host}.{boot}" / attempt
 
 
-def local_node(shell: str, folder: Path, *, tools: Iterable[str] | None = None) -> LocalNode | None:
+def local_node(
+    shell: str, folder: Path, *, tools: Iterable[str] | None = None, has_sessions: bool = True
+) -> LocalNode | None:
     """A node with one of ``SHELLS``; None where this machine lacks it.
 
     ``tools``: a PATH that holds nothing else. A node of busybox has busybox's tools.
@@ -148,7 +160,7 @@ def local_node(shell: str, folder: Path, *, tools: Iterable[str] | None = None) 
                 (links / tool).symlink_to(there)
     scratch = folder / "scratch"
     environment = {"PATH": path, "LOGNAME": "tester", "HOME": "/", "HPCVIRT_TEST": str(scratch)}
-    return LocalNode(links / "sh", scratch, environment, Seat(uuid.uuid4().hex, "node1", "a test"))
+    return LocalNode(links / "sh", scratch, environment, Seat(uuid.uuid4().hex, "node1", "a test"), has_sessions)
 
 
 def _applets(busybox: str) -> list[str]:
@@ -187,6 +199,12 @@ def end_all(mark: str) -> None:
             except ProcessLookupError:
                 continue
         time.sleep(0.02)
+
+
+def cut_off(launcher: subprocess.Popen[bytes]) -> None:
+    """Its connection is gone: nobody reads what it writes."""
+    assert launcher.stdout is not None
+    launcher.stdout.close()
 
 
 def wait_until(condition: Callable[[], object], limit_s: float = 20) -> None:

@@ -52,6 +52,17 @@ def test_no_beginning_of_an_answer_gives_another_number(out: bytes, err: bytes, 
         assert cut != raw
 
 
+def test_of_a_job_without_output_meta_is_all_that_comes() -> None:
+    mark = f"\n@{SCRIPT.nonce} "
+    whole = f"{mark}attempt finished - 0 0 2".encode() + b"\n" + META + f"{mark}end\n".encode()
+    reply = read(whole)
+    assert reply == read(answer(out=b"", err=b"", cleaned=2))
+    assert (reply.exit_status, reply.truncated) == (3, False)
+    for length in range(len(whole)):
+        with pytest.raises((OutputUnparsable, NodeUnusable)):
+            read(whole[:length])
+
+
 @given(st.integers(0, len(META)))
 def test_no_beginning_of_meta_gives_another_number(length: int) -> None:
     """A full disk cuts it anywhere."""
@@ -136,7 +147,7 @@ def test_any_file_comes_back_to_the_bit(content: bytes) -> None:
 def test_scripts_are_plain_assignments_and_one_call() -> None:
     """Nothing of a job stands unquoted in what the node's shell reads."""
     job = Job("ab12", "bench/x", ("a b", "';rm"), {"A": "$(x)"}, ("w w",), "p;q")
-    script = jobs.launch("/s c", Seat("ab", "n", "$(who)'"), job, 1.5, ["cd34"])
+    script = jobs.launch("/s c", Seat("ab", "n", "$(who)'"), job, 1.5, forget=["cd34"])
     lines = script.text.decode().splitlines()
     assert lines[0] == "hv_scratch='/s c'"
     assert lines[-2:] == ["hv_do_launch", "exit 0"]

@@ -77,19 +77,20 @@ def test_a_lock_whose_campaign_is_gone_is_passed_over(node: LocalNode, other: Lo
 
 def test_a_run_under_way_holds_the_node_whatever_became_of_its_campaign(node: LocalNode, other: LocalNode) -> None:
     one = job(["sleep", "60"])
-    launch = node.begin(jobs.launch(str(node.scratch), node.seat, one, 60, ()))
+    launch = node.begin(jobs.launch(str(node.scratch), node.seat, one, 60))
     give_up_at = time.monotonic() + 20
     while not list(node.scratch.glob(f"*/spool/*/{one.attempt}/out")):
         assert time.monotonic() < give_up_at
         time.sleep(0.02)
-    launch.kill()
-    launch.communicate()
+    assert launch.stdout is not None
+    launch.stdout.close()
     let_lapse(node)
     with pytest.raises(NodeHeld):
         other.look()
     ended = jobs.end(str(node.scratch), one.attempt)
     assert jobs.parse_reply(ended, node.run(ended)).state is jobs.JobState.ENDED
     other.look()
+    launch.communicate()
 
 
 def test_a_launch_puts_off_the_end(node: LocalNode) -> None:

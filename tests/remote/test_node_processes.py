@@ -15,7 +15,7 @@ import pytest
 from hpcvirt.core.errors import NodeUnusable
 from hpcvirt.core.remote import job as jobs
 from hpcvirt.core.remote.job import Job, JobState
-from tests.remote.nodes import FOLDER, LocalNode, new_job, shell_job, wait_until
+from tests.remote.nodes import FOLDER, LocalNode, cut_off, new_job, shell_job, wait_until
 
 PAUSED = 'echo $$ >>"$1"; while [ ! -e "$1.go" ]; do sleep 0.05; done; echo out; echo y >>"$1"'
 """Writes its pid, waits to be told to go on, and ends."""
@@ -58,6 +58,11 @@ def test_a_launch_answers_only_when_the_benchmark_is_over(node: LocalNode, signs
     launcher = node.begin(script)
     wait_until(lambda: lines(signs))
     os.kill(leader(node, job), signal.SIGKILL)
+    if node.has_sessions:
+        # It was the launcher itself: whoever comes to collect takes its place.
+        launcher.communicate()
+        script = jobs.collect(str(node.scratch), job.attempt)
+        launcher = node.begin(script)
     with pytest.raises(subprocess.TimeoutExpired):
         launcher.wait(1.5)
     Path(f"{signs}.go").touch()
@@ -72,7 +77,8 @@ def test_collecting_waits_for_what_its_leader_left_running(node: LocalNode, sign
     wait_until(lambda: lines(signs))
     launcher.kill()
     launcher.communicate()
-    os.kill(leader(node, job), signal.SIGKILL)
+    if not node.has_sessions:
+        os.kill(leader(node, job), signal.SIGKILL)
     script = jobs.collect(str(node.scratch), job.attempt)
     collector = node.begin(script)
     with pytest.raises(subprocess.TimeoutExpired):
@@ -116,8 +122,8 @@ def test_what_never_started_is_told_apart_from_what_was_ended(node: LocalNode) -
     assert node.end(job.attempt).state is JobState.NEVER
     # Its answer may be lost: asked again, it says the same.
     assert node.end(job.attempt).state is JobState.NEVER
-    late = node.launch(job)
-    assert (late.state, late.before) == (JobState.KILLED, None)
+    with pytest.raises(NodeUnusable, match="given up"):
+        node.launch(job)
 
 
 # -- a wrap that clears the environment
@@ -227,6 +233,41 @@ def test_nothing_outlives_the_campaign(node: LocalNode, signs: Path, start: str)
     assert list(node.locks.iterdir()) == []
 
 
+# -- spools of attempts to come
+
+
+def test_spools_are_made_ahead_and_found_empty_again(node: LocalNode) -> None:
+    first, second, never = (new_job("true") for _ in range(3))
+    ahead = [second.attempt, never.attempt]
+    script = jobs.launch(str(node.scratch), node.seat, first, 60, ahead=ahead)
+    assert jobs.parse_reply(script, node.run(script)).state is JobState.FINISHED
+    assert [list(node.spool(attempt).iterdir()) for attempt in ahead] == [[], []]
+    assert node.look().spools == {first.attempt}
+    assert node.launch(second).state is JobState.FINISHED
+    node.leave(first.attempt, second.attempt)
+    assert not node.root.exists()
+
+
+def test_a_spool_that_was_made_before_a_reboot_starts_nothing_there(node: LocalNode) -> None:
+    job = new_job("true")
+    empty = node.root / "spool" / "host.00000000-0000-0000-0000-000000000000" / job.attempt
+    empty.mkdir(parents=True)
+    assert node.launch(job).state is JobState.FINISHED
+    assert list(empty.iterdir()) == []
+    assert (node.spool(job.attempt) / "done").exists()
+
+
+def test_a_launcher_that_still_sends_is_no_stray(node: LocalNode, signs: Path) -> None:
+    """Its connection is cut and does not say so: the pipe is full and nobody reads."""
+    job = shell_job('head -c 1000000 /dev/zero; echo x >>"$1"', str(signs))
+    sender = node.begin(node.launching(job))
+    wait_until(lambda: (node.spool(job.attempt) / "done").exists())
+    reply = node.launch(new_job("true"), forget=[job.attempt])
+    assert (reply.state, reply.cleaned) == (JobState.FINISHED, 0)
+    sender.kill()
+    sender.communicate()
+
+
 # -- launchers that are late
 
 
@@ -254,7 +295,8 @@ def test_a_late_launcher_leaves_a_later_run_alone(node: LocalNode, signs: Path) 
     wait_until(lambda: lines(signs))
     (lock,) = node.locks.iterdir()
     told = (lock / "job").read_text()
-    assert node.launch(late).state is JobState.KILLED
+    with pytest.raises(NodeUnusable, match="given up"):
+        node.launch(late)
     assert (lock / "job").read_text() == told
     Path(f"{signs}.go").touch()
     assert jobs.parse_reply(script, launcher.communicate(timeout=20)[0]).state is JobState.FINISHED
@@ -293,8 +335,7 @@ def test_a_changed_hostname_is_no_reboot(node: LocalNode, signs: Path) -> None:
     wait_until(lambda: lines(signs))
     spool = node.spool(job.attempt)
     renamed = spool.parent.with_name(f"another-name.{spool.parent.name.rpartition('.')[2]}")
-    launcher.kill()
-    launcher.communicate()
+    cut_off(launcher)
     spool.parent.rename(renamed)
     script = jobs.collect(str(node.scratch), job.attempt)
     collector = node.begin(script)
@@ -303,6 +344,7 @@ def test_a_changed_hostname_is_no_reboot(node: LocalNode, signs: Path) -> None:
     Path(f"{signs}.go").touch()
     reply = jobs.parse_reply(script, collector.communicate(timeout=20)[0])
     assert (reply.state, reply.stdout) == (JobState.FINISHED, b"out\n")
+    launcher.wait(20)
 
 
 def test_a_leader_of_an_earlier_boot_leads_nobody(node: LocalNode) -> None:

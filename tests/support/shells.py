@@ -63,7 +63,7 @@ class LocalNode:
         """Start a script; its stdin is closed, as a channel's is."""
         pipe = subprocess.PIPE
         env = {**os.environ, "PATH": self.path} if self.path else dict(os.environ)
-        process = subprocess.Popen([self._sh], stdin=pipe, stdout=pipe, stderr=pipe, env=env)
+        process = subprocess.Popen([self._sh], stdin=pipe, stdout=pipe, stderr=pipe, env=env, start_new_session=True)
         assert process.stdin is not None
         process.stdin.write(self.text(script))
         process.stdin.close()
@@ -78,7 +78,7 @@ class LocalNode:
 
     def launch(self, argv: Sequence[str], *, limit_s: float = 60, env: Mapping[str, str] | None = None) -> jobs.Reply:
         """One attempt from start to end."""
-        script = jobs.launch(str(self.scratch), self.seat, job(argv, env), limit_s, ())
+        script = jobs.launch(str(self.scratch), self.seat, job(argv, env), limit_s)
         return jobs.parse_reply(script, self.run(script))
 
     def look(self) -> jobs.Look:
