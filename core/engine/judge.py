@@ -71,7 +71,10 @@ def _clocks(before: Moment | None, after: Moment | None) -> dict[str, float | No
 
 
 def _content(reading: tuple[Identity, Moment] | None) -> dict[str, object] | None:
-    return None if reading is None else dataclasses.asdict(reading[0])
+    if reading is None:
+        return None
+    identity = reading[0]  # asdict would copy every text of it
+    return {field.name: getattr(identity, field.name) for field in dataclasses.fields(identity)}
 
 
 def _verdict(

@@ -280,9 +280,12 @@ def _job_text(job: Job) -> str:
     inner = f'{_within(job.env, *job.wrap)} /bin/sh "./$1"' if is_apart else '. "./$1"'
     return f"""if {{ set -C; true >claim; }} 2>/dev/null; then
 set +C
+if [ -z "${{hv_leads:-}}" ]; then
 IFS= read -r hv_stat </proc/$$/stat
 set -- "$1" ${{hv_stat##*) }}
-echo "$$ $5 ${{21}}" >leader
+hv_leads="$$ $5 ${{21}}"
+fi
+echo "$hv_leads" >leader
 {{ {inner}; }} </dev/null >wrapped 2>&1
 printf 'wrap_status %s\n' "$?" >>meta
 [ -f err ] || mv wrapped err

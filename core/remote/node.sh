@@ -131,8 +131,13 @@ hv_add_session() { # SPOOL: to hv_pids, what runs in the session of its job
         hv_file=${hv_file%/stat}
         hv_file=${hv_file#/proc/}
         case " $hv_pids " in *" $hv_file "*) continue ;; esac
-        [ "$hv_file" != $$ ] && [ "$hv_file" != "$hv_sender" ] && hv_stat "$hv_file" && [ "$hv_sid" = "$hv_session" ] &&
-            [ "$hv_parent" != "$hv_sender" ] && hv_pids="$hv_pids $hv_file"
+        [ "$hv_file" != $$ ] && [ "$hv_file" != "$hv_sender" ] && hv_stat "$hv_file" || continue
+        [ "$hv_sid" = "$hv_session" ] && [ "$hv_parent" != "$hv_sender" ] || continue
+        case $hv_file in
+            # First of all: it shall not live to file the end of a benchmark that we ended.
+            "$hv_session") hv_pids="$hv_file$hv_pids" ;;
+            *) hv_pids="$hv_pids $hv_file" ;;
+        esac
     done
 }
 
@@ -250,16 +255,17 @@ hv_start() { # and wait for it
     if hv_stat $$ && [ "$hv_sid" = $$ ]; then
         # sshd has given this shell a session of its own, which outlives the connection as one of setsid's does.
         hv_lock_job $$
+        hv_leads="$$ $hv_sid $hv_since"
         set -- "inner.$$"
         . "./job.$$" </dev/null >/dev/null 2>&1
         return
     fi
     if command -v setsid >/dev/null 2>&1; then
-        HPCVIRT_RUN=$hv_attempt HPCVIRT_SEAT=$hv_seat setsid /bin/sh "./job.$$" "inner.$$" </dev/null >/dev/null 2>&1 &
+        HPCVIRT_RUN=$hv_attempt HPCVIRT_SEAT=$hv_seat hv_leads= setsid /bin/sh "./job.$$" "inner.$$" </dev/null >/dev/null 2>&1 &
     else
         (
             trap '' HUP
-            export HPCVIRT_RUN=$hv_attempt HPCVIRT_SEAT=$hv_seat
+            export HPCVIRT_RUN=$hv_attempt HPCVIRT_SEAT=$hv_seat hv_leads=
             exec /bin/sh "./job.$$" "inner.$$"
         ) </dev/null >/dev/null 2>&1 &
     fi

@@ -300,9 +300,14 @@ class Database:
             (run,),
         ).fetchone()
         with self._db.atomic():
-            number = self._db.conn.execute("SELECT count(*) + 1 FROM attempts WHERE run = ?", (run,)).fetchone()[0]
-            self._db.table("attempts").insert({"id": attempt, "run": run, "number": number, "started_at": at})
-            self._db.table("nodes").update(node, {"state": "running", "detail": label, "since": at})
+            # Plain SQL, here and below: for every run the library would ask the schema again and again.
+            self._insert(
+                """INSERT INTO attempts (id, run, number, started_at)
+                   SELECT ?1, ?2, count(*) + 1, ?3 FROM attempts WHERE run = ?2""",
+                (attempt, run, at),
+            )
+            running = "UPDATE nodes SET state = 'running', detail = ?, since = ? WHERE name = ?"
+            self._db.conn.execute(running, (label, at, node))
 
     def end_attempt(self, attempt: str, ended: Ended) -> None:
         """File the end of an attempt and its measurements in one transaction. A second end is refused."""
@@ -319,9 +324,10 @@ class Database:
             self._refuse_second_end(attempt)
             row["identity_before"] = self._once("identities", ended.identity_before)
             row["identity_after"] = self._once("identities", ended.identity_after)
-            self._db.table("attempts").update(attempt, row)
+            assigned = ", ".join(f"{name} = :{name}" for name in row)
+            self._db.conn.execute(f"UPDATE attempts SET {assigned} WHERE id = :id", {**row, "id": attempt})  # noqa: S608 - names of ours
             if ended.status is Status.OK:
-                self._db.table("measurements").insert_all(_measurement_rows(attempt, ended.readings))
+                self._db.conn.executemany(_INSERT_MEASUREMENT, _measurement_rows(attempt, ended.readings))
 
     def _refuse_second_end(self, attempt: str) -> None:
         found = self._db.conn.execute("SELECT status FROM attempts WHERE id = ?", (attempt,)).fetchone()
@@ -387,7 +393,7 @@ class Database:
             return None
         content = canonical_json(told)
         key = hashlib.sha256(content.encode()).hexdigest()
-        self._db.table(table).insert({"id": key, "content": content}, ignore=True, pk="id")
+        self._insert(f"INSERT OR IGNORE INTO {table} (id, content) VALUES (?, ?)", (key, content))  # noqa: S608 - of ours
         return key
 
     def _insert(self, sql: str, values: Sequence[object]) -> int:
@@ -400,14 +406,9 @@ class Database:
 _IS_OK = "EXISTS (SELECT 1 FROM attempts WHERE attempts.run = runs.id AND attempts.status = 'ok')"
 
 
-def _measurement_rows(attempt: str, readings: Mapping[str, Reading]) -> list[dict[str, Any]]:
-    return [
-        {
-            "attempt": attempt,
-            "metric": metric,
-            "value": reading.normalised,
-            "printed_value": reading.value,
-            "printed_unit": reading.unit,
-        }
-        for metric, reading in readings.items()
-    ]
+_INSERT_MEASUREMENT = """
+    INSERT INTO measurements (attempt, metric, value, printed_value, printed_unit) VALUES (?, ?, ?, ?, ?)"""
+
+
+def _measurement_rows(attempt: str, readings: Mapping[str, Reading]) -> list[tuple[str, str, float, float, str]]:
+    return [(attempt, metric, reading.normalised, reading.value, reading.unit) for metric, reading in readings.items()]
