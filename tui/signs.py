@@ -28,6 +28,7 @@ RUNNER = {
     RunnerState.RUNNING: Sign("▶", GOOD),
     RunnerState.PAUSED: Sign("‖", CARE),
     RunnerState.STOPPED: Sign("■", CARE),
+    RunnerState.FAILED: Sign("!", BAD),
     RunnerState.CRASHED: Sign("✗", BAD),
     RunnerState.ELSEWHERE: Sign("↗", CARE),
     RunnerState.FINISHED: Sign("✓", GOOD),

@@ -14,6 +14,7 @@ from hpcvirt.core.store.records import RunnerState, Snapshot
 from hpcvirt.core.store.runs import read_given_up
 from hpcvirt.core.text import clean_line
 from hpcvirt.tui.launch import data_folder
+from hpcvirt.tui.state import RESTARTABLE
 from hpcvirt.tui.words import duration
 
 EVENTS_SHOWN = 5
@@ -90,7 +91,7 @@ def _how_to_go_on(snapshot: Snapshot) -> list[str]:
     runner = snapshot.runner
     if runner.state is RunnerState.ELSEWHERE and runner.process is not None:
         return [f"its runner is, or was, on host {runner.process.host}: ask there"]
-    if runner.state in {RunnerState.STOPPED, RunnerState.CRASHED, RunnerState.NOT_STARTED}:
+    if runner.state in RESTARTABLE:
         return [f"go on with: hpcvirt-tui run {shlex.quote(str(snapshot.path))}"]
     return []
 

@@ -15,6 +15,7 @@ from hpcvirt.core.store.runs import RunRecord, RunState, read_runs
 DEAF = {
     RunnerState.NOT_STARTED: "no runner has begun",
     RunnerState.STOPPED: "its runner has stopped",
+    RunnerState.FAILED: "its runner has given up",
     RunnerState.CRASHED: "its runner is gone",
     RunnerState.FINISHED: "it is finished",
     RunnerState.ELSEWHERE: "its runner is on another host: ask there",

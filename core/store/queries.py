@@ -315,7 +315,9 @@ def _runner_state(
     connection: sqlite3.Connection, row: sqlite3.Row, process: ProcessIdentity, is_finished: bool
 ) -> RunnerState:
     if row["ended_at"] is not None:
-        return RunnerState.FINISHED if is_finished else RunnerState.STOPPED
+        if is_finished:
+            return RunnerState.FINISHED
+        return RunnerState.FAILED if row["ending"] == "failed" else RunnerState.STOPPED
     if is_alive(process):
         return RunnerState.PAUSED if _is_paused(connection, row["started_at"]) else RunnerState.RUNNING
     return RunnerState.CRASHED if is_here(process) else RunnerState.ELSEWHERE

@@ -20,6 +20,8 @@ class RunnerState(StrEnum):
     PAUSED = "paused"
     STOPPED = "stopped"
     """It ended before the plan did, because somebody wished so."""
+    FAILED = "failed"
+    """It ended before the plan did, because a node, a kernel or the database could not be used: the log says which."""
     CRASHED = "crashed"
     """It is gone without having said why."""
     ELSEWHERE = "on another host"
