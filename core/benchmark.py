@@ -17,7 +17,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from hpcvirt.core.errors import BenchmarkBroken, BenchmarkUnknown
-from hpcvirt.core.model import Better, Scope, Status, Value
+from hpcvirt.core.model import Benchmark, Better, Scope, Status, Value
 
 GROUP = "hpcvirt.benchmarks"
 
@@ -179,6 +179,11 @@ def complete(plugin: BenchmarkPlugin, given: Mapping[str, Value]) -> tuple[dict[
         else:
             values[name] = value
     return values, faults
+
+
+def kept_metrics(use: Benchmark) -> tuple[Metric, ...]:
+    """The metrics of a benchmark that its campaign keeps. Raises as ``load``."""
+    return tuple(metric for metric in load(use.plugin).metrics if not use.metrics or metric.name in use.metrics)
 
 
 @cache

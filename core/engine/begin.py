@@ -14,7 +14,7 @@ from typing import Any
 from hpcvirt.core.config import CampaignFile, Choice, choose, parse_campaign
 from hpcvirt.core.engine.artifacts import build
 from hpcvirt.core.errors import HpcvirtError, PlanChanged, StoreUnusable, UsageWrong
-from hpcvirt.core.model import Campaign, Plan
+from hpcvirt.core.model import Campaign, Plan, Scope
 from hpcvirt.core.plan import canonical_json, make_plan
 from hpcvirt.core.store.creation import Frozen
 from hpcvirt.core.store.database import Database
@@ -27,9 +27,11 @@ DIFFERENCES_TOLD = 10
 def begin(file: CampaignFile, folder: Path, database: Path | None = None) -> Path:
     """The database to work on, made if need be: nothing is made when anything is wrong.
 
-    Raises PlanChanged when ``database`` was started from another plan, UsageWrong when it is finished,
+    Raises PlanChanged when ``database`` was started from another plan, UsageWrong when it is finished or the
+    engine cannot run the campaign,
     CompilerMissing or BuildFailed when a benchmark cannot be built, StoreUnusable.
     """
+    _refuse_cluster_scope(file.campaign)
     plan = make_plan(file.campaign)
     if database is not None and database.exists():
         _check_same(database, file.campaign, plan)
@@ -40,6 +42,18 @@ def begin(file: CampaignFile, folder: Path, database: Path | None = None) -> Pat
             return unfinished
     target = database or folder / f"{file.campaign.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.db"
     return _create(file, plan, _free(target), make_folder=database is None)
+
+
+def _refuse_cluster_scope(campaign: Campaign) -> None:
+    """The engine has no way to run one benchmark over several nodes yet."""
+    wide = sorted({use.plugin for use in campaign.benchmarks if use.scope is Scope.CLUSTER})
+    if wide:
+        rest = sorted({use.plugin for use in campaign.benchmarks if use.scope is Scope.NODE})
+        left = " ".join(f"--benchmark {name}" for name in rest)
+        raise UsageWrong(
+            f"{campaign.name}: {', '.join(wide)} run over all nodes, which this version plans and does not run yet",
+            hint=f"run the others: {left}" if rest else "give them scope = 'node'",
+        )
 
 
 def frozen_campaign(database: Path) -> CampaignFile:

@@ -20,7 +20,7 @@ import sqlite_utils
 
 from hpcvirt.core.benchmark import Reading
 from hpcvirt.core.errors import StoreUnusable
-from hpcvirt.core.model import Status
+from hpcvirt.core.model import ALL_NODES, Status
 from hpcvirt.core.plan import canonical_json
 from hpcvirt.core.process import ProcessIdentity
 from hpcvirt.core.store import schema
@@ -244,8 +244,8 @@ class Database:
     # -- nodes, boots, artifacts
 
     def node_state(self, node: str, state: str, detail: str = "") -> None:
-        """File what the runner does with a node now."""
-        self._db.table("nodes").update(node, {"state": state, "detail": detail, "since": now()})
+        """File what the runner does with a node now; ``*``: with all nodes."""
+        self._node_state(node, state, detail, now())
 
     def boot_started(self, boot: int) -> None:
         """File that the visit of a kernel begins, or goes on in another life of the runner."""
@@ -266,7 +266,7 @@ class Database:
             self._db.table("boots").update(boot, fields)
             # It has its kernel; its first run starts when it is its turn.
             (node,) = self._db.conn.execute("SELECT node FROM boots WHERE id = ?", (boot,)).fetchone()
-            self._db.table("nodes").update(node, {"state": "waiting", "detail": "", "since": now()})
+            self._node_state(node, "waiting", "", now())
 
     def boot_ended(self, boot: int) -> None:
         """File that no run of the boot is left."""
@@ -302,7 +302,7 @@ class Database:
         with self._db.atomic():
             number = self._db.conn.execute("SELECT count(*) + 1 FROM attempts WHERE run = ?", (run,)).fetchone()[0]
             self._db.table("attempts").insert({"id": attempt, "run": run, "number": number, "started_at": at})
-            self._db.table("nodes").update(node, {"state": "running", "detail": label, "since": at})
+            self._node_state(node, "running", label, at)
 
     def end_attempt(self, attempt: str, ended: Ended) -> None:
         """File the end of an attempt and its measurements in one transaction. A second end is refused."""
@@ -321,7 +321,9 @@ class Database:
             row["identity_after"] = self._once("identities", ended.identity_after)
             self._db.table("attempts").update(attempt, row)
             if ended.status is Status.OK:
-                self._db.table("measurements").insert_all(_measurement_rows(attempt, ended.readings))
+                kept = self._kept_metrics(attempt)
+                readings = {metric: reading for metric, reading in ended.readings.items() if metric in kept}
+                self._db.table("measurements").insert_all(_measurement_rows(attempt, readings))
 
     def _refuse_second_end(self, attempt: str) -> None:
         found = self._db.conn.execute("SELECT status FROM attempts WHERE id = ?", (attempt,)).fetchone()
@@ -392,6 +394,20 @@ class Database:
 
     def _insert(self, sql: str, values: Sequence[object]) -> int:
         return int(self._db.conn.execute(sql, values).lastrowid or 0)
+
+    def _node_state(self, node: str, state: str, detail: str, since: str) -> None:
+        self._db.conn.execute(
+            "UPDATE nodes SET state = ?, detail = ?, since = ? WHERE name = ? OR ? = ?",
+            (state, detail, since, node, node, ALL_NODES),
+        )
+
+    def _kept_metrics(self, attempt: str) -> set[str]:
+        rows = self._db.conn.execute(
+            """SELECT metrics.name FROM attempts JOIN runs ON runs.id = attempts.run
+               JOIN metrics ON metrics.benchmark = runs.benchmark WHERE attempts.id = ?""",
+            (attempt,),
+        )
+        return {str(name) for (name,) in rows}
 
     def _benchmark(self, label: str) -> int:
         return int(self._db.conn.execute("SELECT id FROM benchmarks WHERE label = ?", (label,)).fetchone()[0])

@@ -202,14 +202,14 @@ _VALUES = """
     JOIN runs ON runs.id = attempts.run
     JOIN boots ON boots.id = runs.boot
     JOIN metrics ON metrics.benchmark = runs.benchmark AND metrics.name = measurements.metric
-    WHERE attempts.status = 'ok'
+    WHERE attempts.status = 'ok' AND NOT runs.is_warmup
     ORDER BY attempts.started_at, runs.id, metrics.position
 """
 
 _ATTEMPTS = """
     SELECT runs.benchmark, boots.kernel, attempts.status, count(*)
     FROM attempts JOIN runs ON runs.id = attempts.run JOIN boots ON boots.id = runs.boot
-    WHERE attempts.status IS NOT NULL
+    WHERE attempts.status IS NOT NULL AND NOT runs.is_warmup
     GROUP BY 1, 2, 3
 """
 
@@ -265,7 +265,12 @@ def _benchmarks(connection: sqlite3.Connection) -> tuple[BenchmarkRecord, ...]:
         metrics.setdefault(row["benchmark"], []).append(record)
     return tuple(
         BenchmarkRecord(
-            row["id"], row["label"], row["plugin"], json.loads(row["parameters"]), tuple(metrics.get(row["id"], ()))
+            row["id"],
+            row["label"],
+            row["plugin"],
+            json.loads(row["parameters"]),
+            tuple(metrics.get(row["id"], ())),
+            row["replication_unit"],
         )
         for row in connection.execute("SELECT * FROM benchmarks ORDER BY id")
     )
@@ -409,6 +414,7 @@ def _history(
         """SELECT measurements.value FROM measurements JOIN attempts ON attempts.id = measurements.attempt
            JOIN runs ON runs.id = attempts.run JOIN boots ON boots.id = runs.boot
            WHERE boots.kernel = ? AND boots.node = ? AND runs.benchmark = ? AND metric = ? AND status = ?
+                 AND NOT runs.is_warmup
            ORDER BY attempts.started_at""",
         (*place, metric["name"], Status.OK.value),
     ).fetchall()

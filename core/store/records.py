@@ -42,6 +42,9 @@ class CampaignRecord:
     baseline: str
     alpha: float
     delta: float
+    method: str | None
+    """None: ``blocked`` from two blocks on, else ``paper``."""
+    correction: str
     created_at: str
     kernels: tuple[str, ...]
     nodes: tuple[str, ...]
@@ -88,6 +91,7 @@ class BenchmarkRecord:
     plugin: str
     parameters: Mapping[str, Value]
     metrics: tuple[MetricRecord, ...]
+    replication_unit: str = "node-block"
 
 
 @dataclass(frozen=True, slots=True)
