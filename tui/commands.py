@@ -134,6 +134,18 @@ def _choice(picked: dict[str, Any]) -> Any:
 
 
 @app.command()
+@click.argument("name")
+def new(name: str) -> None:
+    """Write a commented campaign file, NAME.toml, into the current folder."""
+    from hpcvirt.campaigns import SCHEMA
+    from hpcvirt.campaigns.drafts import new_campaign
+
+    path = new_campaign(name, Path.cwd())
+    click.echo(f"{path.name} written; what it would do: hpcvirt-tui plan {shlex.quote(path.name)}")
+    click.echo(f"an editor that knows TOML checks it with this first line: #:schema {SCHEMA.as_uri()}")
+
+
+@app.command()
 @click.argument("campaign")
 @click.option(
     "--boot-sd", type=click.FloatRange(0, 1), default=0.01, show_default=True, help="Between boots, a fraction."

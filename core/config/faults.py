@@ -62,18 +62,18 @@ def _keys_beside(path: Sequence[int | str]) -> list[str]:
     for part in path[:-1]:
         if isinstance(part, int):
             continue
-        named = _model_in(model.model_fields[part].annotation)
+        named = model_in(model.model_fields[part].annotation)
         if named is None:
             return []
         model = named
     return list(model.model_fields)
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def model_in(annotation: Any) -> type[BaseModel] | None:
     """The table that an annotation names: itself, in a list, or beside None."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next((found for part in get_args(annotation) if (found := _model_in(part))), None)
+    return next((found for part in get_args(annotation) if (found := model_in(part))), None)
 
 
 def nearest(word: str, known: Collection[str]) -> str:
