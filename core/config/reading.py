@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -46,10 +46,12 @@ from hpcvirt.core.model import (
     Scope,
     Telemetry,
 )
+from hpcvirt.core.text import clean_line
 
 LARGEST_FILE_BYTES = 1 << 20
 LARGEST_MATRIX = 1000
 LONGEST_NAME = 64
+LONGEST_FAULT = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,22 +92,24 @@ def parse_campaign(text: str, source: str = "campaign") -> Campaign:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise CampaignInvalid(
-            [f"{source}: {words.of_syntax(error, text)}"], hint="mend the TOML syntax at that line"
-        ) from error
+        hint = "mend the TOML syntax at that line"
+        raise _refused(source, [words.of_syntax(error, text)], hint) from error
     except (RecursionError, ValueError) as error:  # nested, or a number, beyond all measure
-        raise CampaignInvalid(
-            [f"{source}: {type(error).__name__}: {error}"], hint="this is no campaign file"
-        ) from error
+        raise _refused(source, [f"{type(error).__name__}: {error}"], "this is no campaign file") from error
     try:
         file = FileTable.model_validate(table)
     except ValidationError as error:
-        raise CampaignInvalid([f"{source}: {fault}" for fault in words.of_form(error)]) from None
+        raise _refused(source, words.of_form(error)) from None
     campaign, faults = _campaign(file)
     faults += list(faults_of(campaign))
     if faults:
-        raise CampaignInvalid([f"{source}: {fault}" for fault in faults])
+        raise _refused(source, faults)
     return campaign
+
+
+def _refused(source: str, faults: Iterable[str], hint: str = "") -> CampaignInvalid:
+    """A line each; what a file quotes may hold anything that a terminal obeys."""
+    return CampaignInvalid([clean_line(f"{source}: {fault}", LONGEST_FAULT) for fault in faults], hint=hint)
 
 
 def _campaign(file: FileTable) -> tuple[Campaign, list[str]]:
