@@ -119,6 +119,8 @@ def run(campaign: str, db: Path | None, detach: bool, **picked: Any) -> None:
     from hpcvirt.tui.progress import shown_progress
 
     file, database = launch.prepare(path, choice, db)
+    for line in launch.left_behind(path, file, database):
+        click.echo(line, err=True)
     with shown_progress(database):
         outcome = run_campaign(file, database)
     click.echo(f"{outcome.ending}: {database}")
@@ -190,6 +192,22 @@ def status(database: Path | None) -> None:
         print_all()
     else:
         print_one(database)
+
+
+@app.command()
+@click.argument("database", type=click.Path(path_type=Path))
+@click.option("--blocks", type=click.IntRange(1), required=True, help="How many.")
+def extend(database: Path, blocks: int) -> None:
+    """Add blocks to a campaign, finished or not: an amendment, recorded and shown.
+
+    Each added block visits every kernel once on every node, as the planned ones do. `run` goes on with them.
+    """
+    from hpcvirt.core.engine.extend import extend as add
+    from hpcvirt.tui.steer import who
+
+    done = add(database, blocks, who())
+    click.echo(f"{done.blocks} blocks added: {done.boots} boots, {done.runs} runs")
+    click.echo(f"go on with: hpcvirt-tui run {shlex.quote(str(database))}")
 
 
 def _wish(kind: str, words: str) -> None:

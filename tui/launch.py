@@ -68,7 +68,22 @@ def prepare(what: Path, choice: Choice, database: Path | None = None) -> tuple[C
         return frozen_campaign(what), what
     file = read_campaign(what)
     file = CampaignFile(file.source, file.text, choose(file.campaign, choice), choice)
-    return file, begin(file, results_folder(what), database)
+    path = begin(file, results_folder(what), database)
+    # With what was added since to the database that goes on.
+    return frozen_campaign(path), path
+
+
+def left_behind(what: Path, file: CampaignFile, database: Path) -> list[str]:
+    """A word on unfinished databases of the campaign that were begun from another plan: its file has changed."""
+    from hpcvirt.core.engine.begin import unfinished_of_other_plans
+    from hpcvirt.core.store.queries import read_frozen
+
+    if is_database(what):
+        return []
+    found = unfinished_of_other_plans(database.parent, file.campaign.name, read_frozen(database).digest)
+    return [
+        f"note: {path} is unfinished too, and of another plan; in what: run {what} --db {path}" for path in found[:3]
+    ]
 
 
 def is_database(path: Path) -> bool:

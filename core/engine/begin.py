@@ -6,13 +6,14 @@ import dataclasses
 import json
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from hpcvirt.core.config import CampaignFile, Choice, choose, parse_campaign
 from hpcvirt.core.engine.artifacts import build
+from hpcvirt.core.engine.changes import changes
 from hpcvirt.core.errors import HpcvirtError, PlanChanged, StoreUnusable, UsageWrong
 from hpcvirt.core.model import Campaign, Plan, Scope
 from hpcvirt.core.plan import canonical_json, make_plan
@@ -64,12 +65,22 @@ def frozen_campaign(database: Path) -> CampaignFile:
     frozen = read_frozen(database)
     if frozen.is_finished:
         raise _finished(database)
+    return thawed(database, frozen)
+
+
+def thawed(database: Path, frozen: FrozenRecord) -> CampaignFile:
+    """The campaign that was frozen in a database, with its amendments.
+
+    Raises PlanChanged when this version of the program makes another plan of it.
+    """
     picked: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in frozen.choice.items()
     }
     choice = Choice(**picked)
     campaign = choose(parse_campaign(frozen.text, frozen.source), choice)
     _refuse_changes(database, frozen, campaign, make_plan(campaign))
+    added = sum(amendment.blocks for amendment in frozen.amendments)
+    campaign = dataclasses.replace(campaign, design=dataclasses.replace(campaign.design, added_blocks=added))
     return CampaignFile(frozen.source, frozen.text, campaign, choice)
 
 
@@ -117,44 +128,43 @@ def _refuse_changes(database: Path, frozen: FrozenRecord, campaign: Campaign, pl
     if frozen.digest == plan.digest:
         return
     now = json.loads(canonical_json(dataclasses.asdict(campaign)))
-    told = list(_differences(frozen.campaign, now))
+    told = changes(frozen.campaign, now)
     shown = [
         *told[:DIFFERENCES_TOLD],
         *([f"and {len(told) - DIFFERENCES_TOLD} more"] if told[DIFFERENCES_TOLD:] else []),
     ]
     raise PlanChanged(
         "\n  ".join([f"{database} was started from another plan than this campaign gives now:", *shown]),
-        hint=f"go on as it was with `hpcvirt-tui run {database}`, or name a new database with --db",
+        hint=(
+            f"go on as it was started:  hpcvirt-tui run {database}\n"
+            f"     more blocks of it:        hpcvirt-tui extend {database} --blocks N\n"
+            "     begin anew as it is now:  hpcvirt-tui run CAMPAIGN --db ANOTHER.db"
+        ),
     )
 
 
-def _differences(was: Any, now: Any, path: str = "") -> Iterator[str]:
-    """Every value that differs, with its key path, both ways."""
-    if isinstance(was, Mapping) and isinstance(now, Mapping):
-        for key in sorted({*was, *now}):
-            yield from _differences(was.get(key), now.get(key), f"{path}.{key}" if path else key)
-    elif isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
-        for index, (old, new) in enumerate(zip(was, now, strict=True), 1):
-            yield from _differences(old, new, f"{path}[{index}]")
-    elif was != now:
-        yield f"{path}: was {was!r:.100}, is {now!r:.100}"
+def unfinished_of_other_plans(folder: Path, name: str, digest: str) -> list[Path]:
+    """Databases of a campaign that were begun from another plan and not ended, the newest first."""
+    return [path for path, frozen in _readable(folder, name) if frozen.digest != digest and not frozen.is_finished]
 
 
 def _finished(database: Path) -> UsageWrong:
     return UsageWrong(
         f"{database} is finished; it is not opened again",
-        hint=f"see it with `hpcvirt-tui {database}`, or name a new database with --db",
+        hint=f"see it with `hpcvirt-tui {database}`, add blocks with `extend`, or name a new database with --db",
     )
 
 
 def _unfinished(folder: Path, name: str, digest: str) -> Path | None:
     """The newest database in the folder that holds this plan and is not finished."""
+    found = _readable(folder, name)
+    return next((path for path, frozen in found if frozen.digest == digest and not frozen.is_finished), None)
+
+
+def _readable(folder: Path, name: str) -> Iterator[tuple[Path, FrozenRecord]]:
     for path in databases(folder, name):
         try:
-            frozen = read_frozen(path)
+            yield path, read_frozen(path)
         except HpcvirtError:
             # Another program's file, or another version's: not ours to go on with.
             continue
-        if frozen.digest == digest and not frozen.is_finished:
-            return path
-    return None

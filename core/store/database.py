@@ -20,11 +20,11 @@ import sqlite_utils
 
 from hpcvirt.core.benchmark import Reading
 from hpcvirt.core.errors import StoreUnusable
-from hpcvirt.core.model import ALL_NODES, Status
+from hpcvirt.core.model import ALL_NODES, Plan, Status
 from hpcvirt.core.plan import canonical_json
 from hpcvirt.core.process import ProcessIdentity
 from hpcvirt.core.store import schema
-from hpcvirt.core.store.creation import Frozen, fill, now
+from hpcvirt.core.store.creation import Frozen, fill, now, planned_rows
 from hpcvirt.core.store.filesystem import is_on_network
 
 BUSY_LIMIT_S = 60.0
@@ -240,6 +240,25 @@ class Database:
     def event(self, level: str, message: str, node: str | None = None) -> None:
         """Add a line to the log."""
         self._db.table("events").insert({"at": now(), "level": level, "node": node, "message": message})
+
+    def amend(self, plan: Plan, blocks: int, origin: str) -> tuple[int, int]:
+        """Add what a longer plan has beyond the one that is here; how many boots and runs that is.
+
+        Raises StoreUnusable when what is here is not the longer plan's beginning.
+        """
+        with self._db.atomic():
+            boots, runs = (self._db.table(name).count for name in ("boots", "runs"))
+            last = self._db.conn.execute("SELECT node, kernel, block, phase FROM boots ORDER BY id DESC LIMIT 1")
+            end = plan.boots[boots - 1]
+            if tuple(last.fetchone()) != (end.node, end.kernel, end.block, end.phase) or runs >= len(plan.runs):
+                raise StoreUnusable(f"{self.path}: its plan is not the one that is extended", hint="was it extended?")
+            ids = {str(label): int(key) for key, label in self._db.conn.execute("SELECT id, label FROM benchmarks")}
+            for table, rows in planned_rows(plan.boots[boots:], plan.runs[runs:], ids):
+                self._db.table(table).insert_all(rows)
+            added = len(plan.boots) - boots, len(plan.runs) - runs
+            row = {"at": now(), "origin": origin, "blocks": blocks, "runs": added[1], "plan_sha256": plan.digest}
+            self._db.table("amendments").insert(row)
+        return added
 
     # -- nodes, boots, artifacts
 

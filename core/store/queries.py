@@ -22,6 +22,7 @@ from hpcvirt.core.process import ProcessIdentity, is_alive, is_here
 from hpcvirt.core.store import schema
 from hpcvirt.core.store.eta import remaining_s
 from hpcvirt.core.store.records import (
+    Amendment,
     BenchmarkRecord,
     CampaignRecord,
     Cell,
@@ -109,6 +110,7 @@ def read_snapshot(path: Path) -> Snapshot:
             given_up=given_up,
             statuses=_statuses(connection),
             eta_s=remaining_s(connection),
+            amendments=_amendments(connection),
         )
 
 
@@ -137,6 +139,7 @@ def read_frozen(path: Path) -> FrozenRecord:
             choice=json.loads(row["choice"]),
             campaign=json.loads(row["frozen"]),
             digest=row["plan_sha256"],
+            amendments=_amendments(connection),
             # A runner that was killed after its last run has not tidied up.
             is_finished=ok + given_up >= planned and ended is not None and bool(ended[0]),
         )
@@ -243,6 +246,11 @@ def _campaign(connection: sqlite3.Connection) -> CampaignRecord:
         same_kernels=_same_kernels(json.loads(row["frozen"])["kernels"]),
         is_rebooted=bool(rebooted),
     )
+
+
+def _amendments(connection: sqlite3.Connection) -> tuple[Amendment, ...]:
+    rows = connection.execute("SELECT at, origin, blocks, runs, plan_sha256 FROM amendments ORDER BY id")
+    return tuple(Amendment(*row) for row in rows)
 
 
 def _same_kernels(kernels: Sequence[Mapping[str, object]]) -> tuple[tuple[str, str], ...]:

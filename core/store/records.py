@@ -57,6 +57,19 @@ class CampaignRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Amendment:
+    """Blocks that were added after the start."""
+
+    at: str
+    origin: str
+    """Who did it."""
+    blocks: int
+    runs: int
+    plan_sha256: str
+    """Digest of the plan from then on."""
+
+
+@dataclass(frozen=True, slots=True)
 class FrozenRecord:
     """What was fixed when a campaign started, to go on with."""
 
@@ -68,7 +81,8 @@ class FrozenRecord:
     """Fields of ``config.Choice``."""
     campaign: Mapping[str, Any]
     digest: str
-    """Of the plan."""
+    """Of the plan as it was started."""
+    amendments: tuple[Amendment, ...]
     is_finished: bool
 
 
@@ -181,6 +195,8 @@ class Snapshot:
     """Attempts by status, those under way left out."""
     eta_s: float | None
     """Seconds until the plan is done, from each benchmark's own history. None: not known."""
+    amendments: tuple[Amendment, ...] = ()
+    """In the order in which they were made."""
 
     @property
     def is_finished(self) -> bool:
