@@ -149,15 +149,15 @@ def new(name: str) -> None:
 
 @app.command()
 @click.argument("campaign")
-@click.option(
-    "--boot-sd", type=click.FloatRange(0, 1), default=0.01, show_default=True, help="Between boots, a fraction."
-)
-@click.option(
-    "--run-sd", type=click.FloatRange(0, 1), default=0.01, show_default=True, help="Within boots, a fraction."
-)
+@click.option("--boot-sd", type=FRACTION, help="Variation between boots, a fraction. Default: as measured, or 0.01.")
+@click.option("--run-sd", type=FRACTION, help="Variation within boots, a fraction. Default: as measured, or 0.01.")
 @_choice_options
-def plan(campaign: str, boot_sd: float, run_sd: float, **picked: Any) -> None:
-    """Schedule, hours, and the smallest difference the design can show. Runs nothing."""
+def plan(campaign: str, boot_sd: float | None, run_sd: float | None, **picked: Any) -> None:
+    """Schedule, hours, and the smallest difference the design can show. Runs nothing.
+
+    Times and variation come from earlier databases of these nodes where the results go, else from the
+    plugins' estimates and an assumption. Says in what else than names the kernels differ.
+    """
     from hpcvirt.tui.launch import campaign_path
     from hpcvirt.tui.plan import print_plan
 

@@ -54,6 +54,12 @@ def databases(campaign: Path) -> list[Path]:
     return in_folder(results_folder(campaign), read_campaign(campaign).campaign.name)
 
 
+def experienced(campaign: Path) -> list[Path]:
+    """Every database where a campaign's runs go, the newest first: what was measured before."""
+    found = (path for path in results_folder(campaign).glob("*.db") if path.is_file())
+    return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
+
+
 def prepare(what: Path, choice: Choice, database: Path | None = None) -> tuple[CampaignFile, Path]:
     """The campaign as chosen, and the database it goes on in; ``what`` is a campaign file, or a database to go on with.
 
