@@ -18,6 +18,7 @@ from pathlib import Path
 
 from hpcvirt.core.errors import BenchmarkBroken, BenchmarkUnknown
 from hpcvirt.core.model import Benchmark, Better, Scope, Status, Value
+from hpcvirt.core.preflight import Need
 
 GROUP = "hpcvirt.benchmarks"
 
@@ -143,6 +144,11 @@ class BenchmarkPlugin(ABC):
         Raises CompilerMissing or BuildFailed.
         """
         del parameters, folder
+        return ()
+
+    def needs(self, parameters: Mapping[str, Value]) -> Sequence[Need]:
+        """What must be so on every node for one run, asked by ``check`` before a campaign."""
+        del parameters
         return ()
 
     @abstractmethod

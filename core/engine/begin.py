@@ -19,6 +19,8 @@ from hpcvirt.core.model import Campaign, Plan, Scope
 from hpcvirt.core.plan import canonical_json, make_plan
 from hpcvirt.core.store.creation import Frozen
 from hpcvirt.core.store.database import Database
+from hpcvirt.core.store.filesystem import is_on_network
+from hpcvirt.core.store.locks import lock_fault
 from hpcvirt.core.store.queries import read_frozen
 from hpcvirt.core.store.records import FrozenRecord
 
@@ -97,11 +99,21 @@ def _create(file: CampaignFile, plan: Plan, target: Path, *, make_folder: bool) 
         artifacts = build(file.campaign, Path(folder))
         if make_folder:
             _make_folder(target.parent)
+        _refuse_without_locks(target)
         frozen = Frozen(
             file.campaign, plan, file.source, file.text, artifacts, dataclasses.asdict(file.choice or Choice())
         )
         Database.create(target, frozen).close()
     return target
+
+
+def _refuse_without_locks(target: Path) -> None:
+    """On a network file system without locks SQLite would hang for ever, or let two programs write at once."""
+    fault = lock_fault(target.parent) if is_on_network(target.parent) else ""
+    if fault:
+        raise StoreUnusable(
+            f"{target.parent}: no place for a database: {fault}", hint="name a database on a local disk with --db"
+        )
 
 
 def _make_folder(folder: Path) -> None:
