@@ -41,7 +41,8 @@ def _passed(node: NodeCheck) -> str:
 
 
 def _told(finding: Finding) -> str:
-    where = f"{finding.where}: " if finding.where else ""
+    # Errors of a connection name their node themselves.
+    where = "" if finding.message.startswith(finding.where) else f"{finding.where}: "
     return f"{finding.level:9}{clean_line(where + finding.message, LONGEST)}"
 
 

@@ -147,8 +147,7 @@ def _unanswering(node: Node) -> HpcvirtError:
 
 
 def _fault(node: Node, error: HpcvirtError) -> Finding:
-    message = error.message.removeprefix(f"{node.name}: ")
-    return Finding(Level.FAILURE, node.name, message.removeprefix(f"{node.name} "), error.hint)
+    return Finding(Level.FAILURE, node.name, error.message, error.hint)
 
 
 def _unlike_openssh(node: Node, words: str) -> Finding:

@@ -86,10 +86,7 @@ def _kernels(kernels: Sequence[Kernel], seen: Surveyed) -> Iterator[Finding]:
 
 
 def _scratch(seen: Surveyed) -> Iterator[Finding]:
-    survey, folder, host = seen.survey, seen.node.scratch, seen.node.host
-    if not survey.has_scratch:
-        yield _failure(seen, f"there is no folder {folder}", f"ssh {host} mkdir -p -m 1777 {folder}")
-        return
+    survey, folder = seen.survey, seen.node.scratch
     faults = list(_unusable_scratch(seen))
     yield from faults
     if survey.filesystem in NETWORK:
@@ -110,7 +107,7 @@ def _scratch(seen: Surveyed) -> Iterator[Finding]:
 
 
 def _unusable_scratch(seen: Surveyed) -> Iterator[Finding]:
-    survey, folder, host = seen.survey, seen.node.scratch, seen.node.host
+    survey, folder, host = seen.survey, seen.survey.place, seen.node.host
     if not survey.is_writable:
         why = "is mounted read-only" if "ro" in survey.options else "may not be written by this user"
         yield _failure(seen, f"{folder} {why}", f"ssh {host} ls -ld {folder}; then mend it, or set `scratch`")

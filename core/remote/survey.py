@@ -34,10 +34,11 @@ class Survey:
     """What its login shell wrote before our script began."""
     clock_s: float | None = None
     """Unix time there, at the begin of the script."""
-    has_scratch: bool = False
+    place: str = ""
+    """The scratch folder, or where it is not there yet the nearest folder above it that is."""
     is_writable: bool = False
     filesystem: str = ""
-    """Of the scratch folder."""
+    """Of ``place``."""
     device: str = ""
     options: tuple[str, ...] = ()
     """Of its mount."""
@@ -90,7 +91,7 @@ def parse_survey(script: Script, raw: bytes) -> Survey:
         identity=parse_identity(found.get("identity", b""))[0],
         noise=clean_line(raw.partition(f"\n@{script.nonce} ".encode())[0], LONGEST_WORDS),
         clock_s=_number(values.get("now", "")),
-        has_scratch="scratch_there" in values,
+        place=values.get("scratch_place", ""),
         is_writable="scratch_writable" in values,
         filesystem=mount[0],
         device=mount[1] if len(mount) > 1 else "",

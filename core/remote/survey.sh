@@ -6,8 +6,15 @@ hv_survey() {
     hv_survey_others
 }
 hv_survey_scratch() {
-    [ -d "$hv_scratch" ] && echo 'scratch_there yes'
-    [ -w "$hv_scratch" ] && [ -x "$hv_scratch" ] && echo 'scratch_writable yes'
+    # What is not there yet is made with the first run, in what is there.
+    hv_place=$hv_scratch
+    while [ ! -d "$hv_place" ] && [ -n "$hv_place" ]; do
+        hv_place=${hv_place%/*}
+    done
+    hv_place=${hv_place:-/}
+    [ -w "$hv_place" ] && [ -x "$hv_place" ] && echo 'scratch_writable yes'
+    printf 'scratch_place %s\n' "$hv_place"
+    hv_scratch=$hv_place
     hv_place=$(cd "$hv_scratch" 2>/dev/null && pwd -P) || hv_place=$hv_scratch
     hv_found=
     hv_mount=

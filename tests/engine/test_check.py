@@ -22,7 +22,7 @@ HERE = Identity(boot_id="b", release="6.1", cpus=4, memory_kib=8 << 20)
 GOOD = Survey(
     identity=HERE,
     clock_s=1000.2,
-    has_scratch=True,
+    place="/scratch",
     is_writable=True,
     filesystem="ext4",
     device="/dev/sda1",
@@ -59,7 +59,7 @@ def test_a_node_without_a_fault_passes_everything() -> None:
     [
         ({"noise": "Welcome"}, Level.WARNING, "login shell writes 'Welcome'", "~/.bashrc"),
         ({"identity": Identity()}, Level.FAILURE, "boot_id cannot be read", "ssh host1"),
-        ({"has_scratch": False}, Level.FAILURE, "no folder /scratch", "ssh host1 mkdir -p"),
+        ({"is_writable": False, "place": "/"}, Level.FAILURE, "/ may not be written", "ssh host1 ls -ld /;"),
         ({"is_writable": False}, Level.FAILURE, "may not be written", "ls -ld /scratch"),
         ({"is_writable": False, "options": ("ro",)}, Level.FAILURE, "read-only", "ssh host1"),
         ({"options": ("rw", "noexec")}, Level.FAILURE, "noexec", "remount,exec"),

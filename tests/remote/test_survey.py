@@ -27,7 +27,7 @@ def test_a_node_as_it_is(tmp_path: Path) -> None:
     assert found.identity.boot_id == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     assert found.clock_s is not None
     assert abs(found.clock_s - time.time()) < 60
-    assert (found.has_scratch, found.is_writable, found.noise) == (True, True, "")
+    assert (found.place, found.is_writable, found.noise) == (str(tmp_path), True, "")
     assert found.filesystem
     assert {"rw", "ro"} & set(found.options)
     stat = os.statvfs(tmp_path)
@@ -37,9 +37,10 @@ def test_a_node_as_it_is(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    found = asked(tmp_path / "none of it")
-    assert (found.has_scratch, found.is_writable) == (False, False)
+def test_a_folder_that_is_to_be_made_is_looked_for_above(tmp_path: Path) -> None:
+    found = asked(tmp_path / "none of it" / "deep")
+    assert (found.place, found.is_writable) == (str(tmp_path), True)
+    assert asked(Path("/no-such-folder")).place == "/"
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root may write everything")
