@@ -85,13 +85,14 @@ class LocalBackend:
         """Read a campaign file with pydantic, and what earlier databases or its plugins tell of times."""
         # In this thread, so that the first pick does not wait for scipy.
         from hpcvirt.core import benchmark as plugins
-        from hpcvirt.core.config import read_campaign
+        from hpcvirt.core.config import Choice
         from hpcvirt.core.experience import learn
         from hpcvirt.core.model import Order
         from hpcvirt.core.prospect import run_seconds
         from hpcvirt.tui import launch
 
-        campaign = read_campaign(path).campaign
+        file, left_out = launch.chosen(path, Choice())
+        campaign = file.campaign
         known = learn(launch.experienced(path), campaign)
         benchmarks = [
             DraftBenchmark(
@@ -115,6 +116,7 @@ class LocalBackend:
             at_once=campaign.design.at_once,
             alpha=campaign.analysis.alpha,
             delta=campaign.analysis.delta,
+            left_out=tuple(left_out),
             forecast=partial(_forecast, campaign, known),
         )
 

@@ -7,19 +7,20 @@ from pathlib import Path
 
 import click
 
-from hpcvirt.core.config import CampaignFile
+from hpcvirt.core.config import Choice
 from hpcvirt.core.engine.check import Checked, NodeCheck, check_campaign
 from hpcvirt.core.preflight import Finding, Level
 from hpcvirt.core.text import clean_line
-from hpcvirt.tui.launch import results_folder
+from hpcvirt.tui.launch import chosen, results_folder
 
 LONGEST = 1000
 
 
-def print_check(file: CampaignFile) -> int:
-    """Check a campaign's nodes and this machine; the exit code."""
-    checked = check_campaign(file.campaign, results_folder(Path(file.source)))
-    click.echo("\n".join(lines(checked)))
+def print_check(path: Path) -> int:
+    """Check a campaign's nodes and this machine; the exit code. Raises CampaignInvalid."""
+    file, left_out = chosen(path, Choice())
+    checked = check_campaign(file.campaign, results_folder(path))
+    click.echo("\n".join([*(f"note     {words}" for words in left_out), *lines(checked)]))
     return 0 if checked.is_usable else 4
 
 

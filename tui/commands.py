@@ -118,6 +118,9 @@ def run(campaign: str, db: Path | None, detach: bool, **picked: Any) -> None:
     from hpcvirt.core.engine.runner import run_campaign
     from hpcvirt.tui.progress import shown_progress
 
+    if not launch.is_database(path):
+        for line in launch.chosen(path, choice)[1]:
+            click.echo(f"note: {line}", err=True)
     file, database = launch.prepare(path, choice, db)
     for line in launch.left_behind(path, file, database):
         click.echo(line, err=True)
@@ -167,16 +170,16 @@ def plan(campaign: str, boot_sd: float | None, run_sd: float | None, **picked: A
 @app.command()
 @click.argument("campaign")
 def check(campaign: str) -> None:
-    """Is every node reached, and will that last? Nothing is changed.
+    """Could the campaign begin, will that last, and will its numbers be clean? Nothing is changed.
 
-    Connects to all nodes side by side, compares what it resolved with what `ssh -G` says, and warns of what
-    ends with your login: an agent's keys, processes (KillUserProcesses), a Kerberos ticket.
+    Looks at all nodes side by side: host key, login shell, kernels that nothing boots, scratch folder, clock, other
+    users, load, scheduler jobs, and what boot methods and benchmarks need; at the folder of the databases and its
+    locks; and at what ends with your login. Every finding comes with what mends it. Exit code 4: it could not begin.
     """
-    from hpcvirt.core.config import read_campaign
     from hpcvirt.tui.check import print_check
     from hpcvirt.tui.launch import campaign_path
 
-    sys.exit(print_check(read_campaign(campaign_path(campaign))))
+    sys.exit(print_check(campaign_path(campaign)))
 
 
 @app.command()

@@ -53,6 +53,8 @@ class Draft:
     at_once: int | None
     alpha: float
     delta: float
+    left_out: tuple[str, ...] = ()
+    """Kernels of the file that this machine does not allow, a sentence each."""
     forecast: Callable[[Pick], Forecast | None] = field(default=lambda _: None, compare=False)
     """What a faultless pick costs and can show; None: not known."""
 
@@ -145,6 +147,7 @@ def outlook(draft: Draft, pick: Pick, width: int = 70) -> list[Outlook]:
         Outlook(f"about {duration(takes)}", _pace(draft, pick, forecast)),
         Outlook("verdict", _verdict(draft, pick)),
         *(_shows(forecast) if forecast else []),
+        *(Outlook("left out", words) for words in draft.left_out),
     ]
 
 

@@ -65,18 +65,31 @@ def prepare(what: Path, choice: Choice, database: Path | None = None) -> tuple[C
 
     Raises CampaignInvalid, what ``begin`` raises, and UsageWrong when something is picked that was frozen.
     """
-    from hpcvirt.core.config import CampaignFile, Choice, choose, read_campaign
+    from hpcvirt.core.config import Choice
     from hpcvirt.core.engine.begin import begin, frozen_campaign
 
     if is_database(what):
         if choice != Choice() or database is not None:
             raise UsageWrong(f"{what}: what it runs is frozen", hint=f"go on with it: hpcvirt-tui run {what}")
         return frozen_campaign(what), what
-    file = read_campaign(what)
-    file = CampaignFile(file.source, file.text, choose(file.campaign, choice), choice)
+    file, _ = chosen(what, choice)
     path = begin(file, results_folder(what), database)
     # With what was added since to the database that goes on.
     return frozen_campaign(path), path
+
+
+def chosen(what: Path, choice: Choice) -> tuple[CampaignFile, list[str]]:
+    """The campaign of a file as picked, less what this machine does not allow; and a word on each thing left out.
+
+    Raises CampaignInvalid, and UsageWrong when something that cannot be had here was picked.
+    """
+    from hpcvirt.core.config import CampaignFile, choose, read_campaign
+    from hpcvirt.core.lab.optional import choose_here
+
+    file = read_campaign(what)
+    here, lacking = choose_here(file.campaign, choice)
+    told = [f"kernel {name} is left out: this machine does not allow it: {why}" for name, why in lacking.items()]
+    return CampaignFile(file.source, file.text, choose(file.campaign, here), here), told
 
 
 def left_behind(what: Path, file: CampaignFile, database: Path) -> list[str]:

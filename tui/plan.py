@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from hpcvirt.core.config import Choice, choose, read_campaign
+from hpcvirt.core.config import Choice
 from hpcvirt.core.confounds import Confound, confounds
 from hpcvirt.core.experience import Experience, learn
 from hpcvirt.core.model import Boot, Campaign, Order
@@ -17,7 +17,7 @@ from hpcvirt.core.plan import make_plan
 from hpcvirt.core.prospect import Power, Prospect, prospect
 from hpcvirt.core.stats.model import Unit
 from hpcvirt.core.stats.power import Spread
-from hpcvirt.tui.launch import experienced
+from hpcvirt.tui.launch import chosen, experienced
 from hpcvirt.tui.phrases import count, listing, short_labels
 from hpcvirt.tui.words import duration
 
@@ -26,7 +26,8 @@ LONGEST_LIST = 60
 
 def print_plan(path: Path, choice: Choice, boot_sd: float | None, run_sd: float | None) -> None:
     """Print it; ``boot_sd`` and ``run_sd``: fractions, None: as measured. Raises CampaignInvalid."""
-    campaign = choose(read_campaign(path).campaign, choice)
+    file, left_out = chosen(path, choice)
+    campaign = file.campaign
     known = learn(experienced(path), campaign)
     spread = known.spread or Spread()
     if boot_sd is not None or run_sd is not None:
@@ -37,7 +38,7 @@ def print_plan(path: Path, choice: Choice, boot_sd: float | None, run_sd: float 
         )
     told = prospect(campaign, spread, known)
     whence = _whence(known.spread is not None, boot_sd, run_sd)
-    click.echo("\n".join([*summary(campaign, told, known, whence), "", *_schedule(campaign)]))
+    click.echo("\n".join([*summary(campaign, told, known, whence), *left_out, "", *_schedule(campaign)]))
 
 
 def _whence(is_measured: bool, boot_sd: float | None, run_sd: float | None) -> str:
