@@ -17,7 +17,8 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from hpcvirt.core.errors import BenchmarkBroken, BenchmarkUnknown
-from hpcvirt.core.model import Better, Scope, Status, Value
+from hpcvirt.core.model import Benchmark, Better, Scope, Status, Value
+from hpcvirt.core.preflight import Need
 
 GROUP = "hpcvirt.benchmarks"
 
@@ -145,6 +146,11 @@ class BenchmarkPlugin(ABC):
         del parameters, folder
         return ()
 
+    def needs(self, parameters: Mapping[str, Value]) -> Sequence[Need]:
+        """What must be so on every node for one run, asked by ``check`` before a campaign."""
+        del parameters
+        return ()
+
     @abstractmethod
     def command(self, parameters: Mapping[str, Value]) -> Command:
         """What to execute for one run. Relative paths are relative to the artifacts' folder."""
@@ -179,6 +185,11 @@ def complete(plugin: BenchmarkPlugin, given: Mapping[str, Value]) -> tuple[dict[
         else:
             values[name] = value
     return values, faults
+
+
+def kept_metrics(use: Benchmark) -> tuple[Metric, ...]:
+    """The metrics of a benchmark that its campaign keeps. Raises as ``load``."""
+    return tuple(metric for metric in load(use.plugin).metrics if not use.metrics or metric.name in use.metrics)
 
 
 @cache

@@ -39,6 +39,7 @@ NODE = {
     "connecting": Sign("◌", LIVELY),
     "booting": Sign("↻", LIVELY),
     "proving": Sign("◌", LIVELY),
+    "settling": Sign("◌", LIVELY),
     "copying": Sign("↑", LIVELY),
     "running": Sign("▶", GOOD),
     "collecting": Sign("↓", LIVELY),

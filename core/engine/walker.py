@@ -32,7 +32,7 @@ from hpcvirt.core.kernels import METHODS
 from hpcvirt.core.model import Boot, Campaign, Kernel, Node, Run, Status
 from hpcvirt.core.remote import job as jobs
 from hpcvirt.core.remote.connection import NodeConnection
-from hpcvirt.core.remote.identity import mismatches
+from hpcvirt.core.remote.identity import mismatches, storage_mismatch
 from hpcvirt.core.store.database import Database, Ended, OpenAttempt, RunHistory
 from hpcvirt.core.store.writer import Writer
 
@@ -123,11 +123,19 @@ class NodeWalker:
             return False
         await self._store.do(lambda database: database.boot_started(boot.id))
         await self._prove(boot, left)
+        await self._settle()
         for run in left:
             if not await self._run(run):
                 return False
         await self._store.do(lambda database: database.boot_ended(boot.id))
         return True
+
+    async def _settle(self) -> None:
+        """A node that has just come up is still busy with itself."""
+        settle_s = self._ground.campaign.design.settle_s
+        if settle_s:
+            await self._channel.state("settling", f"{settle_s:g} s")
+            await self._ground.wishes.unless_stopped(asyncio.sleep(settle_s))
 
     async def _prove(self, boot: Boot, runs: Sequence[Run]) -> None:
         """Bring the node into the kernel, and prove it."""
@@ -163,7 +171,7 @@ class NodeWalker:
                 f"{self._node.name}: the wrap of kernel {kernel.name} did not start: {found.wrap_words}",
                 hint=f"is {kernel.wrap[0]} installed there, and may this user run it?",
             )
-        wrong = mismatches(kernel.expect, found.identity)
+        wrong = (*mismatches(kernel.expect, found.identity), *storage_mismatch(kernel.expect, found.environment))
         if wrong:
             raise WrongKernel(
                 f"{self._node.name} is not in kernel {kernel.name}: {'; '.join(wrong)}",
@@ -403,4 +411,5 @@ def _command(run: Run) -> Command:
 
 
 def _told(run: Run) -> str:
-    return f"{run.benchmark.label} run {run.number} under {run.boot.kernel}"
+    kind = "warm-up run" if run.is_warmup else "run"
+    return f"{run.benchmark.label} {kind} {run.number} under {run.boot.kernel}"
