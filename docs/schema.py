@@ -28,6 +28,18 @@ row = sqlite3.connect("RESULTS.db").execute("SELECT stdout FROM attempts WHERE s
 print(zlib.decompress(row[0]).decode())
 ```
 
+Telemetry is in `samples`, read as the columns of JSON that zlib has packed; `hpcvirt-tui export RESULTS.db --what
+telemetry` writes it as CSV, one line per sample, with the run it was taken in. `at_ms` holds the first sample's
+Unix time in ms and then the differences. Other columns are whole numbers or null: shares of all CPUs' time (`user`,
+`system`, `iowait`, `steal`), `span_s`, `monitor_s` and `sshd_s` in thousandths, `load` and `disk_busy` in hundredths,
+`temperature_c` in tenths; a column that no sample of the row has is not there.
+
+```python
+import json, sqlite3, zlib
+row = sqlite3.connect("RESULTS.db").execute("SELECT content FROM samples WHERE node = 'node1'").fetchone()
+print(json.loads(zlib.decompress(row[0])))
+```
+
 What is derived is not stored: a run is done when one of its attempts is `ok`, given up when `given_up_at` is set;
 the runner is alive if the process that the last row of `runners` names is. Only attempts that ended `ok` have
 measurements.

@@ -20,6 +20,7 @@ from hpcvirt.core.engine.wishes import Interrupted, Wishes
 from hpcvirt.core.errors import HpcvirtError, LabFailed
 from hpcvirt.core.lab import RunningLab, start_lab
 from hpcvirt.core.model import Campaign, Node, Plan
+from hpcvirt.core.monitor.watch import watching
 from hpcvirt.core.plan import make_plan
 from hpcvirt.core.process import this_process
 from hpcvirt.core.remote.connection import Credentials, Handshakes, NodeConnection
@@ -126,6 +127,8 @@ async def _walk_all(
         except Interrupted:
             return False
         seats = [seat_of(campaign, uuid, node) for node in nodes]
+        eyes = [NodeConnection(node, credentials, campaign.connecting, handshakes) for node in nodes]
+        await stack.enter_async_context(watching(eyes, campaign.telemetry, store, ground.running))
         while True:
             is_whole = await _walk_once(ground, plan, list(zip(links, seats, strict=True)))
             # What was requeued after its node had passed by needs another round.

@@ -7,7 +7,7 @@ import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 
@@ -54,6 +54,8 @@ class Ground:
     """One for each node that may run a benchmark at the same time."""
     artifacts: Mapping[str, Sequence[tuple[str, str, bytes]]]
     """By benchmark label: name, SHA-256, content."""
+    running: set[str] = field(default_factory=set)
+    """Names of the nodes on which a run is under way."""
 
     def kernel(self, name: str) -> Kernel:
         """The campaign's kernel of this name."""
@@ -214,6 +216,7 @@ class NodeWalker:
     async def _attempt(self, run: Run) -> None:
         attempt = self._spools.draw()
         job = self._job(run, attempt)
+        self._ground.running.add(self._node.name)
         await self._store.do(lambda database: database.begin_attempt(attempt, run.id))
         self._under_way = attempt
         started = time.monotonic()
@@ -265,6 +268,7 @@ class NodeWalker:
     async def _collect(self, run: Run, attempt: str, limit_s: float) -> None:
         """Find out what became of an attempt whose connection is gone, waiting for it if it still runs."""
         self._under_way = attempt
+        self._ground.running.add(self._node.name)
         started = time.monotonic()
         while True:
             await self._channel.state("collecting", run.benchmark.label)
@@ -339,6 +343,7 @@ class NodeWalker:
         else:
             self._claimed.append(attempt)
         self._under_way = None
+        self._ground.running.discard(self._node.name)
         history = self._history(run)
         is_closed = history.is_closed or ended.status is Status.OK
         self._histories[run.id] = RunHistory(is_closed, (*history.statuses, ended.status))

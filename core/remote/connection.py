@@ -7,7 +7,8 @@ import errno
 import random
 import socket
 import warnings
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -24,6 +25,7 @@ from hpcvirt.core.errors import (
 )
 from hpcvirt.core.model import Connecting, Node
 from hpcvirt.core.remote.access import Access, Credentials, hop, resolve
+from hpcvirt.core.remote.dialogue import Dialogue
 from hpcvirt.core.remote.hostkeys import HostKeyWitness, fingerprint
 from hpcvirt.core.remote.job import LARGEST_ANSWER_BYTES, Script
 from hpcvirt.core.remote.refusals import refusal
@@ -133,6 +135,27 @@ class NodeConnection:
         Raises as ``run`` does.
         """
         await self._exchange(f"exec /bin/sh -c 'umask 077; exec cat >{path}'", content, limit_s)
+
+    @asynccontextmanager
+    async def dialogue(self, script: Script, limit_s: float) -> AsyncIterator[Dialogue]:
+        """A script that stays on the node until this is left.
+
+        ``limit_s``: for opening the channel. Raises as ``run`` does.
+        """
+        await self.connect()
+        try:
+            async with asyncio.timeout(limit_s):
+                opening = self._connections[-1].create_process("exec /bin/sh", encoding=None, stderr=asyncssh.DEVNULL)
+                process: asyncssh.SSHClientProcess[bytes] = await opening
+        except (OSError, asyncssh.Error, IndexError) as error:
+            if isinstance(error, TimeoutError):
+                raise
+            raise ConnectionLost(f"{self.node.name}: no channel: {_words(error)}") from error
+        try:
+            process.stdin.write(script.text)
+            yield Dialogue(script, process)
+        finally:
+            process.channel.abort()
 
     async def access(self) -> Access:
         """How the node is reached, resolved from the campaign and OpenSSH's files. Raises SshConfigWrong."""

@@ -26,6 +26,7 @@ from hpcvirt.core.process import ProcessIdentity
 from hpcvirt.core.store import schema
 from hpcvirt.core.store.creation import Frozen, fill, now, planned_rows
 from hpcvirt.core.store.filesystem import is_on_network
+from hpcvirt.core.store.samples import Sample, moment, pack
 
 BUSY_LIMIT_S = 60.0
 """How long a write waits for another program's lock on the file."""
@@ -404,6 +405,19 @@ class Database:
             ended = [Status(status) for status in statuses if status is not None]
             found[int(run)] = RunHistory(bool(given_up[0]) or Status.OK in ended, tuple(ended[forgiven[0] :]))
         return found
+
+    # -- telemetry
+
+    def file_samples(self, rows: Iterable[tuple[str, Sequence[Sample]]]) -> None:
+        """File rows of samples, by node and time. A row that has grown takes the place of what it was."""
+        values = [(node, moment(told[0].at_ms), moment(told[-1].at_ms), pack(told)) for node, told in rows]
+        with self._db.atomic():
+            # In its old place: what is deleted and put to the end leaves holes.
+            self._db.conn.executemany(
+                """INSERT INTO samples VALUES (?, ?, ?, ?) ON CONFLICT (node, started_at)
+                   DO UPDATE SET ended_at = excluded.ended_at, content = excluded.content""",
+                values,
+            )
 
     # -- within a transaction
 

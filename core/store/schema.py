@@ -8,7 +8,7 @@ from __future__ import annotations
 APPLICATION_ID = 0x48505654
 """``HPVT``: tells our files from other SQLite files (PRAGMA application_id)."""
 
-USER_VERSION = 1
+USER_VERSION = 2
 """PRAGMA user_version: raised with every change of tables or views."""
 
 TABLES = """
@@ -208,6 +208,15 @@ CREATE TABLE amendments (
     plan_sha256 TEXT NOT NULL        -- digest of the plan from then on
 ) STRICT;
 
+-- Telemetry: what a node did, about two minutes of samples a row. The times are those of its first and last sample.
+CREATE TABLE samples (
+    node TEXT NOT NULL REFERENCES nodes (name),
+    started_at TEXT NOT NULL,
+    ended_at TEXT NOT NULL,
+    content BLOB NOT NULL,           -- zlib of JSON: columns of whole numbers, see below
+    PRIMARY KEY (node, started_at)
+) STRICT;
+
 CREATE TABLE events (
     id INTEGER PRIMARY KEY,
     at TEXT NOT NULL,
@@ -271,6 +280,16 @@ VIEWS = {
         JOIN boots ON boots.id = runs.boot
         JOIN benchmarks ON benchmarks.id = runs.benchmark
         ORDER BY attempts.started_at DESC, attempts.id
+    """,
+    # Where the telemetry of an attempt is: samples of its node that were taken while it ran are in these rows.
+    "attempt_samples": """
+        SELECT attempts.id AS attempt, attempts.started_at, attempts.ended_at, boots.node,
+               samples.started_at AS samples_started_at, samples.ended_at AS samples_ended_at, samples.content
+        FROM attempts
+        JOIN runs ON runs.id = attempts.run
+        JOIN boots ON boots.id = runs.boot
+        JOIN samples ON samples.node = boots.node
+            AND samples.started_at <= coalesce(attempts.ended_at, '9999') AND samples.ended_at >= attempts.started_at
     """,
     # How far each kernel, benchmark and node has come; warm-up runs are not counted.
     "progress": """
