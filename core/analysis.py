@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hpcvirt.core.clocks import clock_flags
+from hpcvirt.core.disturbance import disturbance_flags
 from hpcvirt.core.stats import Comparison, Correction, Method, Series, Settings, Unit, compare
 from hpcvirt.core.stats.report import notes
 from hpcvirt.core.store.clocks import read_timings
@@ -46,6 +47,7 @@ def compare_database(path: Path, wanted: Wanted | None = None) -> ResultTable:
     footer = (
         *_footer(campaign, rows, settings, wanted),
         *clock_flags(read_timings(path), wanted.baseline or campaign.baseline),
+        *disturbance_flags(path),
     )
     return ResultTable(rows, footer if rows else ())
 

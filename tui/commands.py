@@ -244,21 +244,25 @@ _run_wish("requeue", "Try runs anew that were given up, their retries not counte
 
 @app.command()
 @click.argument("database", type=click.Path(path_type=Path))
-@click.option("--what", type=click.Choice(["measurements"]), default="measurements", show_default=True)
+@click.option("--what", type=click.Choice(["measurements", "telemetry"]), default="measurements", show_default=True)
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="File to write; - or nothing: standard output.")
 def export(database: Path, what: str, output: Path | None) -> None:
-    """Write results as CSV, one row per measurement."""
-    from hpcvirt.core.export import write_measurements_csv, write_rows
+    """Write results as CSV: one row per measurement, or per sample of a node's telemetry."""
+    from hpcvirt.core import export as exports
     from hpcvirt.core.store.queries import read_measurements
 
-    del what
+    is_telemetry = what == "telemetry"
     if output is None or str(output) == "-":
         with _someone_reading():
-            write_rows(sys.stdout, read_measurements(database))
+            if is_telemetry:
+                exports.write_samples(sys.stdout, database)
+            else:
+                exports.write_rows(sys.stdout, read_measurements(database))
             sys.stdout.flush()
         return
-    rows = write_measurements_csv(database, output)
-    click.echo(f"{rows} measurements written to {output}", err=True)
+    write = exports.write_telemetry_csv if is_telemetry else exports.write_measurements_csv
+    rows = write(database, output)
+    click.echo(f"{rows} {'samples' if is_telemetry else 'measurements'} written to {output}", err=True)
 
 
 @app.command()

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from hpcvirt.core.clocks import database_flags
+from hpcvirt.core.disturbance import disturbance_flags
 from hpcvirt.core.errors import HpcvirtError
 from hpcvirt.core.store.queries import read_snapshot
 from hpcvirt.core.store.records import Amendment, RunnerState, Snapshot
@@ -35,12 +36,12 @@ def print_all() -> None:
 
 def print_one(path: Path) -> None:
     """All that can be said in a page."""
-    click.echo("\n".join([*lines(read_snapshot(path)), *_given_up(path), *_clocks(path)]))
+    click.echo("\n".join([*lines(read_snapshot(path)), *_given_up(path), *_remarks(path)]))
 
 
-def _clocks(path: Path) -> list[str]:
-    flags = database_flags(path)
-    return ["", "clocks:", *flags] if flags else []
+def _remarks(path: Path) -> list[str]:
+    clocks, disturbed = database_flags(path), disturbance_flags(path)
+    return [*(["", "clocks:", *clocks] if clocks else []), *(["", "disturbed:", *disturbed] if disturbed else [])]
 
 
 def _given_up(path: Path) -> list[str]:

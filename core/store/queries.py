@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from hpcvirt.core.errors import StoreUnusable
-from hpcvirt.core.model import Better, Status
+from hpcvirt.core.model import Better, Status, Telemetry
 from hpcvirt.core.process import ProcessIdentity, is_alive, is_here
 from hpcvirt.core.store import schema
 from hpcvirt.core.store.eta import remaining_s
@@ -35,8 +35,10 @@ from hpcvirt.core.store.records import (
     RunnerState,
     Snapshot,
 )
+from hpcvirt.core.store.samples import latest
 
 EVENTS_SHOWN = 200
+SAMPLES_SHOWN = 60
 PATIENCE_S = 5.0
 
 
@@ -111,6 +113,7 @@ def read_snapshot(path: Path) -> Snapshot:
             statuses=_statuses(connection),
             eta_s=remaining_s(connection),
             amendments=_amendments(connection),
+            telemetry={name: latest(connection, name, SAMPLES_SHOWN) for name in campaign.nodes},
         )
 
 
@@ -245,6 +248,7 @@ def _campaign(connection: sqlite3.Connection) -> CampaignRecord:
         contrasts=tuple((pair[0], pair[1]) for pair in json.loads(row["frozen"])["analysis"]["contrasts"]),
         same_kernels=_same_kernels(json.loads(row["frozen"])["kernels"]),
         is_rebooted=bool(rebooted),
+        telemetry=Telemetry(**json.loads(row["frozen"])["telemetry"]),
     )
 
 

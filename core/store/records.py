@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from hpcvirt.core.model import Better, Value
+from hpcvirt.core.model import Better, Telemetry, Value
 from hpcvirt.core.process import ProcessIdentity
+from hpcvirt.core.store.samples import Sample
 
 
 class RunnerState(StrEnum):
@@ -56,6 +57,8 @@ class CampaignRecord:
     """Pairs of names for what is one treatment: an A/A control."""
     is_rebooted: bool
     """Whether any boot really rebooted its node: else boot variance was not sampled."""
+    telemetry: Telemetry = Telemetry()
+    """How its nodes are watched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +202,8 @@ class Snapshot:
     """Seconds until the plan is done, from each benchmark's own history. None: not known."""
     amendments: tuple[Amendment, ...] = ()
     """In the order in which they were made."""
+    telemetry: Mapping[str, tuple[Sample, ...]] = field(default_factory=dict)
+    """The last samples of each node, the newest last."""
 
     @property
     def is_finished(self) -> bool:

@@ -1,4 +1,4 @@
-"""Telemetry in the database: what a sample is, how a minute or two of them are packed, and how they are read.
+"""Samples of telemetry: what one is, and how a minute or two of them are packed into a row.
 
 A row holds many samples, as compressed columns of whole numbers: a row for each would take three times the room.
 """
@@ -8,13 +8,10 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from itertools import pairwise
-from pathlib import Path
-
-from hpcvirt.core.store.queries import reading
 
 LARGEST = float(1 << 53)
 """What a node may say at most: beyond, a float is no whole number any more."""
@@ -101,12 +98,13 @@ def unpack(content: bytes) -> list[Sample]:
     at_ms, samples = 0, []
     for place, step in enumerate(columns["at_ms"]):
         at_ms += step or 0
-        told = {name: _scaled(column[place], name) for name, column in columns.items() if name in _COLUMNS}
+        told = {name: scaled(column[place], name) for name, column in columns.items() if name in _COLUMNS}
         samples.append(Sample(at_ms, **told))  # type: ignore[arg-type]
     return samples
 
 
-def _scaled(value: int | None, name: str) -> float | None:
+def scaled(value: int | None, name: str) -> float | None:
+    """A number of a packed column, in the unit of its field."""
     scale = _SCALES.get(name)
     return value if value is None or scale is None else value / scale
 
@@ -140,13 +138,3 @@ def between(connection: sqlite3.Connection, node: str, since: str, until: str) -
     )
     first, last = at_ms(since), at_ms(until)
     return [sample for (content,) in rows for sample in unpack(content) if first <= sample.at_ms <= last]
-
-
-def read_samples(path: Path) -> Iterator[tuple[str, list[Sample]]]:
-    """Every sample, some minutes of a node at a time, by node and time. Raises StoreUnusable."""
-    with reading(path) as connection:
-        rows = connection.execute(
-            "SELECT node, content FROM samples JOIN nodes ON nodes.name = node ORDER BY position, samples.started_at"
-        )
-        for node, content in rows:
-            yield str(node), unpack(content)

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpcvirt.core.errors import StoreUnusable
-from hpcvirt.core.export import COLUMNS, harmless, write_measurements_csv, write_rows
+from hpcvirt.core.export import COLUMNS, harmless, write_measurements_csv, write_rows, write_telemetry_csv
 from hpcvirt.core.model import Better, Status
 from hpcvirt.core.store.records import Measurement
+from hpcvirt.core.store.samples import Sample, at_ms
 from tests.core.factories import do_run, ended, new_database
 
 
@@ -138,3 +139,22 @@ def test_no_database_no_file(tmp_path: Path) -> None:
     with pytest.raises(StoreUnusable):
         write_measurements_csv(tmp_path / "none.db", tmp_path / "a.csv")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_telemetry_knows_the_attempt_it_was_taken_in(tmp_path: Path) -> None:
+    path = tmp_path / "small.db"
+    database, plan = new_database(path)
+    run = plan.runs[0]
+    do_run(database, run.id, "a", None)
+    told = [
+        Sample(at_ms("2001-01-01T00:00:00.000Z"), load=1.25),
+        Sample(at_ms("2101-01-01T00:00:00.000Z"), 2.0, 4, 0.5),
+    ]
+    database.file_samples([(run.boot.node, told)])
+    database.close()
+    assert write_telemetry_csv(path, tmp_path / "t.csv") == 2
+    before, within = csv.DictReader((tmp_path / "t.csv").open(newline=""))
+    assert (before["node"], before["at"], before["run"]) == (run.boot.node, "2001-01-01T00:00:00.000Z", "")
+    assert (before["load"], before["user"]) == ("1.25", "")
+    assert (within["kernel"], within["run"], within["attempt"]) == (run.boot.kernel, str(run.number), "1")
+    assert (within["benchmark"], within["cpus"], within["user"]) == (run.benchmark.label, "4", "0.5")

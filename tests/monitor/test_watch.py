@@ -18,7 +18,8 @@ from hpcvirt.core.monitor import watch
 from hpcvirt.core.monitor.watch import Rows, watching
 from hpcvirt.core.remote.connection import NodeConnection
 from hpcvirt.core.store.database import Database
-from hpcvirt.core.store.samples import Sample, read_samples
+from hpcvirt.core.store.samples import Sample
+from hpcvirt.core.store.telemetry import read_samples
 from hpcvirt.core.store.writer import Writer
 from tests.core.factories import campaign, new_database
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpcvirt.core.store.queries import reading
-from hpcvirt.core.store.samples import Sample, at_ms, between, latest, moment, pack, read_samples, unpack
+from hpcvirt.core.store.samples import Sample, at_ms, between, latest, moment, pack, unpack
+from hpcvirt.core.store.telemetry import read_samples
 from tests.core.factories import campaign, do_run, ended, new_database
 
 START = 1_750_000_000_000

@@ -135,6 +135,12 @@ def test_export_to_the_terminal_and_to_a_file(tmp_path: Path, database: Path) ->
     assert (written.returncode, written.stdout) == (0, "")
     assert "4 measurements written to a.csv" in written.stderr
     assert (tmp_path / "a.csv").read_text() == done.stdout
+    samples = call(tmp_path, "export", "small.db", "--what", "telemetry")
+    assert samples.stdout.startswith("node,at,kernel,benchmark,run,attempt,span_s,")
+    assert (
+        "0 samples written to t.csv"
+        in call(tmp_path, "export", "small.db", "--what", "telemetry", "-o", "t.csv").stderr
+    )
 
 
 def test_status_of_one(tmp_path: Path, database: Path) -> None:
