@@ -57,7 +57,7 @@ class CampaignRecord:
     """Pairs of names for what is one treatment: an A/A control."""
     is_rebooted: bool
     """Whether any boot really rebooted its node: else boot variance was not sampled."""
-    telemetry: Telemetry = Telemetry()
+    telemetry: Telemetry = field(default_factory=Telemetry)
     """How its nodes are watched."""
 
 

@@ -90,9 +90,7 @@ def read_watched_attempts(path: Path) -> list[WatchedAttempt]:
         rows = connection.execute(_WATCHED)
         return [
             WatchedAttempt(attempt, node, kernel, benchmark, at_ms(started_at), at_ms(ended_at), cpu_s, duration_s)
-            for attempt, node, kernel, benchmark, started_at, ended_at, cpu_s, duration_s in connection.execute(
-                _WATCHED
-            )
+            for attempt, node, kernel, benchmark, started_at, ended_at, cpu_s, duration_s in rows
         ]
 
 
