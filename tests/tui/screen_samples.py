@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import random
 import socket
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from hpcvirt.core.errors import HpcvirtError
-from hpcvirt.core.model import Better
+from hpcvirt.core.model import Better, Telemetry
 from hpcvirt.core.process import ProcessIdentity, this_process
 from hpcvirt.core.store.records import (
     BenchmarkRecord,
@@ -22,6 +24,7 @@ from hpcvirt.core.store.records import (
     RunnerState,
     Snapshot,
 )
+from hpcvirt.core.store.samples import Sample
 from hpcvirt.tui.draft import Draft, DraftBenchmark, DraftKernel, Pick
 
 DATABASE = Path("/data/local-lab-20250101T120000Z.db")
@@ -73,6 +76,24 @@ def make_card(name: str = "node1", **changes: object) -> NodeCard:
     return replace(card, **changes)  # type: ignore[arg-type]
 
 
+def make_samples(count: int = 40, *, age_s: float = 1.0, seed: int = 1, **changes: object) -> tuple[Sample, ...]:
+    """A node at work, sampled every two seconds; the newest is ``age_s`` old."""
+    drawn = random.Random(seed)
+    last = round(1000 * (time.time() - age_s))
+    return tuple(
+        replace(
+            Sample(
+                last - 2000 * (count - 1 - place), 2.0, 4, 0.4 + drawn.random() / 2, 0.02 + drawn.random() / 20,
+                0.01, 0.0, 2.0 + drawn.random(), 24105, 1900 + drawn.randrange(200), 0, drawn.randrange(900),
+                drawn.randrange(90), drawn.randrange(50), drawn.randrange(4000), drawn.random() / 10,
+                logins=0, monitor_s=0.001, sshd_s=0.001,
+            ),
+            **changes,  # type: ignore[arg-type]
+        )
+        for place in range(count)
+    )  # fmt: skip
+
+
 def make_events(count: int = 12) -> tuple[Event, ...]:
     told = [
         ("info", None, "embedded lab started (pid 4242)"),
@@ -108,6 +129,8 @@ def make_snapshot(
     spoilt: int = 0,
     process: ProcessIdentity | None = None,
     path: Path = DATABASE,
+    telemetry: Mapping[str, tuple[Sample, ...]] | None = None,
+    settings: Telemetry | None = None,
 ) -> Snapshot:
     """A campaign in the middle of its life, unless told otherwise."""
     each = ok // (len(kernels) * len(benchmarks))
@@ -142,6 +165,7 @@ def make_snapshot(
             contrasts=(),
             same_kernels=(tuple(kernels[:2]),) if len(kernels) == 2 else (),
             is_rebooted=False,
+            telemetry=settings or Telemetry(),
         ),
         benchmarks=make_benchmarks(benchmarks),
         runner=RunnerRecord(state, process, ago(300), None),
@@ -153,6 +177,7 @@ def make_snapshot(
         given_up=given_up,
         statuses=statuses or {"ok": ok},
         eta_s=eta_s,
+        telemetry=telemetry or {},
     )
 
 

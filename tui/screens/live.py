@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from hpcvirt.core.store.records import RunnerState, Snapshot
 from hpcvirt.tui.state import State
-from hpcvirt.tui.widgets.board import NodeBoard, board_height
+from hpcvirt.tui.widgets.board import Look, NodeBoard, board_height
 from hpcvirt.tui.widgets.event_log import EventLog
 from hpcvirt.tui.widgets.grid import ProgressGrid
 from hpcvirt.tui.widgets.lines import Lines, rule
@@ -20,6 +20,8 @@ from hpcvirt.tui.widgets.pane import Pane
 from hpcvirt.tui.widgets.progress import Banner, OverallBar
 
 LEAST_EVENTS = 3
+FEW_NODES = 4
+"""So many stay cards on any terminal."""
 
 
 class Rule(Lines):
@@ -78,18 +80,26 @@ class LivePane(Pane):
         snapshot = view.snapshot
         if snapshot is None:
             return
-        is_compact = self._must_be_compact(snapshot)
-        self.set_class(is_compact, "compact")
+        look = self._look(snapshot)
+        self.set_class(look is Look.COMPACT, "compact")
+        self.set_class(look is Look.TABLE, "table")
+        # What does not fit must be within reach without a mouse.
+        self.query_one("#board-scroll").can_focus = look is Look.TABLE
         is_live = snapshot.runner.state in {RunnerState.RUNNING, RunnerState.PAUSED, RunnerState.ELSEWHERE}
-        self.query_one(NodeBoard).show(snapshot.nodes, is_compact=is_compact, is_live=is_live)
+        self.query_one(NodeBoard).show(snapshot, look, is_live=is_live)
         self.query_one(ProgressGrid).show(snapshot.cells, snapshot.campaign.baseline)
         self.query_one(EventLog).show(snapshot.events)
 
-    def _must_be_compact(self, snapshot: Snapshot) -> bool:
+    def _look(self, snapshot: Snapshot) -> Look:
+        """The most telling one with which everything else is in sight, too."""
         rows = len({cell.benchmark for cell in snapshot.cells}) + 1
-        board = board_height(len(snapshot.nodes), self.size.width, is_compact=False)
         above = 1 + (2 if self.query_one(Banner).display else 0)
-        return above + board + rows + 1 + LEAST_EVENTS > self.size.height
+        for look in (Look.CARDS, Look.SHORT_CARDS, Look.COMPACT):
+            board = board_height(len(snapshot.nodes), self.size.width, look)
+            least = 1 if look is Look.COMPACT else LEAST_EVENTS
+            if above + board + rows + 1 + least <= self.size.height:
+                return look
+        return Look.COMPACT if len(snapshot.nodes) <= FEW_NODES else Look.TABLE
 
 
 def _empty_words(state: State) -> str:
