@@ -43,6 +43,9 @@ def compare_database(path: Path, wanted: Wanted | None = None) -> ResultTable:
     campaign, benchmarks = read_campaign_record(path)
     series = list(_series(campaign, benchmarks, read_values(path)))
     settings = _settings(campaign, benchmarks, wanted)
+    campaign, _ = read_campaign_record(path)
+    series = database_series(path)
+    settings = settings_of(campaign, wanted)
     rows = compare(series, settings) if any(one.values.size for one in series) else ()
     footer = (
         *_footer(campaign, rows, settings, wanted),
@@ -53,6 +56,15 @@ def compare_database(path: Path, wanted: Wanted | None = None) -> ResultTable:
 
 
 def _settings(campaign: CampaignRecord, benchmarks: Sequence[BenchmarkRecord], wanted: Wanted) -> Settings:
+def database_series(path: Path) -> list[Series]:
+    """Every metric under every kernel of a database, also where there is no value yet. Raises StoreUnusable."""
+    campaign, benchmarks = read_campaign_record(path)
+    return list(_series(campaign, benchmarks, read_values(path)))
+
+
+def settings_of(campaign: CampaignRecord, wanted: Wanted | None = None) -> Settings:
+    """How a campaign's kernels are compared: as it was frozen, unless something else is wanted."""
+    wanted = wanted or Wanted()
     return Settings(
         baseline=wanted.baseline or campaign.baseline,
         contrasts=campaign.contrasts,

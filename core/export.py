@@ -68,7 +68,7 @@ def write_samples(file: TextIO, database: Path) -> int:
             place = attempt_at(attempts.get(node, ()), sample.at_ms)
             told = ["", "", "", ""] if place is None else [place.kernel, place.benchmark, place.run, place.number]
             at = moment(sample.at_ms)
-            writer.writerow(_written([node, at, *told, *(getattr(sample, name) for name in names)]))
+            writer.writerow(plain_cells([node, at, *told, *(getattr(sample, name) for name in names)]))
             count += 1
     return count
 
@@ -81,10 +81,11 @@ def write_rows(file: TextIO, rows: Iterable[Measurement]) -> None:
 
 
 def _cells(row: Measurement) -> Sequence[object]:
-    return _written(astuple(row))
+    return plain_cells(astuple(row))
 
 
-def _written(values: Iterable[object]) -> list[object]:
+def plain_cells(values: Iterable[object]) -> list[object]:
+    """Values as CSV has them: no formula, and floats that read back the same."""
     return [
         harmless(value) if isinstance(value, str) else repr(value) if isinstance(value, float) else value
         for value in values

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shlex
 import signal
 import time
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual import on, work
 from textual.app import App, SystemCommand
@@ -27,6 +29,9 @@ from hpcvirt.tui.screens.main import MainScreen
 from hpcvirt.tui.state import RESTARTABLE, STEERABLE, State
 from hpcvirt.tui.watcher import Watcher
 from hpcvirt.tui.widgets.palette import Palette
+
+if TYPE_CHECKING:
+    from hpcvirt.tui.plots.model import Picture
 
 TICK_S = 1.0
 RECOMPUTE_S = 5.0
@@ -50,7 +55,7 @@ class HpcvirtApp(App[None]):
     COMMAND_PALETTE_DISPLAY = "^p"
     NOTIFICATION_TIMEOUT = 4
     CSS_PATH = [  # noqa: RUF012 - Textual declares it so
-        f"screens/{name}.tcss" for name in ("main", "setup", "live", "results", "dialogs")
+        f"screens/{name}.tcss" for name in ("main", "setup", "live", "results", "plots", "dialogs")
     ]
     VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]  # noqa: RUF012
 
@@ -149,7 +154,18 @@ class HpcvirtApp(App[None]):
             self._watcher.stop()
         self._was_seen = False
         self._change(
-            replace(self.state, database=database, view=None, table=None, table_ok=-1, table_problem="", notice="")
+            replace(
+                self.state,
+                database=database,
+                view=None,
+                notice="",
+                table=None,
+                table_ok=-1,
+                table_problem="",
+                charts=None,
+                charts_ok=-1,
+                charts_problem="",
+            )
         )
         self._watcher = Watcher(database, self.backend, lambda view: self.post_message(messages.DatabaseRead(view)))
         self._watcher.start()
@@ -179,6 +195,7 @@ class HpcvirtApp(App[None]):
         self._compute_if_wanted()
 
     def _compute_if_wanted(self) -> None:
+        self._read_charts_if_wanted()
         state, snapshot = self.state, self.state.snapshot
         if self._main.pane != "results" or snapshot is None or state.is_computing or not state.is_comparable:
             return
@@ -206,6 +223,49 @@ class HpcvirtApp(App[None]):
             state = replace(state, table=message.table, table_ok=message.ok, table_problem=message.problem)
         self._change(state)
         self._compute_if_wanted()
+
+    # -- plots
+
+    def _read_charts_if_wanted(self) -> None:
+        state, snapshot = self.state, self.state.snapshot
+        if self._main.pane != "plots" or snapshot is None or state.is_charting or snapshot.ok == state.charts_ok:
+            return
+        is_hurried = state.charts is None or snapshot.is_finished
+        if is_hurried or time.monotonic() - self._computed_at > RECOMPUTE_S:
+            self._change(replace(state, is_charting=True))
+            self._read_charts(snapshot.path, snapshot.ok)
+
+    @work(thread=True, exit_on_error=False, group="charts")
+    def _read_charts(self, database: Path, ok: int) -> None:
+        try:
+            charts = self.backend.charts(database)
+        except Exception as error:  # noqa: BLE001 - a fault is said where the plot would be
+            self.post_message(messages.ChartsRead(database, ok, None, _in_words(error)))
+        else:
+            self.post_message(messages.ChartsRead(database, ok, charts))
+
+    @on(messages.ChartsRead)
+    def _charts_read(self, message: messages.ChartsRead) -> None:
+        self._computed_at = time.monotonic()
+        state = replace(self.state, is_charting=False)
+        if message.database == self.state.database:
+            state = replace(state, charts=message.charts, charts_ok=message.ok, charts_problem=message.problem)
+        self._change(state)
+
+    @on(messages.SaveAsked)
+    def _save_asked(self, message: messages.SaveAsked) -> None:
+        if self.state.database is not None:
+            self._save_plot(message.picture, self.state.database)
+
+    @work(thread=True, exit_on_error=False, group="export")
+    def _save_plot(self, picture: Picture, database: Path) -> None:
+        words = re.sub(r"[^A-Za-z0-9.]+", "-", f"{picture.kind.value} {picture.title}").strip("-")[:60]
+
+        def write() -> str:
+            files = self.backend.save_plot(picture, database.with_name(f"{database.stem}-{words}"))
+            return f"written: {', '.join(str(file) for file in files)}"
+
+        self._attempt("The plot was not saved", "", write)
 
     # -- what the operator asks for
 

@@ -19,6 +19,10 @@ from hpcvirt.tui.draft import Draft, DraftBenchmark, DraftKernel, Forecast, Pick
 if TYPE_CHECKING:
     from hpcvirt.core.experience import Experience
 
+if TYPE_CHECKING:
+    from hpcvirt.core.charts import Charts
+    from hpcvirt.tui.plots.model import Picture
+
 
 class Backend(Protocol):
     """What the screen needs. Every method raises HpcvirtError where something is not as it should be."""
@@ -46,6 +50,12 @@ class Backend(Protocol):
 
     def compare(self, database: Path) -> ResultTable:
         """The comparisons as they stand now."""
+
+    def charts(self, database: Path) -> Charts:
+        """What plots show, as it stands now."""
+
+    def save_plot(self, picture: Picture, stem: Path) -> tuple[Path, ...]:
+        """Write a plot as SVG, text and CSV beside the database; the files."""
 
     def export(self, database: Path, target: Path) -> int:
         """Write measurements.csv; the number of rows."""
@@ -166,6 +176,19 @@ class LocalBackend:
         from hpcvirt.core.analysis import compare_database
 
         return compare_database(database)
+
+    def charts(self, database: Path) -> Charts:
+        """Import the statistics and plotext here, in a thread, and use the former."""
+        import hpcvirt.tui.plots.drawing  # noqa: F401 - so that the first plot does not wait for it
+        from hpcvirt.core.charts import read_charts
+
+        return read_charts(database)
+
+    def save_plot(self, picture: Picture, stem: Path) -> tuple[Path, ...]:
+        """Three files of one name."""
+        from hpcvirt.tui.plots.saving import save
+
+        return save(picture, stem)
 
     def export(self, database: Path, target: Path) -> int:
         """Write the CSV file."""

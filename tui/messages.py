@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
@@ -13,6 +14,10 @@ from hpcvirt.core.store.records import Snapshot
 from hpcvirt.tui.comparison import ResultTable
 from hpcvirt.tui.draft import Draft, Pick
 from hpcvirt.tui.watcher import View
+
+if TYPE_CHECKING:
+    from hpcvirt.core.charts import Charts
+    from hpcvirt.tui.plots.model import Picture
 
 
 @dataclass
@@ -78,6 +83,23 @@ class ResultsComputed(Message):
     ok: int
     table: ResultTable | None
     problem: str = ""
+
+
+@dataclass
+class ChartsRead(Message):
+    """What plots show, as it stood when ``ok`` runs were in, or why there is nothing."""
+
+    database: Path
+    ok: int
+    charts: Charts | None
+    problem: str = ""
+
+
+@dataclass
+class SaveAsked(Message):
+    """The operator wants a plot in files."""
+
+    picture: Picture
 
 
 @dataclass

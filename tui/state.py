@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hpcvirt.core.store.records import RunnerState, Snapshot
 from hpcvirt.tui.comparison import ResultTable
 from hpcvirt.tui.draft import Draft
 from hpcvirt.tui.watcher import View
+
+if TYPE_CHECKING:
+    from hpcvirt.core.charts import Charts
 
 STEERABLE = frozenset({RunnerState.RUNNING, RunnerState.PAUSED})
 """Somebody is there to obey a wish."""
@@ -33,6 +37,11 @@ class State:
     """Ok runs that were in when the table was computed."""
     table_problem: str = ""
     is_computing: bool = False
+    charts: Charts | None = None
+    charts_ok: int = -1
+    """Ok runs that were in when the charts were read."""
+    charts_problem: str = ""
+    is_charting: bool = False
 
     @property
     def snapshot(self) -> Snapshot | None:

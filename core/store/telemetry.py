@@ -11,7 +11,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from hpcvirt.core.store.queries import reading
-from hpcvirt.core.store.samples import Sample, at_ms, scaled, unpack
+from hpcvirt.core.store.samples import Sample, at_ms, between, moment, scaled, unpack
 
 
 def read_samples(path: Path) -> Iterator[tuple[str, list[Sample]]]:
@@ -126,4 +126,50 @@ _WATCHED = """
     JOIN benchmarks ON benchmarks.id = runs.benchmark
     WHERE attempts.status = 'ok'
     ORDER BY boots.node, attempts.started_at
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """The telemetry of one attempt's node, from a little before it to a little after it."""
+
+    attempt: str
+    node: str
+    kernel: str
+    benchmark: str
+    run: int
+    started_ms: int
+    ended_ms: int | None
+    samples: tuple[Sample, ...]
+
+
+def read_around(path: Path, attempt: str | None = None, margin_s: float = 30.0) -> Around | None:
+    """``attempt``: None for the newest that has any. None where there is no such attempt. Raises StoreUnusable."""
+    with reading(path) as connection:
+        if attempt is None:
+            newest = connection.execute(
+                "SELECT attempt FROM attempt_samples WHERE started_at ="
+                " (SELECT max(started_at) FROM attempt_samples) LIMIT 1"
+            ).fetchone()
+            if newest is None:
+                return None
+            attempt = newest[0]
+        row = connection.execute(_AROUND, (attempt,)).fetchone()
+        if row is None:
+            return None
+        node, kernel, benchmark, run, started_at, ended_at = row
+        started_ms, ended_ms = at_ms(started_at), None if ended_at is None else at_ms(ended_at)
+        margin_ms = round(1000 * margin_s)
+        until = LAST if ended_ms is None else moment(ended_ms + margin_ms)
+        samples = between(connection, node, moment(started_ms - margin_ms), until)
+        return Around(attempt or "", node, kernel, benchmark, run, started_ms, ended_ms, tuple(samples))
+
+
+LAST = "9999-01-01T00:00:00.000Z"
+
+_AROUND = """
+    SELECT boots.node, boots.kernel, benchmarks.label, runs.number, attempts.started_at, attempts.ended_at
+    FROM attempts JOIN runs ON runs.id = attempts.run JOIN boots ON boots.id = runs.boot
+    JOIN benchmarks ON benchmarks.id = runs.benchmark
+    WHERE attempts.id = ?
 """

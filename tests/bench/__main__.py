@@ -9,6 +9,7 @@ import importlib
 import sys
 
 MODULES = ("startup", "plans", "stats", "remote")
+MODULES = ("startup", "stats", "remote", "monitor")
 
 
 def main(wanted: list[str]) -> None:

@@ -13,8 +13,9 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
+from typing import Any, TypeVar
 
 import asyncssh
 
@@ -72,6 +73,7 @@ class Nothing(BenchmarkPlugin):
         return Report(Status.OK, readings={"value": Reading(1.0, "u", 1.0, "u")})
 """
 
+T = TypeVar("T")
 Round = Callable[[], Awaitable[None]]
 
 
@@ -100,18 +102,22 @@ def _install(folder: Path) -> Path:
 
 def _rounds(folder: Path) -> None:
     with NetnsCluster(NODES) as cluster:
-        # asyncssh and our own store look into HOME; in_login is a thread of this process.
-        home, os.environ["HOME"] = os.environ.get("HOME", "/"), str(cluster.client.home)
-        try:
-            times = cluster.in_login(asyncio.run, _measured(cluster, folder))
-        finally:
-            os.environ["HOME"] = home
+        times = at_login(cluster, _measured(cluster, folder))
     medians = {name: 1000 * statistics.median(found) for name, found in times.items()}
     for name, median in medians.items():
         found = sorted(times[name])
         print(f"{name:34} {median:7.1f} ms a round (p90 {1000 * found[int(0.9 * len(found))]:.1f})")
     over = medians["ours, identity and filing"] - medians["bare asyncssh"]
     print(f"ours over bare asyncssh: {over:.1f} ms (goal: at most {GOAL_MS:g}, and ahead of ControlMaster)")
+
+
+def at_login(cluster: NetnsCluster, work: Coroutine[Any, Any, T]) -> T:
+    """On the login node. asyncssh and our own store look into HOME, and that is a thread of this process."""
+    home, os.environ["HOME"] = os.environ.get("HOME", "/"), str(cluster.client.home)
+    try:
+        return cluster.in_login(asyncio.run, work)
+    finally:
+        os.environ["HOME"] = home
 
 
 async def _measured(cluster: NetnsCluster, folder: Path) -> dict[str, list[float]]:

@@ -10,9 +10,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from hpcvirt.core.charts import Charts, Spot
 from hpcvirt.core.errors import HpcvirtError
 from hpcvirt.core.model import Better, Telemetry
 from hpcvirt.core.process import ProcessIdentity, this_process
+from hpcvirt.core.stats import Unit
+from hpcvirt.core.stats.estimate import Estimate
 from hpcvirt.core.store.records import (
     BenchmarkRecord,
     CampaignRecord,
@@ -25,7 +28,9 @@ from hpcvirt.core.store.records import (
     Snapshot,
 )
 from hpcvirt.core.store.samples import Sample
+from hpcvirt.core.store.telemetry import Around
 from hpcvirt.tui.draft import Draft, DraftBenchmark, DraftKernel, Pick
+from hpcvirt.tui.plots.model import Picture
 
 DATABASE = Path("/data/local-lab-20250101T120000Z.db")
 CAMPAIGN = Path("/campaigns/local-lab.toml")
@@ -301,6 +306,33 @@ def paper_table() -> SampleTable:
     return SampleTable(rows)
 
 
+def make_charts(
+    kernels: Sequence[str] = KERNELS,
+    metrics: Sequence[str] = ("copy", "triad"),
+    label: str = STREAM,
+    unit: str = "MB/s",
+) -> Charts:
+    """One benchmark: forty runs in ten boots under each kernel, each kernel one per cent slower than the one before."""
+    drawn = random.Random(3)
+    spots, rows = [], []
+    for metric in metrics:
+        for number, kernel in enumerate(kernels):
+            mean = 12000 * (1 - 0.01 * number)
+            values = tuple(drawn.gauss(mean, 60) for _ in range(40))
+            estimate = Estimate(mean, mean - 25, mean + 25, 10, Unit.BOOT)
+            spots.append(Spot(label, metric, unit, kernel, values, tuple(n // 4 for n in range(40)), estimate))
+            if number:
+                rows.append(
+                    SampleComparison(
+                        label, metric, unit, kernel=kernel, baseline=kernels[0], difference_pct=-1.0 * number,
+                        ci_low=0.996 - 0.01 * number, ci_high=1.004 - 0.01 * number,
+                    )
+                )  # fmt: skip
+    samples = make_samples(30)
+    around = Around("a", "node1", kernels[0], label, 7, samples[8].at_ms, samples[20].at_ms, samples)
+    return Charts(tuple(kernels), kernels[0], 0.05, 0.02, tuple(spots), tuple(rows), around)  # type: ignore[arg-type]
+
+
 @dataclass
 class SampleBackend:
     """Answers from what it was given, and remembers what it was asked."""
@@ -308,6 +340,8 @@ class SampleBackend:
     draft: Draft | HpcvirtError = field(default_factory=make_draft)
     snapshots: dict[Path, Snapshot | Exception] = field(default_factory=dict)
     table: SampleTable | Exception = field(default_factory=make_table)
+    chart: Charts | Exception = field(default_factory=lambda: make_charts())
+    saved: list[tuple[Picture, Path]] = field(default_factory=list)
     start_fails: HpcvirtError | None = None
     export_fails: HpcvirtError | None = None
     wishes: list[tuple[Path, str]] = field(default_factory=list)
@@ -356,6 +390,17 @@ class SampleBackend:
         if isinstance(self.table, Exception):
             raise self.table
         return self.table
+
+    def charts(self, database: Path) -> Charts:
+        if isinstance(self.chart, Exception):
+            raise self.chart
+        return self.chart
+
+    def save_plot(self, picture: Picture, stem: Path) -> tuple[Path, ...]:
+        if self.export_fails:
+            raise self.export_fails
+        self.saved.append((picture, stem))
+        return (stem,)
 
     def export(self, database: Path, target: Path) -> int:
         if self.export_fails:

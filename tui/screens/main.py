@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from hpcvirt.tui.app import HpcvirtApp
     from hpcvirt.tui.widgets.pane import Pane
 
-PANE_ACTIONS = frozenset({"start", "filter", "sort", "reverse"})
+PANE_ACTIONS = frozenset(
+    {"start", "filter", "sort", "reverse", "next_plot", "last_plot", "next_metric", "choose", "save"}
+)
 """Which the pane in sight answers for."""
 
 
@@ -188,6 +190,26 @@ class MainScreen(Screen[None]):
         """The same order backwards."""
         self._perform("reverse")
 
+    def action_next_plot(self) -> None:
+        """The next kind of plot."""
+        self._perform("next_plot")
+
+    def action_last_plot(self) -> None:
+        """The kind of plot before."""
+        self._perform("last_plot")
+
+    def action_next_metric(self) -> None:
+        """The next metrics."""
+        self._perform("next_metric")
+
+    def action_choose(self) -> None:
+        """Which kernels and metrics."""
+        self._perform("choose")
+
+    def action_save(self) -> None:
+        """In files."""
+        self._perform("save")
+
     def _perform(self, action: str) -> None:
         if self._can(action):
             self._panes[self.pane].perform(action)
@@ -213,6 +235,10 @@ def _make(name: str) -> Pane:
         from hpcvirt.tui.screens.live import LivePane
 
         return LivePane()
+    if name == "plots":
+        from hpcvirt.tui.screens.plots import PlotsPane
+
+        return PlotsPane()
     from hpcvirt.tui.screens.results import ResultsPane
 
     return ResultsPane()

@@ -61,6 +61,12 @@ class Checklist(Choices):
         self.add_options([Option(self._prompt(item)) for item in self._items])
         self.highlighted = 0 if self._items else None
 
+    def pick(self, names: Sequence[str]) -> None:
+        """Pick these and no others."""
+        self._picked = set(names)
+        for index, item in enumerate(self._items):
+            self.replace_option_prompt_at_index(index, self._prompt(item))
+
     @property
     def picked(self) -> tuple[str, ...]:
         """Names of what is picked, in the order of the list."""
