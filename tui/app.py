@@ -55,7 +55,7 @@ class HpcvirtApp(App[None]):
     COMMAND_PALETTE_DISPLAY = "^p"
     NOTIFICATION_TIMEOUT = 4
     CSS_PATH = [  # noqa: RUF012 - Textual declares it so
-        f"screens/{name}.tcss" for name in ("main", "setup", "live", "results", "plots", "dialogs")
+        f"screens/{name}.tcss" for name in ("main", "setup", "live", "results", "plots", "runs", "dialogs")
     ]
     VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]  # noqa: RUF012
 
@@ -68,6 +68,10 @@ class HpcvirtApp(App[None]):
         self._main = MainScreen()
         self._watcher: Watcher | None = None
         self._computed_at = 0.0
+        self._looked_for = ("", 0)
+        """Words and offset of the attempts that are shown."""
+        self._attempts_seen: object = None
+        self._is_reading_attempts = False
         self._was_seen = False
         """The first view of the database decides on the pane, later ones do not."""
         for theme in themes.THEMES:
@@ -196,6 +200,7 @@ class HpcvirtApp(App[None]):
 
     def _compute_if_wanted(self) -> None:
         self._read_charts_if_wanted()
+        self._read_attempts_if_wanted()
         state, snapshot = self.state, self.state.snapshot
         if self._main.pane != "results" or snapshot is None or state.is_computing or not state.is_comparable:
             return
@@ -223,6 +228,52 @@ class HpcvirtApp(App[None]):
             state = replace(state, table=message.table, table_ok=message.ok, table_problem=message.problem)
         self._change(state)
         self._compute_if_wanted()
+
+    # -- runs
+
+    @on(messages.AttemptsWanted)
+    def _attempts_wanted(self, message: messages.AttemptsWanted) -> None:
+        self._looked_for = message.words, message.offset
+        self._read_attempts_if_wanted()
+
+    def _read_attempts_if_wanted(self) -> None:
+        """Read again when other ones are looked for, or another attempt has begun or ended."""
+        snapshot = self.state.snapshot
+        if self._main.pane != "runs" or snapshot is None or self._is_reading_attempts:
+            return
+        states = tuple((card.state, card.since) for card in snapshot.nodes)
+        wanted = (snapshot.path, self._looked_for, sum(snapshot.statuses.values()), states)
+        if wanted != self._attempts_seen:
+            self._attempts_seen = wanted
+            self._is_reading_attempts = True
+            self._read_attempts(snapshot.path, *self._looked_for)
+
+    @work(thread=True, exit_on_error=False, group="attempts")
+    def _read_attempts(self, database: Path, words: str, offset: int) -> None:
+        try:
+            page = self.backend.attempts(database, words, offset)
+        except Exception as error:  # noqa: BLE001 - a damaged file may raise anything, and is said where the list would be
+            self.post_message(messages.AttemptsRead(database, None, _in_words(error)))
+        else:
+            self.post_message(messages.AttemptsRead(database, page))
+
+    @on(messages.AttemptsRead)
+    def _attempts_read(self, message: messages.AttemptsRead) -> None:
+        self._is_reading_attempts = False
+        if message.database == self.state.database:
+            self._change(replace(self.state, attempts=message.page, attempts_problem=message.problem))
+        self._read_attempts_if_wanted()
+
+    @on(messages.RunWished)
+    def _run_wished(self, message: messages.RunWished) -> None:
+        if self.state.database is not None:
+            self._wish_run(self.state.database, message.kind, message.run)
+
+    @work(thread=True, exit_on_error=False, group="wish")
+    def _wish_run(self, database: Path, kind: str, run: int) -> None:
+        self._attempt(f"The wish to {kind} was not written", "", lambda: self.backend.wish_run(database, kind, run))
+        if self._watcher is not None:
+            self._watcher.hurry()
 
     # -- plots
 

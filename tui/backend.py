@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 if TYPE_CHECKING:
     from hpcvirt.core.charts import Charts
+    from hpcvirt.core.store.attempts import AttemptDetail, AttemptPage
+    from hpcvirt.core.store.output import OutputPage, OutputReader
     from hpcvirt.tui.plots.model import Picture
 
 
@@ -50,6 +52,18 @@ class Backend(Protocol):
 
     def compare(self, database: Path) -> ResultTable:
         """The comparisons as they stand now."""
+
+    def attempts(self, database: Path, words: str, offset: int) -> AttemptPage:
+        """Attempts in which every word occurs, the newest first."""
+
+    def attempt(self, database: Path, attempt: str) -> tuple[AttemptDetail, str]:
+        """One attempt, and what disturbed its node."""
+
+    def output(self, database: Path, attempt: str, stream: str, page: int) -> OutputPage:
+        """A page of what an attempt wrote."""
+
+    def wish_run(self, database: Path, kind: str, run: int) -> str:
+        """Skip or requeue a run; what to tell the operator."""
 
     def charts(self, database: Path) -> Charts:
         """What plots show, as it stands now."""
@@ -90,6 +104,9 @@ def _forecast(campaign: Campaign, known: Experience, pick: Pick) -> Forecast | N
 
 class LocalBackend:
     """The real one: files and processes of this machine."""
+
+    def __init__(self) -> None:
+        self._reader: OutputReader | None = None
 
     def load_draft(self, path: Path) -> Draft:
         """Read a campaign file with pydantic, and what earlier databases or its plugins tell of times."""
@@ -176,6 +193,35 @@ class LocalBackend:
         from hpcvirt.core.analysis import compare_database
 
         return compare_database(database)
+
+    def attempts(self, database: Path, words: str, offset: int) -> AttemptPage:
+        """Searched by SQLite."""
+        from hpcvirt.core.store.attempts import read_attempts
+
+        return read_attempts(database, words, offset)
+
+    def attempt(self, database: Path, attempt: str) -> tuple[AttemptDetail, str]:
+        """Whether its node was disturbed is asked of all attempts: what is usual is not known of one."""
+        from hpcvirt.core.disturbance import disturbances
+        from hpcvirt.core.store.attempts import read_attempt
+
+        words = (found.words for found in disturbances(database) if found.attempt.id == attempt)
+        return read_attempt(database, attempt), next(words, "")
+
+    def output(self, database: Path, attempt: str, stream: str, page: int) -> OutputPage:
+        """The last reader is kept: it knows its way."""
+        from hpcvirt.core.store.output import OutputReader
+
+        reader = self._reader
+        if reader is None or reader.key != (database, attempt, stream):
+            reader = self._reader = OutputReader(database, attempt, stream)
+        return reader.page(page)
+
+    def wish_run(self, database: Path, kind: str, run: int) -> str:
+        """As the command line does it."""
+        from hpcvirt.tui.steer import wish_runs
+
+        return wish_runs(database, kind, [run])
 
     def charts(self, database: Path) -> Charts:
         """Import the statistics and plotext here, in a thread, and use the former."""

@@ -36,7 +36,7 @@ class Key:
     @property
     def shown_key(self) -> str:
         """As it is written."""
-        return {"question_mark": "?", "slash": "/"}.get(self.key, self.key)
+        return SHOWN.get(self.key, self.key)
 
     def binding(self) -> Binding:
         """For Textual."""
@@ -51,6 +51,8 @@ class Key:
         )
 
 
+SHOWN = {"question_mark": "?", "slash": "/", "left_square_bracket": "[", "right_square_bracket": "]"}
+
 KEYS = (
     Key("1", "pane('setup')", "Setup", "Pane", "Setup", "Kernels, benchmarks, runs: what the campaign is", False),
     Key("2", "pane('live')", "Live", "Pane", "Live", "Nodes, progress and events as they are now", False),
@@ -64,6 +66,7 @@ KEYS = (
         "The same numbers drawn: ratios, means, spread, run order",
         False,
     ),
+    Key("6", "pane('runs')", "Runs", "Pane", "Runs", "Every attempt: how it ended, what it wrote, where it ran", False),
     Key("s", "start", "Start", "Campaign", "Start", "Start what is picked; asks once"),
     Key("p", "pause", "Pause", "Campaign", "Pause", "Start no new run; those under way end first"),
     Key("p", "resume", "Resume", "Campaign", "Resume", "Go on where it was left"),
@@ -72,6 +75,10 @@ KEYS = (
     Key("slash", "filter", "Filter", "Results", "Filter", "Show only rows that contain some words"),
     Key("o", "sort", "Sort", "Results", "Sort", "Order the rows by the next column"),
     Key("O", "reverse", "Reverse", "Results", "Reverse", "Turn the order of the rows round", False),
+    Key("R", "requeue", "Requeue", "Runs", "Requeue", "Try the run under the cursor anew, its retries not counted"),
+    Key("K", "skip", "Skip", "Runs", "Skip", "Give the run under the cursor up; asks"),
+    Key("right_square_bracket", "older", "Older", "Runs", "Older", "Older attempts", False),
+    Key("left_square_bracket", "newer", "Newer", "Runs", "Newer", "Newer attempts", False),
     Key("v", "next_plot", "View", "Plots", "View", "The next kind of plot"),
     Key("V", "last_plot", "View back", "Plots", "View back", "The kind of plot before", False),
     Key("m", "next_metric", "Metric", "Plots", "Metric", "The next metrics"),

@@ -17,6 +17,7 @@ from hpcvirt.tui.watcher import View
 
 if TYPE_CHECKING:
     from hpcvirt.core.charts import Charts
+    from hpcvirt.core.store.attempts import AttemptPage
     from hpcvirt.tui.plots.model import Picture
 
 
@@ -100,6 +101,31 @@ class SaveAsked(Message):
     """The operator wants a plot in files."""
 
     picture: Picture
+
+
+@dataclass
+class AttemptsWanted(Message):
+    """The operator looks for attempts."""
+
+    words: str
+    offset: int
+
+
+@dataclass
+class AttemptsRead(Message):
+    """Those that were looked for, or why there are none."""
+
+    database: Path
+    page: AttemptPage | None
+    problem: str = ""
+
+
+@dataclass
+class RunWished(Message):
+    """``skip`` or ``requeue`` of one run."""
+
+    kind: str
+    run: int
 
 
 @dataclass

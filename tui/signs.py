@@ -53,6 +53,14 @@ NODE = {
 
 _EVENT = {"info": Sign("·", MUTED), "warning": Sign("!", CARE), "error": Sign("✗", BAD)}
 
+_ATTEMPT = {
+    "ok": Sign("✓", GOOD),
+    "under way": Sign("▶", LIVELY),
+    "aborted": Sign("■", MUTED),
+    "lost": Sign("!", CARE),
+    "void": Sign("!", CARE),
+}
+
 _VERDICT = {
     "faster": Sign("▲", GOOD),
     "slower": Sign("▼", BAD),
@@ -80,6 +88,11 @@ def is_trouble(state: str) -> bool:
 def event_sign(level: str) -> Sign:
     """Of a line of the log."""
     return _EVENT.get(level, Sign("•", PLAIN))
+
+
+def attempt_sign(status: str) -> Sign:
+    """Of how an attempt ended."""
+    return _ATTEMPT.get(status, Sign("✗", BAD))
 
 
 def verdict_sign(verdict: str) -> Sign:

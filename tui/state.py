@@ -13,6 +13,7 @@ from hpcvirt.tui.watcher import View
 
 if TYPE_CHECKING:
     from hpcvirt.core.charts import Charts
+    from hpcvirt.core.store.attempts import AttemptPage
 
 STEERABLE = frozenset({RunnerState.RUNNING, RunnerState.PAUSED})
 """Somebody is there to obey a wish."""
@@ -37,6 +38,8 @@ class State:
     """Ok runs that were in when the table was computed."""
     table_problem: str = ""
     is_computing: bool = False
+    attempts: AttemptPage | None = None
+    attempts_problem: str = ""
     charts: Charts | None = None
     charts_ok: int = -1
     """Ok runs that were in when the charts were read."""

@@ -16,6 +16,8 @@ from hpcvirt.core.model import Better, Telemetry
 from hpcvirt.core.process import ProcessIdentity, this_process
 from hpcvirt.core.stats import Unit
 from hpcvirt.core.stats.estimate import Estimate
+from hpcvirt.core.store.attempts import PAGE_ROWS, AttemptDetail, AttemptPage, AttemptRow
+from hpcvirt.core.store.output import PAGE_BYTES, OutputPage
 from hpcvirt.core.store.records import (
     BenchmarkRecord,
     CampaignRecord,
@@ -333,6 +335,27 @@ def make_charts(
     return Charts(tuple(kernels), kernels[0], 0.05, 0.02, tuple(spots), tuple(rows), around)  # type: ignore[arg-type]
 
 
+def make_row(number: int = 1, **changes: object) -> AttemptRow:
+    row = AttemptRow(
+        f"a{number}", 100 + number, ago(10 * number), f"node{number % 4 + 1}", KERNELS[number % 2], 1, STREAM,
+        number, 1, "ok", "", 0, 0.31,
+    )  # fmt: skip
+    return replace(row, **changes)  # type: ignore[arg-type]
+
+
+def make_rows(count: int = 8) -> list[AttemptRow]:
+    odd = {2: {"status": "failed", "reason": "the result is not valid", "exit_status": 1}, 0: {"status": "under way"}}
+    return [make_row(number, **odd.get(number, {})) for number in range(count)]
+
+
+def make_detail(row: AttemptRow, **changes: object) -> AttemptDetail:
+    identity = {"boot_id": "b-1", "release": "6.8.0-45-generic", "hostname": row.node}
+    detail = AttemptDetail(
+        row, ago(1), 0.4, 0.3, 0.01, "b-1", False, identity, identity, (("triad", 12345.6, "MB/s"),), make_samples(5)
+    )
+    return replace(detail, **changes)  # type: ignore[arg-type]
+
+
 @dataclass
 class SampleBackend:
     """Answers from what it was given, and remembers what it was asked."""
@@ -341,6 +364,9 @@ class SampleBackend:
     snapshots: dict[Path, Snapshot | Exception] = field(default_factory=dict)
     table: SampleTable | Exception = field(default_factory=make_table)
     chart: Charts | Exception = field(default_factory=lambda: make_charts())
+    rows: Sequence[AttemptRow] | Exception = field(default_factory=lambda: make_rows())
+    written: dict[str, bytes] = field(default_factory=lambda: {"stdout": b"Triad: 1.0\n", "stderr": b""})
+    run_wishes: list[tuple[str, int]] = field(default_factory=list)
     saved: list[tuple[Picture, Path]] = field(default_factory=list)
     start_fails: HpcvirtError | None = None
     export_fails: HpcvirtError | None = None
@@ -390,6 +416,31 @@ class SampleBackend:
         if isinstance(self.table, Exception):
             raise self.table
         return self.table
+
+    def attempts(self, database: Path, words: str, offset: int) -> AttemptPage:
+        if isinstance(self.rows, Exception):
+            raise self.rows
+        found = [
+            row for row in self.rows if all(word in f"{row.node} {row.status} {row.reason}" for word in words.split())
+        ]
+        return AttemptPage(tuple(found[offset : offset + PAGE_ROWS]), len(found), offset)
+
+    def attempt(self, database: Path, attempt: str) -> tuple[AttemptDetail, str]:
+        assert not isinstance(self.rows, Exception)
+        row = next(row for row in self.rows if row.id == attempt)
+        return make_detail(row), "2 users were logged in"
+
+    def output(self, database: Path, attempt: str, stream: str, page: int) -> OutputPage:
+        whole = self.written[stream]
+        pages = max(1, -(-len(whole) // PAGE_BYTES))
+        page = min(max(0, page), pages - 1)
+        return OutputPage(whole[page * PAGE_BYTES : (page + 1) * PAGE_BYTES], page, pages, len(whole))
+
+    def wish_run(self, database: Path, kind: str, run: int) -> str:
+        if self.start_fails:
+            raise self.start_fails
+        self.run_wishes.append((kind, run))
+        return f"asked the runner to {kind} 1 run"
 
     def charts(self, database: Path) -> Charts:
         if isinstance(self.chart, Exception):

@@ -89,8 +89,8 @@ def _axes(picture: Picture, width: int, height: int) -> None:
     elif marks := [mark.at for track in picture.tracks for mark in track.marks]:
         first, last = min(marks), max(marks)
         put_places(list(nice_ticks(first, last, width // 12)))
-        room = 0.01 * (last - first) or 0.5
-        limit_places(first - room, last + room)
+        margin = 0.01 * (last - first) or 0.5
+        limit_places(first - margin, last + margin)
     if picture.value_range is not None:
         low, high = picture.value_range
         most = max(2, (width // 14) if picture.is_sideways else height // 3)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 PANE_ACTIONS = frozenset(
     {"start", "filter", "sort", "reverse", "next_plot", "last_plot", "next_metric", "choose", "save"}
+    | {"requeue", "skip", "older", "newer"}
 )
 """Which the pane in sight answers for."""
 
@@ -210,6 +211,22 @@ class MainScreen(Screen[None]):
         """In files."""
         self._perform("save")
 
+    def action_requeue(self) -> None:
+        """Try a run anew."""
+        self._perform("requeue")
+
+    def action_skip(self) -> None:
+        """Give a run up."""
+        self._perform("skip")
+
+    def action_older(self) -> None:
+        """Older attempts."""
+        self._perform("older")
+
+    def action_newer(self) -> None:
+        """Newer attempts."""
+        self._perform("newer")
+
     def _perform(self, action: str) -> None:
         if self._can(action):
             self._panes[self.pane].perform(action)
@@ -235,6 +252,10 @@ def _make(name: str) -> Pane:
         from hpcvirt.tui.screens.live import LivePane
 
         return LivePane()
+    if name == "runs":
+        from hpcvirt.tui.screens.runs import RunsPane
+
+        return RunsPane()
     if name == "plots":
         from hpcvirt.tui.screens.plots import PlotsPane
 

@@ -15,7 +15,13 @@ from hpcvirt.tui.signs import BAD, MUTED, RUNNER
 from hpcvirt.tui.watcher import View
 from hpcvirt.tui.widgets.lines import EMPTY, Lines, spread
 
-PANES = (("1", "setup", "Setup"), ("2", "live", "Live"), ("3", "results", "Results"), ("4", "plots", "Plots"))
+PANES = (
+    ("1", "setup", "Setup"),
+    ("2", "live", "Live"),
+    ("3", "results", "Results"),
+    ("4", "plots", "Plots"),
+    ("6", "runs", "Runs"),
+)
 
 
 class TopStrip(Lines):
