@@ -56,6 +56,7 @@ KEYS = (
     Key("2", "pane('live')", "Live", "Pane", "Live", "Nodes, progress and events as they are now", False),
     Key("3", "pane('results')", "Results", "Pane", "Results", "What differs, by how much, and how sure that is", False),
     Key("s", "start", "Start", "Campaign", "Start", "Start what is picked; asks once"),
+    Key("c", "check", "Check", "Campaign", "Check", "Look at every node and at this machine; changes nothing"),
     Key("p", "pause", "Pause", "Campaign", "Pause", "Start no new run; those under way end first"),
     Key("p", "resume", "Resume", "Campaign", "Resume", "Go on where it was left"),
     Key("x", "stop", "Stop", "Campaign", "Stop", "Stop after the runs under way; p goes on later"),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hpcvirt.core.errors import HpcvirtError
 from hpcvirt.core.model import Better
+from hpcvirt.core.preflight import Finding
 from hpcvirt.core.process import ProcessIdentity, this_process
 from hpcvirt.core.store.records import (
     BenchmarkRecord,
@@ -284,6 +285,7 @@ class SampleBackend:
     snapshots: dict[Path, Snapshot | Exception] = field(default_factory=dict)
     table: SampleTable | Exception = field(default_factory=make_table)
     start_fails: HpcvirtError | None = None
+    findings: tuple[Finding, ...] | HpcvirtError = ()
     export_fails: HpcvirtError | None = None
     wishes: list[tuple[Path, str]] = field(default_factory=list)
     started: list[tuple[Draft, Pick]] = field(default_factory=list)
@@ -299,6 +301,11 @@ class SampleBackend:
 
     def databases(self, campaign: Path) -> list[Path]:
         return list(self.snapshots)
+
+    def check(self, draft: Draft, pick: Pick) -> tuple[Finding, ...]:
+        if isinstance(self.findings, HpcvirtError):
+            raise self.findings
+        return self.findings
 
     def start(self, draft: Draft, pick: Pick) -> Path:
         if self.start_fails:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hpcvirt.tui.app import HpcvirtApp
     from hpcvirt.tui.widgets.pane import Pane
 
-PANE_ACTIONS = frozenset({"start", "filter", "sort", "reverse"})
+PANE_ACTIONS = frozenset({"start", "check", "filter", "sort", "reverse"})
 """Which the pane in sight answers for."""
 
 
@@ -152,6 +152,10 @@ class MainScreen(Screen[None]):
     def action_start(self) -> None:
         """Ask, then start what is picked."""
         self._perform("start")
+
+    def action_check(self) -> None:
+        """Look at the nodes."""
+        self._perform("check")
 
     def action_pause(self) -> None:
         """Start nothing new."""
