@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from hpcvirt.core.errors import HpcvirtError
 from hpcvirt.core.model import Campaign
+from hpcvirt.core.preflight import Finding
 from hpcvirt.core.store.records import Snapshot
 from hpcvirt.tui.comparison import ResultTable
 from hpcvirt.tui.draft import Draft, DraftBenchmark, DraftKernel, Forecast, Pick, changed
@@ -34,6 +35,9 @@ class Backend(Protocol):
 
     def databases(self, campaign: Path) -> list[Path]:
         """Databases of a campaign file, the newest first."""
+
+    def check(self, draft: Draft, pick: Pick) -> tuple[Finding, ...]:
+        """What stands in the way of this pick, on the nodes and here; nothing is changed."""
 
     def start(self, draft: Draft, pick: Pick) -> Path:
         """Start the runner, detached; the database it works on."""
@@ -95,9 +99,17 @@ def _forecast(campaign: Campaign, known: Experience, pick: Pick) -> Forecast | N
         boot_sd=told.spread.boot,
         run_sd=told.spread.run,
         is_measured=known.spread is not None,
-        differences=tuple(
-            f"{one.kernel} against {one.versus}: {one.what} {one.value}, not {one.other}"
-            for one in confounds(picked, known.setups)
+        warnings=(
+            *(
+                f"{one.kernel} and {one.versus} differ in {one.what} too: {one.value}, {one.other}"
+                for one in confounds(picked, known.setups)
+            ),
+            *(
+                "nodes move together, for a benchmark of all of them: `phases` would let the others find "
+                f"{100 * one.apart:.2g} %"
+                for one in told.powers
+                if one.apart is not None
+            ),
         ),
     )
 
@@ -152,6 +164,16 @@ class LocalBackend:
         from hpcvirt.tui import launch
 
         return launch.databases(campaign)
+
+    def check(self, draft: Draft, pick: Pick) -> tuple[Finding, ...]:
+        """Look at all nodes side by side."""
+        from hpcvirt.core.config import Choice
+        from hpcvirt.core.engine.check import check_campaign
+        from hpcvirt.tui import launch
+
+        told = changed(draft, pick)
+        file, _ = launch.chosen(draft.path, Choice(told.kernels, told.benchmarks, told.runs, told.blocks))
+        return check_campaign(file.campaign, launch.results_folder(draft.path)).findings
 
     def start(self, draft: Draft, pick: Pick) -> Path:
         """Launch the runner's process."""
