@@ -18,7 +18,6 @@ from pathlib import Path
 
 from hpcvirt.core.errors import BenchmarkBroken, BenchmarkUnknown
 from hpcvirt.core.model import Benchmark, Better, Scope, Status, Value
-from hpcvirt.core.preflight import Need
 
 GROUP = "hpcvirt.benchmarks"
 
@@ -77,6 +76,32 @@ class Command:
 
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a node must have for a benchmark. The preflight looks for it; nothing is installed."""
+
+    programs: tuple[str, ...] = ()
+    """Looked up in PATH, or absolute paths: there, and executable. Hashed once per boot with the shared libraries
+    that they load."""
+    files: tuple[str, ...] = ()
+    """Absolute paths of files or folders that must be readable."""
+    disk_bytes: int = 0
+    """Free in the scratch folder."""
+    memory_bytes: int = 0
+    """Of the node in all."""
+    not_in_cache_bytes: int = 0
+    """What should not fit the last-level cache: a warning if it does."""
+    packages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Where the programs come from: names of packages by ``debian`` and ``rhel``."""
+
+    @property
+    def hint(self) -> str:
+        """How to get them, in words; empty if no package has them."""
+        orders = {"debian": "apt install", "rhel": "dnf install"}
+        known = [(orders[family], names) for family, names in self.packages.items() if family in orders and names]
+        return " or ".join(f"`{order} {' '.join(names)}`" for order, names in known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +171,25 @@ class BenchmarkPlugin(ABC):
         del parameters, folder
         return ()
 
-    def needs(self, parameters: Mapping[str, Value]) -> Sequence[Need]:
-        """What must be so on every node for one run, asked by ``check`` before a campaign."""
+    def faults(self, parameters: Mapping[str, Value]) -> Sequence[str]:
+        """What is wrong with parameters that are complete and of their types, a line each."""
         del parameters
         return ()
+
+    def scope_of(self, parameters: Mapping[str, Value]) -> Scope:
+        """What one run with these parameters occupies."""
+        del parameters
+        return self.scope
+
+    def metrics_of(self, parameters: Mapping[str, Value]) -> Sequence[Metric]:
+        """What a run with these parameters yields."""
+        del parameters
+        return self.metrics
+
+    def needs(self, parameters: Mapping[str, Value]) -> Needs:
+        """What must be on a node, artifacts left aside."""
+        del parameters
+        return Needs()
 
     @abstractmethod
     def command(self, parameters: Mapping[str, Value]) -> Command:
@@ -184,12 +224,16 @@ def complete(plugin: BenchmarkPlugin, given: Mapping[str, Value]) -> tuple[dict[
             faults.append(f"{name}: {value} is above {maximum:g}")
         else:
             values[name] = value
-    return values, faults
+    return values, faults or list(plugin.faults(values))
 
 
 def kept_metrics(use: Benchmark) -> tuple[Metric, ...]:
     """The metrics of a benchmark that its campaign keeps. Raises as ``load``."""
-    return tuple(metric for metric in load(use.plugin).metrics if not use.metrics or metric.name in use.metrics)
+    return tuple(
+        metric
+        for metric in load(use.plugin).metrics_of(use.parameters)
+        if not use.metrics or metric.name in use.metrics
+    )
 
 
 @cache

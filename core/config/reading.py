@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -45,6 +45,7 @@ from hpcvirt.core.model import (
     Probe,
     Scope,
     Telemetry,
+    Value,
 )
 from hpcvirt.core.text import clean_line
 
@@ -278,31 +279,34 @@ def _benchmark_uses(table: BenchmarkTable, timeout_s: float | None) -> tuple[lis
         plugin = benchmarks.load(table.plugin)
     except HpcvirtError as error:
         return [], [f"plugin: {error.message}; {error.hint}"]
-    faults = list(_metric_faults(table, plugin))
+    faults: list[str] = []
     columns = [value if isinstance(value, list) else [value] for value in table.parameters.values()]
     empty = [name for name, column in zip(table.parameters, columns, strict=True) if not column]
     if empty:
-        return [], [*faults, *(f"parameters.{name}: an empty list gives no benchmark" for name in empty)]
+        return [], [f"parameters.{name}: an empty list gives no benchmark" for name in empty]
     if math.prod(map(len, columns)) > LARGEST_MATRIX:
-        return [], [*faults, f"parameters: more than {LARGEST_MATRIX} combinations"]
+        return [], [f"parameters: more than {LARGEST_MATRIX} combinations"]
     uses = []
     for row in product(*columns):
         values, wrong = benchmarks.complete(plugin, dict(zip(table.parameters, row, strict=True)))
         faults += [f"parameters.{fault}" for fault in wrong]
+        if wrong:
+            continue
+        faults += _metric_faults(table, plugin, values)
         uses.append(
             Benchmark(
                 plugin=plugin.name,
                 parameters=values,
                 timeout_s=table.timeout or timeout_s or plugin.default_timeout_s,
-                scope=Scope(table.scope) if table.scope else plugin.scope,
+                scope=Scope(table.scope) if table.scope else plugin.scope_of(values),
                 metrics=tuple(table.metrics),
             )
         )
     return ([] if faults else uses), list(dict.fromkeys(faults))
 
 
-def _metric_faults(table: BenchmarkTable, plugin: BenchmarkPlugin) -> Iterator[str]:
-    known = [metric.name for metric in plugin.metrics]
+def _metric_faults(table: BenchmarkTable, plugin: BenchmarkPlugin, values: Mapping[str, Value]) -> Iterator[str]:
+    known = [metric.name for metric in plugin.metrics_of(values)]
     for name in table.metrics:
         if name not in known:
             yield f"metrics: {plugin.name} has no metric {name!r}{nearest(name, known)}"

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from hpcvirt.core.benchmark import Artifact, BenchmarkPlugin, Category, Command, Metric, Output, Parameter, Report
 from hpcvirt.core.model import Better, Scope, Value
-from hpcvirt.core.preflight import Need
 from hpcvirt.plugins.stream.build import binary
 from hpcvirt.plugins.stream.report import UNIT, judge
 
@@ -55,18 +54,6 @@ class Stream(BenchmarkPlugin):
         Raises CompilerMissing or BuildFailed.
         """
         return (Artifact.of(binary(*_numbers(parameters), folder), "stream"),)
-
-    def needs(self, parameters: Mapping[str, Value]) -> tuple[Need, ...]:
-        """Room for the three arrays: a node that swaps measures its disk."""
-        needed_kib = 3 * 8 * _numbers(parameters)[0] // 1024
-        return (
-            Need(
-                'while read -r key kib unit; do [ "$key" != MemAvailable: ] || [ "$kib" -gt '
-                f"{needed_kib} ] || exit 1; done </proc/meminfo",
-                f"stream wants {needed_kib >> 10} MiB, and there is less memory to have",
-                "take a smaller array_size, or find out what holds the memory: ps aux --sort=-rss | head",
-            ),
-        )
 
     def command(self, parameters: Mapping[str, Value]) -> Command:
         """The program takes its problem at compile time; only the threads are told here."""
