@@ -54,12 +54,13 @@ def summary(campaign: Campaign, told: Prospect, known: Experience, whence: str) 
     reboots = f"{told.reboots} of them reboots" if told.reboots else "nothing is rebooted"
     warmups = f" and {count(told.warmups, 'warm-up run')}" if told.warmups else ""
     nodes = listing([node.name for node in campaign.nodes], LONGEST_LIST)
+    units = " or ".join(dict.fromkeys(power.unit for power in told.powers))
     claims = len({claim.number for claim in campaign.claims})
     return [
         f"{campaign.name}: {count(told.boots, 'boot')} ({reboots}), {count(told.runs, 'run')}{warmups}",
         f"on {count(len(campaign.nodes), 'node')} ({nodes}) under {kernels}",
         *_time(campaign, told, known),
-        f"compared per {told.unit}, family of {count(told.family, 'test')}",
+        f"compared per {units}, family of {count(told.family, 'test')}",
         *_powers(campaign, told, whence),
         *([f"{count(claims, 'claim')} written down before the data"] if claims else []),
         *_confounds(confounds(campaign, known.setups)),

@@ -14,9 +14,13 @@ from pydantic import BaseModel
 
 from hpcvirt.campaigns import SCHEMA, TEMPLATE, bundled
 from hpcvirt.campaigns.schema import text as schema_text
+from hpcvirt.core.benchmark import installed
 from hpcvirt.core.config import parse_campaign, read_campaign
 from hpcvirt.core.config.faults import model_in
 from hpcvirt.core.config.tables import FileTable
+from hpcvirt.core.confounds import confounds
+from hpcvirt.core.errors import CampaignInvalid
+from hpcvirt.core.model import Scope
 from hpcvirt.tui.commands import app
 
 LAB = {"lab", "lab.nodes"}
@@ -83,9 +87,63 @@ def test_what_the_template_calls_a_default_is_one() -> None:
                 assert value == model.model_fields[key].default, f"{table}.{key}"
 
 
-@pytest.mark.parametrize("name", bundled())
+PAPER = ("llnl-2006", "llnl-2006-modern")
+PLUGINS = {"stream", "bonnie", "npb", "mitgcm"}
+WHOLE = pytest.mark.skipif(not set(installed()) >= PLUGINS, reason="not all of the paper's plugins are installed")
+
+
+@pytest.mark.parametrize("name", [name for name in bundled() if name not in PAPER])
 def test_a_bundled_campaign_is_read(name: str) -> None:
     assert read_campaign(bundled()[name]).campaign.name == name
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_the_papers_campaigns_lack_nothing_but_plugins(name: str) -> None:
+    """A plugin that is not installed is told as that, and so is each of them."""
+    faults: tuple[str, ...] = ()
+    try:
+        read_campaign(bundled()[name])
+    except CampaignInvalid as error:
+        faults = error.faults
+    lacking = PLUGINS - set(installed())
+    assert len(faults) == len(lacking), faults
+    assert all(re.search(r": benchmark\[\d\]\.plugin: no benchmark plugin is called", fault) for fault in faults)
+
+
+def test_the_papers_campaign_is_the_papers() -> None:
+    told = tomllib.loads(bundled()["llnl-2006"].read_text())
+    assert told["node"][0]["name"] == "node[1-4]"
+    assert [kernel["name"] for kernel in told["kernel"]] == ["chaos", "rhel4-2.6.9", "rhel4-2.6.12", "xen-3.0.1"]
+    assert (told["kernel"][3]["expect"]["cpus"], told["kernel"][3]["expect"]["memory_mib"][1]) == (4, 2048)
+    assert (told["design"]["order"], told["design"]["runs"]) == ("sequential", 50)
+    assert (told["analysis"]["baseline"], told["analysis"]["alpha"]) == ("chaos", 0.05)
+    assert told["analysis"]["contrasts"] == [["xen-3.0.1", "rhel4-2.6.12"]]
+    uses = {one["plugin"]: one["parameters"] for one in told["benchmark"]}
+    assert uses["stream"]["array_size"] == 2_000_000
+    assert uses["bonnie"]["size_mib"] == [100, 500, 1000]
+    assert (uses["npb"]["code"], uses["npb"]["class"]) == (["ep", "is", "mg", "lu", "cg"], "C")
+    assert uses["mitgcm"]["experiment"].endswith("exp2")
+    assert all(claim["claim"] and claim["source"] for claim in told["claim"])
+    published = [claim["published"] for claim in told["claim"] if "published" in claim]
+    assert published == [{"mean": 607, "sd": 31, "n": 50}, {"mean": 237, "sd": 12, "n": 50}]
+
+
+@WHOLE
+def test_the_papers_findings_are_claims_on_its_benchmarks() -> None:
+    campaign = read_campaign(bundled()["llnl-2006"]).campaign
+    assert len({claim.number for claim in campaign.claims}) == 17
+    assert {use.scope for use in campaign.benchmarks if use.plugin == "npb"} == {Scope.CLUSTER}
+    (blocks,) = {c.between for c in campaign.claims if c.metric == "seq_in_block"}
+    assert blocks == (-17.0, -11.0)
+
+
+@WHOLE
+def test_plan_names_what_confounds_the_paper() -> None:
+    campaign = read_campaign(bundled()["llnl-2006"]).campaign
+    found = {(one.kernel, one.versus, one.what) for one in confounds(campaign)}
+    assert found >= {("xen-3.0.1", "chaos", what) for what in ("memory", "version", "storage")}
+    modern = read_campaign(bundled()["llnl-2006-modern"]).campaign
+    assert confounds(modern) == []
 
 
 def test_new_writes_the_template_under_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpcvirt.campaigns import bundled
 from hpcvirt.core.config import LARGEST_FILE_BYTES, Choice, choose, parse_campaign, read_campaign
 from hpcvirt.core.config.tables import DesignTable
 from hpcvirt.core.errors import CampaignInvalid
@@ -39,11 +38,6 @@ def test_a_campaign_without_a_fault() -> None:
     assert told.benchmarks[0].parameters == {"array_size": 2_000_000, "ntimes": 10, "threads": 1}
     assert told.benchmarks[0].timeout_s > 0
     assert told.lab
-
-
-@pytest.mark.parametrize("name", bundled())
-def test_bundled_campaigns_are_without_fault(name: str) -> None:
-    assert read_campaign(bundled()[name]).campaign.name == name
 
 
 def test_everything_of_a_kernel_arrives() -> None:
