@@ -359,6 +359,33 @@ class HpcvirtApp(App[None]):
 
         self._attempt("Nothing was exported", "", write)
 
+    @on(messages.CheckAsked)
+    def _check_asked(self, message: messages.CheckAsked) -> None:
+        self._change(replace(self.state, is_checking=True))
+        self._look(message.draft, message.pick)
+
+    @work(thread=True, exit_on_error=False, group="check")
+    def _look(self, draft: Draft, pick: Pick) -> None:
+        try:
+            findings = self.backend.check(draft, pick)
+        except Exception as error:  # noqa: BLE001 - a worker's error would vanish, and the screen wait for ever
+            self.post_message(messages.NotLooked(_in_words(error)))
+        else:
+            self.post_message(messages.Looked(draft.name, findings))
+
+    @on(messages.Looked)
+    def _looked(self, message: messages.Looked) -> None:
+        """What was asked for is shown, whatever the operator has gone to meanwhile."""
+        from hpcvirt.tui.screens.setup import check_dialog
+
+        self._change(replace(self.state, is_checking=False))
+        self.push_screen(check_dialog(message.name, message.findings))
+
+    @on(messages.NotLooked)
+    def _not_looked(self, message: messages.NotLooked) -> None:
+        self._change(replace(self.state, is_checking=False))
+        self._failed(messages.Failed("The nodes could not be checked", message.problem))
+
     @on(messages.StartAsked)
     def _start_asked(self, message: messages.StartAsked) -> None:
         """Starting occupies nodes: show once more what will happen."""

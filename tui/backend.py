@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from hpcvirt.core.errors import HpcvirtError
 from hpcvirt.core.model import Campaign
+from hpcvirt.core.preflight import Finding
 from hpcvirt.core.store.records import Snapshot
 from hpcvirt.tui.comparison import ResultTable
 from hpcvirt.tui.draft import Draft, DraftBenchmark, DraftKernel, Forecast, Pick, changed
@@ -34,6 +35,9 @@ class Backend(Protocol):
 
     def databases(self, campaign: Path) -> list[Path]:
         """Databases of a campaign file, the newest first."""
+
+    def check(self, draft: Draft, pick: Pick) -> tuple[Finding, ...]:
+        """What stands in the way of this pick, on the nodes and here; nothing is changed."""
 
     def start(self, draft: Draft, pick: Pick) -> Path:
         """Start the runner, detached; the database it works on."""
@@ -152,6 +156,16 @@ class LocalBackend:
         from hpcvirt.tui import launch
 
         return launch.databases(campaign)
+
+    def check(self, draft: Draft, pick: Pick) -> tuple[Finding, ...]:
+        """Look at all nodes side by side."""
+        from hpcvirt.core.config import Choice
+        from hpcvirt.core.engine.check import check_campaign
+        from hpcvirt.tui import launch
+
+        told = changed(draft, pick)
+        file, _ = launch.chosen(draft.path, Choice(told.kernels, told.benchmarks, told.runs, told.blocks))
+        return check_campaign(file.campaign, launch.results_folder(draft.path)).findings
 
     def start(self, draft: Draft, pick: Pick) -> Path:
         """Launch the runner's process."""

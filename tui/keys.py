@@ -68,6 +68,7 @@ KEYS = (
     ),
     Key("6", "pane('runs')", "Runs", "Pane", "Runs", "Every attempt: how it ended, what it wrote, where it ran", False),
     Key("s", "start", "Start", "Campaign", "Start", "Start what is picked; asks once"),
+    Key("c", "check", "Check", "Campaign", "Check", "Look at every node and at this machine; changes nothing"),
     Key("p", "pause", "Pause", "Campaign", "Pause", "Start no new run; those under way end first"),
     Key("p", "resume", "Resume", "Campaign", "Resume", "Go on where it was left"),
     Key("x", "stop", "Stop", "Campaign", "Stop", "Stop after the runs under way; p goes on later"),

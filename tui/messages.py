@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
+from hpcvirt.core.preflight import Finding
 from hpcvirt.core.store.records import Snapshot
 from hpcvirt.tui.comparison import ResultTable
 from hpcvirt.tui.draft import Draft, Pick
@@ -60,6 +61,30 @@ class StartAsked(Message):
 
     draft: Draft
     pick: Pick
+
+
+@dataclass
+class CheckAsked(Message):
+    """The operator wants to know whether this pick could begin."""
+
+    draft: Draft
+    pick: Pick
+
+
+@dataclass
+class Looked(Message):
+    """What was found of every node and of this machine."""
+
+    name: str
+    """The campaign's."""
+    findings: tuple[Finding, ...]
+
+
+@dataclass
+class NotLooked(Message):
+    """The check itself could not be made."""
+
+    problem: str
 
 
 @dataclass

@@ -33,6 +33,7 @@ class State:
     faults: tuple[str, ...] = ()
     notice: str = ""
     is_starting: bool = False
+    is_checking: bool = False
     table: ResultTable | None = None
     table_ok: int = -1
     """Ok runs that were in when the table was computed."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from hpcvirt.core.charts import Charts, Spot
 from hpcvirt.core.errors import HpcvirtError
 from hpcvirt.core.model import Better, Telemetry
+from hpcvirt.core.preflight import Finding
 from hpcvirt.core.process import ProcessIdentity, this_process
 from hpcvirt.core.stats import Unit
 from hpcvirt.core.stats.estimate import Estimate
@@ -369,6 +370,7 @@ class SampleBackend:
     run_wishes: list[tuple[str, int]] = field(default_factory=list)
     saved: list[tuple[Picture, Path]] = field(default_factory=list)
     start_fails: HpcvirtError | None = None
+    findings: tuple[Finding, ...] | HpcvirtError = ()
     export_fails: HpcvirtError | None = None
     wishes: list[tuple[Path, str]] = field(default_factory=list)
     started: list[tuple[Draft, Pick]] = field(default_factory=list)
@@ -384,6 +386,11 @@ class SampleBackend:
 
     def databases(self, campaign: Path) -> list[Path]:
         return list(self.snapshots)
+
+    def check(self, draft: Draft, pick: Pick) -> tuple[Finding, ...]:
+        if isinstance(self.findings, HpcvirtError):
+            raise self.findings
+        return self.findings
 
     def start(self, draft: Draft, pick: Pick) -> Path:
         if self.start_fails:

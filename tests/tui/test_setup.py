@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from hpcvirt.core.errors import CampaignInvalid, CompilerMissing
+from hpcvirt.core.preflight import Finding, Level
 from hpcvirt.core.store.records import RunnerState
 from hpcvirt.tui.draft import Draft
 from tests.tui.screen_samples import (
@@ -187,3 +188,30 @@ async def test_a_finished_campaign_can_be_started_again_from_its_file() -> None:
         await eye.until("verdict")
         await eye.press("1")
         await eye.until("What will happen", "starts it")
+
+
+async def test_a_check_shows_every_finding_and_what_mends_it() -> None:
+    findings = (
+        Finding(Level.PASS, "node1", "login shell quiet"),
+        Finding(Level.WARNING, "node2", "something runs there: load 3.5 [/]", "ssh node2 top"),
+        Finding(Level.FAILURE, "node3", "node3 (node3): no answer within 15 s", "is it up? ping node3"),
+    )
+    async with at_campaign(SampleBackend(findings=findings)) as eye:
+        await eye.until("400 runs", "c checks the nodes")
+        await eye.press("c")
+        text = await eye.until("Check of local-lab", "It could not begin", "✓ ok", "node1: login shell quiet")
+        assert "✗ fault" in text
+        assert "node3: node3" not in text
+        assert "node2: something runs there: load 3.5 [/]" in text
+        assert "-> ssh node2 top" in text
+        assert text.index("no answer") < text.index("something runs") < text.index("quiet")
+        await eye.press("escape")
+        await eye.until("What will happen", gone=("Check of local-lab",))
+
+
+async def test_a_check_that_cannot_be_made_is_said() -> None:
+    failing = SampleBackend(findings=CompilerMissing("the lab did not start", hint="why?"))
+    async with at_campaign(failing) as eye:
+        await eye.until("400 runs")
+        await eye.press("c")
+        await eye.until("The nodes could not be checked", "the lab did not start")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from hpcvirt.tui.widgets.pane import Pane
 
 PANE_ACTIONS = frozenset(
-    {"start", "filter", "sort", "reverse", "next_plot", "last_plot", "next_metric", "choose", "save"}
+    {"start", "check", "filter", "sort", "reverse", "next_plot", "last_plot", "next_metric", "choose", "save"}
     | {"requeue", "skip", "older", "newer"}
 )
 """Which the pane in sight answers for."""
@@ -155,6 +155,10 @@ class MainScreen(Screen[None]):
     def action_start(self) -> None:
         """Ask, then start what is picked."""
         self._perform("start")
+
+    def action_check(self) -> None:
+        """Look at the nodes."""
+        self._perform("check")
 
     def action_pause(self) -> None:
         """Start nothing new."""

@@ -10,12 +10,13 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Input, Label
 
+from hpcvirt.core.preflight import Finding, Level
 from hpcvirt.core.store.records import RunnerState, Snapshot
 from hpcvirt.tui.draft import Draft, DraftBenchmark, Outlook, Pick, faults, outlook, whole
-from hpcvirt.tui.messages import StartAsked
+from hpcvirt.tui.messages import CheckAsked, StartAsked
 from hpcvirt.tui.phrases import brief_duration, count, safe, short_labels
-from hpcvirt.tui.screens.dialogs import ConfirmDialog
-from hpcvirt.tui.signs import BAD, CARE, LIVELY, MUTED
+from hpcvirt.tui.screens.dialogs import ConfirmDialog, HelpDialog
+from hpcvirt.tui.signs import BAD, CARE, GOOD, LIVELY, MUTED
 from hpcvirt.tui.state import State
 from hpcvirt.tui.widgets.checklist import Checklist, Item
 from hpcvirt.tui.widgets.lines import EMPTY
@@ -52,15 +53,17 @@ class SetupPane(Pane):
             yield Told(id="setup-notice")
 
     def can(self, action: str) -> bool:
-        """Whether ``s`` would do something."""
-        if action != "start" or self._form is None or self._state.is_starting:
+        """Whether ``s`` or ``c`` would do something."""
+        busy = {"start": self._state.is_starting, "check": self._state.is_checking}
+        if busy.get(action, True) or self._form is None:
             return False
         return not faults(self._form, self.pick)
 
     def perform(self, action: str) -> None:
         """Hand the pick on; the app asks once before anything happens."""
         if self._form is not None and self.can(action):
-            self.post_message(StartAsked(self._form, self.pick))
+            asked = {"start": StartAsked, "check": CheckAsked}[action]
+            self.post_message(asked(self._form, self.pick))
 
     @property
     def _form(self) -> Draft | None:
@@ -186,6 +189,8 @@ def frozen_lines(snapshot: Snapshot) -> list[tuple[Content, Content]]:
 def _notice(state: State, can_start: bool) -> list[tuple[Content, Content]]:
     """What can be done now."""
     lines = [(Content.styled("!", f"bold {CARE}"), Content(safe(state.notice)))] if state.notice else []
+    if state.is_checking:
+        lines.append((Content.styled("◌", LIVELY), Content("Looking at the nodes …")))
     if state.is_starting:
         lines.append((Content.styled("◌", LIVELY), Content("Starting the runner …")))
     elif state.faults:
@@ -196,7 +201,7 @@ def _notice(state: State, can_start: bool) -> list[tuple[Content, Content]]:
         words = "Reading …" if state.campaign_path or state.database else "No campaign file is open."
         lines.append((Content.styled("◌", LIVELY), Content.styled(words, MUTED)))
     elif can_start:
-        how = "starts it (asks once) · space picks and unpicks · tab goes on"
+        how = "starts it (asks once) · c checks the nodes · space picks and unpicks · tab goes on"
         lines.append((Content.styled("s", "bold $primary"), Content.styled(how, MUTED)))
     return lines
 
@@ -205,6 +210,25 @@ def _frozen_words(snapshot: Snapshot) -> str:
     if snapshot.runner.state is RunnerState.FINISHED:
         return "It is finished. To run it again: hpcvirt-tui with the campaign file."
     return "It has started, so nothing of it can be changed any more; 2 shows how far it is."
+
+
+def check_dialog(name: str, findings: Sequence[Finding]) -> HelpDialog:
+    """Every finding, what mends it below, the faults first."""
+    order = [Level.FAILURE, Level.WARNING, Level.PASS]
+    lines: list[Content] = []
+    for finding in sorted(findings, key=lambda one: order.index(one.level)):
+        where = "" if finding.message.startswith(finding.where) else f"{finding.where}: "
+        mark, style = FINDINGS[finding.level]
+        told = safe(where + finding.message)
+        lines.append(Content.assemble((f"{mark} {finding.level:8}", f"bold {style}"), told))
+        if finding.remedy:
+            lines.append(Content.assemble(("           -> ", MUTED), safe(finding.remedy)))
+    is_usable = not any(finding.level is Level.FAILURE for finding in findings)
+    end = "It could begin. Nothing was changed." if is_usable else "It could not begin. Nothing was changed."
+    return HelpDialog(f"Check of {safe(name, 64)}", Content("\n").join([*lines, Content(""), Content(end)]))
+
+
+FINDINGS = {Level.FAILURE: ("✗", BAD), Level.WARNING: ("!", CARE), Level.PASS: ("✓", GOOD)}
 
 
 def start_dialog(draft: Draft, pick: Pick) -> ConfirmDialog:
