@@ -263,6 +263,28 @@ def test_another_plan_is_refused(tmp_path: Path, ledger: LedgerFolder) -> None:
     assert "another plan" in changed.stderr
 
 
+def test_warm_up_runs_and_added_blocks_are_run(tmp_path: Path, ledger: LedgerFolder) -> None:
+    env = environment(ledger)
+    text = lab_campaign(ledger, nodes=1, runs=2).replace("seed = 7", "seed = 7\nwarmup = 1\nsettle = 0.1")
+    campaign = write_campaign(tmp_path, text)
+    assert program(["run", str(campaign)], env, tmp_path).returncode == 0
+    database = the_database(tmp_path)
+    assert_accounts(ledger, database)
+    assert len(executions(ledger)) == 2 * (2 + 2)
+    assert rows(database, "SELECT count(*) FROM warmup_results") == rows(database, "SELECT count(*) FROM results")
+    extended = program(["extend", str(database), "--blocks", "1"], env, tmp_path)
+    assert extended.returncode == 0, extended.stderr
+    # The file goes on in the extended database, which is not finished any more.
+    done = program(["run", str(campaign)], env, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert_accounts(ledger, the_database(tmp_path))
+    assert len(executions(ledger)) == 2 * (2 + 2) + 2 * (1 + 1)
+    assert rows(database, "SELECT kernel, count(DISTINCT run) FROM results GROUP BY 1 ORDER BY 1") == [
+        ("native", 3),
+        ("native-again", 3),
+    ]
+
+
 def test_a_finished_database_is_never_overwritten(tmp_path: Path, ledger: LedgerFolder) -> None:
     env = environment(ledger)
     campaign = write_campaign(tmp_path, lab_campaign(ledger, nodes=1, runs=1, blocks=1))
