@@ -246,6 +246,12 @@ def installed() -> tuple[str, ...]:
     return tuple(sorted(_entry_points()))
 
 
+def package(name: str) -> str:
+    """Name and version of the package that a plugin comes from; empty where its installation does not tell."""
+    found = _entry_points()[name].dist
+    return "" if found is None else f"{found.name} {found.version}"
+
+
 @cache
 def load(name: str) -> BenchmarkPlugin:
     """The plugin of this name.

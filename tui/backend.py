@@ -99,9 +99,17 @@ def _forecast(campaign: Campaign, known: Experience, pick: Pick) -> Forecast | N
         boot_sd=told.spread.boot,
         run_sd=told.spread.run,
         is_measured=known.spread is not None,
-        differences=tuple(
-            f"{one.kernel} against {one.versus}: {one.what} {one.value}, not {one.other}"
-            for one in confounds(picked, known.setups)
+        warnings=(
+            *(
+                f"{one.kernel} and {one.versus} differ in {one.what} too: {one.value}, {one.other}"
+                for one in confounds(picked, known.setups)
+            ),
+            *(
+                "nodes move together, for a benchmark of all of them: `phases` would let the others find "
+                f"{100 * one.apart:.2g} %"
+                for one in told.powers
+                if one.apart is not None
+            ),
         ),
     )
 

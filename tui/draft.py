@@ -85,8 +85,8 @@ class Forecast:
     run_sd: float
     is_measured: bool
     """Whether the variation comes from earlier databases."""
-    differences: tuple[str, ...] = ()
-    """In what else than names the kernels differ."""
+    warnings: tuple[str, ...] = ()
+    """In what else than names the kernels differ; what moving together costs. A sentence each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ def _shows(told: Forecast) -> list[Outlook]:
     if told.with_one_block_more is not None:
         price = f"for about {duration(told.seconds_of_one_block_more)} more"
         lines.append(Outlook("one more block", f"finds {_percent(told.with_one_block_more)}, {price}"))
-    return lines + [Outlook("differs", words) for words in told.differences]
+    return lines + [Outlook("mind", words) for words in told.warnings]
 
 
 def _percent(fraction: float) -> str:

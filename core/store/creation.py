@@ -17,7 +17,7 @@ from typing import Any
 
 import sqlite_utils
 
-from hpcvirt.core.benchmark import Artifact, kept_metrics, load
+from hpcvirt.core.benchmark import Artifact, kept_metrics, load, package
 from hpcvirt.core.model import Benchmark, Boot, Campaign, Claim, Plan, Run
 from hpcvirt.core.plan import canonical_json, phases, replication_unit, unit_of
 from hpcvirt.core.store import schema
@@ -164,6 +164,7 @@ def _benchmark_row(use: Benchmark, number: int) -> Row:
         "id": number,
         "label": use.label,
         "plugin": use.plugin,
+        "package": package(use.plugin),
         "parameters": canonical_json(dict(use.parameters)),
         "scope": use.scope.value,
         "timeout_s": use.timeout_s,

@@ -59,6 +59,7 @@ CREATE TABLE benchmarks (
     id INTEGER PRIMARY KEY,
     label TEXT NOT NULL UNIQUE,      -- plugin and parameters
     plugin TEXT NOT NULL,
+    package TEXT NOT NULL,           -- name and version of the package that the plugin comes from
     parameters TEXT NOT NULL,        -- JSON
     scope TEXT NOT NULL,             -- node or cluster
     phase INTEGER NOT NULL,          -- benchmarks of one phase share boots

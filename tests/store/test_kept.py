@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 from hpcvirt.core.analysis import compare_database
@@ -50,6 +51,13 @@ def test_only_the_metrics_that_are_wanted_are_kept(tmp_path: Path) -> None:
     database.close()
     assert rows(path, "SELECT DISTINCT metric FROM measurements ORDER BY 1") == [("copy",), ("triad",)]
     assert rows(path, "SELECT name FROM metrics ORDER BY position") == [("copy",), ("triad",)]
+
+
+def test_the_version_of_every_plugin_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "small.db"
+    database, _ = new_database(path)
+    database.close()
+    assert rows(path, "SELECT package FROM benchmarks") == [(f"hpcvirt-tui {version('hpcvirt-tui')}",)]
 
 
 def test_claims_are_frozen(tmp_path: Path) -> None:

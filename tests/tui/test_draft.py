@@ -75,7 +75,7 @@ FORECAST = Forecast(
     boot_sd=0.02,
     run_sd=0.005,
     is_measured=False,
-    differences=("xen against chaos: memory 2048 MiB, not 4096 MiB",),
+    warnings=("xen and chaos differ in memory too: 2048 MiB, 4096 MiB",),
 )
 
 
@@ -86,7 +86,7 @@ def test_what_it_can_show_and_what_one_more_block_buys() -> None:
     assert "reboots not counted" in told
     assert "finds 1.2 %: at 80 % power after Holm, if boots vary by 2 %, runs by 0.5 % (assumed)" in told
     assert "one more block: finds 1.1 %, for about 12 min" in told
-    assert "differs: xen against chaos: memory 2048 MiB, not 4096 MiB" in told
+    assert "mind: xen and chaos differ in memory too: 2048 MiB, 4096 MiB" in told
 
 
 def test_what_was_measured_before_is_marked() -> None:
