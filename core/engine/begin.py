@@ -31,10 +31,10 @@ def begin(file: CampaignFile, folder: Path, database: Path | None = None) -> Pat
     """The database to work on, made if need be: nothing is made when anything is wrong.
 
     Raises PlanChanged when ``database`` was started from another plan, UsageWrong when it is finished or the
-    engine cannot run the campaign,
-    CompilerMissing or BuildFailed when a benchmark cannot be built, StoreUnusable.
+    engine cannot run the campaign, CompilerMissing or BuildFailed when a benchmark cannot be built, StoreUnusable.
     """
     _refuse_cluster_scope(file.campaign)
+    _refuse_without_locks(folder if database is None else database.parent)
     plan = make_plan(file.campaign)
     if database is not None and database.exists():
         _check_same(database, file.campaign, plan)
@@ -64,6 +64,7 @@ def frozen_campaign(database: Path) -> CampaignFile:
 
     Raises StoreUnusable, and UsageWrong when it is finished.
     """
+    _refuse_without_locks(database.parent)
     frozen = read_frozen(database)
     if frozen.is_finished:
         raise _finished(database)
@@ -99,7 +100,7 @@ def _create(file: CampaignFile, plan: Plan, target: Path, *, make_folder: bool) 
         artifacts = build(file.campaign, Path(folder))
         if make_folder:
             _make_folder(target.parent)
-        _refuse_without_locks(target)
+        _refuse_without_locks(target.parent)
         frozen = Frozen(
             file.campaign, plan, file.source, file.text, artifacts, dataclasses.asdict(file.choice or Choice())
         )
@@ -107,12 +108,12 @@ def _create(file: CampaignFile, plan: Plan, target: Path, *, make_folder: bool) 
     return target
 
 
-def _refuse_without_locks(target: Path) -> None:
+def _refuse_without_locks(folder: Path) -> None:
     """On a network file system without locks SQLite would hang for ever, or let two programs write at once."""
-    fault = lock_fault(target.parent) if is_on_network(target.parent) else ""
+    fault = lock_fault(folder) if folder.is_dir() and is_on_network(folder) else ""
     if fault:
         raise StoreUnusable(
-            f"{target.parent}: no place for a database: {fault}", hint="name a database on a local disk with --db"
+            f"{folder}: no place for a database: {fault}", hint="name a database on a local disk with --db"
         )
 
 

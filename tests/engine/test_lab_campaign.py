@@ -285,6 +285,16 @@ def test_warm_up_runs_and_added_blocks_are_run(tmp_path: Path, ledger: LedgerFol
     ]
 
 
+def test_who_waits_for_a_node_to_settle_can_stop(tmp_path: Path, ledger: LedgerFolder) -> None:
+    text = lab_campaign(ledger, nodes=1).replace("seed = 7", "seed = 7\nsettle = 3600")
+    campaign = write_campaign(tmp_path, text)
+    running = begin_program(["run", str(campaign)], environment(ledger), tmp_path)
+    wait_for([("settling",)], tmp_path, "SELECT state FROM nodes")
+    running.send_signal(signal.SIGINT)
+    assert running.wait(60) == 3
+    assert executions(ledger) == []
+
+
 def test_a_finished_database_is_never_overwritten(tmp_path: Path, ledger: LedgerFolder) -> None:
     env = environment(ledger)
     campaign = write_campaign(tmp_path, lab_campaign(ledger, nodes=1, runs=1, blocks=1))

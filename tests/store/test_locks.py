@@ -38,6 +38,9 @@ def test_no_database_is_made_where_locks_do_not_work(tmp_path: Path, monkeypatch
     monkeypatch.setattr(begin_module, "build", lambda told, folder: {})
     monkeypatch.setattr(begin_module, "is_on_network", lambda folder: True)
     monkeypatch.setattr(begin_module, "lock_fault", lambda folder: "locks hang: no answer within 5 s")
+    for database in (None, tmp_path / "mine.db"):
+        with pytest.raises(StoreUnusable, match="locks hang"):
+            begin_module.begin(file_of(), tmp_path, database)
     with pytest.raises(StoreUnusable, match="locks hang"):
-        begin_module.begin(file_of(), tmp_path)
+        begin_module.frozen_campaign(tmp_path / "there.db")
     assert names(tmp_path) == []
