@@ -42,10 +42,7 @@ def compare_database(path: Path, wanted: Wanted | None = None) -> ResultTable:
     wanted = wanted or Wanted()
     campaign, benchmarks = read_campaign_record(path)
     series = list(_series(campaign, benchmarks, read_values(path)))
-    settings = _settings(campaign, benchmarks, wanted)
-    campaign, _ = read_campaign_record(path)
-    series = database_series(path)
-    settings = settings_of(campaign, wanted)
+    settings = settings_of(campaign, benchmarks, wanted)
     rows = compare(series, settings) if any(one.values.size for one in series) else ()
     footer = (
         *_footer(campaign, rows, settings, wanted),
@@ -55,14 +52,15 @@ def compare_database(path: Path, wanted: Wanted | None = None) -> ResultTable:
     return ResultTable(rows, footer if rows else ())
 
 
-def _settings(campaign: CampaignRecord, benchmarks: Sequence[BenchmarkRecord], wanted: Wanted) -> Settings:
 def database_series(path: Path) -> list[Series]:
     """Every metric under every kernel of a database, also where there is no value yet. Raises StoreUnusable."""
     campaign, benchmarks = read_campaign_record(path)
     return list(_series(campaign, benchmarks, read_values(path)))
 
 
-def settings_of(campaign: CampaignRecord, wanted: Wanted | None = None) -> Settings:
+def settings_of(
+    campaign: CampaignRecord, benchmarks: Sequence[BenchmarkRecord], wanted: Wanted | None = None
+) -> Settings:
     """How a campaign's kernels are compared: as it was frozen, unless something else is wanted."""
     wanted = wanted or Wanted()
     return Settings(

@@ -45,9 +45,9 @@ class Charts:
 
 def read_charts(path: Path, attempt: str | None = None) -> Charts:
     """``attempt``: whose telemetry; None: the newest that has any. Raises StoreUnusable."""
-    campaign, _ = read_campaign_record(path)
+    campaign, benchmarks = read_campaign_record(path)
     series = [one for one in database_series(path) if one.values.size]
-    settings = settings_of(campaign)
+    settings = settings_of(campaign, benchmarks)
     spots = [
         Spot(
             one.benchmark,
