@@ -24,11 +24,11 @@ async def take() -> None:
         await pilot.press("s")
         await until(pilot, app, "Start local-lab?")
         await pilot.press("y")
-        await until(pilot, app, "270/600", limit_s=300)
+        await until(pilot, app, "boot 15/30", limit_s=600)
         app.save_screenshot("live.svg", str(FOLDER))
-        await until(pilot, app, "finished", limit_s=300)
+        await until(pilot, app, "finished", limit_s=600)
         await pilot.press("3")
-        await until(pilot, app, "triad", "blocked", limit_s=60)
+        await until(pilot, app, "triad", "verdict", limit_s=60)
         app.save_screenshot("results.svg", str(FOLDER))
 
 

@@ -14,7 +14,7 @@ from hpcvirt.core.confounds import Confound, confounds
 from hpcvirt.core.experience import Experience, learn
 from hpcvirt.core.model import Boot, Campaign, Order
 from hpcvirt.core.plan import make_plan
-from hpcvirt.core.prospect import Power, Prospect, prospect
+from hpcvirt.core.prospect import Power, Prospect, prospect, run_seconds
 from hpcvirt.core.stats.model import Unit
 from hpcvirt.core.stats.power import Spread
 from hpcvirt.tui.launch import chosen, experienced
@@ -22,6 +22,7 @@ from hpcvirt.tui.phrases import count, listing, short_labels
 from hpcvirt.tui.words import duration
 
 LONGEST_LIST = 60
+MOST_BENCHMARKS = 20
 
 
 def print_plan(path: Path, choice: Choice, boot_sd: float | None, run_sd: float | None) -> None:
@@ -79,6 +80,16 @@ def _time(campaign: Campaign, told: Prospect, known: Experience) -> Iterator[str
         by = "estimated by the plugins, nothing measured yet"
     boots = "" if told.are_boots_counted else "; reboots not counted: none was timed yet"
     yield f"about {duration(told.seconds)}, {by}{boots}"
+    names = short_labels([use.label for use in campaign.benchmarks])
+    for use in campaign.benchmarks[:MOST_BENCHMARKS]:
+        how = "measured" if use.label in known.run_s else "estimated"
+        yield f"  a run of {names[use.label]}: {_brief(run_seconds(use, known))} ({how})"
+    if all_uses > MOST_BENCHMARKS:
+        yield f"  and {all_uses - MOST_BENCHMARKS} more"
+
+
+def _brief(seconds: float) -> str:
+    return f"{seconds:.2g} s" if seconds < 10 else duration(seconds)
 
 
 def _powers(campaign: Campaign, told: Prospect, whence: str) -> Iterator[str]:

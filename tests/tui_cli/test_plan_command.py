@@ -31,6 +31,7 @@ def test_what_it_does_costs_and_shows(tmp_path: Path, monkeypatch: pytest.Monkey
     told = plan(tmp_path, monkeypatch, ON_NODES)
     assert "small: 8 boots (nothing is rebooted), 16 runs\n" in told
     assert "estimated by the plugins, nothing measured yet" in told
+    assert "  a run of stream: 0.43 s (estimated)\n" in told
     assert "with 80 % power after Holm, if boots vary by 1 % and runs by 1 % (assumed: --boot-sd, --run-sd)" in told
     assert "one more block: finds " in told
     assert len([line for line in told.splitlines() if line.startswith("block ")]) == 2 * 2
@@ -50,6 +51,7 @@ def test_what_was_measured_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     database.close()
     told = plan(tmp_path, monkeypatch, ON_NODES)
     assert "as measured in small-1.db" in told
+    assert " s (measured)\n" in told
     assert "(measured before)" in told
 
 

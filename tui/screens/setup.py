@@ -134,7 +134,8 @@ def _kernel_item(draft: Draft, name: str) -> Item:
 
 def _estimate(benchmark: DraftBenchmark) -> str:
     """What one run takes, and the parameters, as far as there is room."""
-    takes = f"~{brief_duration(benchmark.estimate_s)}" if benchmark.estimate_s >= 1 else "<1 s"
+    guessed = "" if benchmark.is_measured else "~"
+    takes = f"{guessed}{brief_duration(benchmark.estimate_s)}" if benchmark.estimate_s >= 1 else "<1 s"
     return f"{takes} a run · {benchmark.label.partition(' ')[2]}".removesuffix(" · ")
 
 
