@@ -150,9 +150,12 @@ class Benchmark:
 
     @property
     def label(self) -> str:
-        """Name and parameters in one line: ``stream array_size=2000000 ntimes=10 threads=1``."""
-        words = [f"{name}={value}" for name, value in sorted(self.parameters.items())]
-        return " ".join([self.plugin, *words])
+        """Name and parameters in one line: ``stream array_size=2000000 ntimes=10 threads=1``.
+
+        Empty ones are left out.
+        """
+        words = [f"{name}={value}" for name, value in sorted(self.parameters.items()) if value != ""]
+        return " ".join(" ".join([self.plugin, *words]).split())
 
 
 @dataclass(frozen=True, slots=True)
