@@ -123,6 +123,7 @@ class _Benchmark(_Table):
     parameters: dict[str, Value | list[Value]] = {}
     timeout: Annotated[float, Field(gt=0, le=31_536_000)] | None = None
     """Seconds."""
+    binaries: Literal["same", "may-differ"] = "same"
 
 
 class _File(_Table):
@@ -340,7 +341,8 @@ def _benchmark_uses(table: _Benchmark) -> tuple[list[Benchmark], list[str]]:
         faults += [f"parameters.{fault}" for fault in wrong]
         if wrong:
             continue
-        uses.append(Benchmark(plugin.name, values, table.timeout or plugin.default_timeout_s, plugin.scope))
+        use = Benchmark(plugin.name, values, table.timeout or plugin.default_timeout_s, plugin.scope_of(values))
+        uses.append(replace(use, may_differ=table.binaries == "may-differ"))
     return uses, list(dict.fromkeys(faults))
 
 

@@ -147,6 +147,8 @@ class Benchmark:
     """Every parameter of the plugin, defaults filled in."""
     timeout_s: float
     scope: Scope = Scope.NODE
+    may_differ: bool = False
+    """Programs and libraries that are not the same on all nodes and under all kernels are a warning only."""
 
     @property
     def label(self) -> str:

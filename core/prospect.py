@@ -54,7 +54,9 @@ def prospect(campaign: Campaign, spread: Spread | None = None) -> Prospect:
 def family(campaign: Campaign) -> int:
     """How many tests are made: primary metrics x (kernels against the baseline, and contrasts)."""
     pairs = len(campaign.kernels) - 1 + len(campaign.analysis.contrasts)
-    return pairs * sum(metric.primary for use in campaign.benchmarks for metric in load(use.plugin).metrics)
+    return pairs * sum(
+        metric.primary for use in campaign.benchmarks for metric in load(use.plugin).metrics_of(use.parameters)
+    )
 
 
 def _detectable(campaign: Campaign, unit: Unit, spread: Spread, runs_per_boot: int | None = None) -> float | None:

@@ -12,9 +12,18 @@ from functools import partial
 from itertools import groupby
 
 from hpcvirt.core.benchmark import Command, load
-from hpcvirt.core.engine.artifacts import frozen_files, make_same
+from hpcvirt.core.engine.artifacts import frozen_files, is_harmless, make_same
 from hpcvirt.core.engine.channel import SHORT_S, NodeChannel, unanswering
 from hpcvirt.core.engine.judge import judge
+from hpcvirt.core.engine.readiness import (
+    Check,
+    Place,
+    cache_warning,
+    check_programs,
+    differences,
+    prepare,
+    refuse_differences,
+)
 from hpcvirt.core.engine.retry import PROVED_AGAIN, is_used_up
 from hpcvirt.core.engine.spools import Spools
 from hpcvirt.core.engine.wishes import Interrupted, Wishes
@@ -29,7 +38,7 @@ from hpcvirt.core.errors import (
     WrongKernel,
 )
 from hpcvirt.core.kernels import METHODS
-from hpcvirt.core.model import Boot, Campaign, Kernel, Node, Run, Status
+from hpcvirt.core.model import Benchmark, Boot, Campaign, Kernel, Node, Run, Status
 from hpcvirt.core.remote import job as jobs
 from hpcvirt.core.remote.connection import NodeConnection
 from hpcvirt.core.remote.identity import mismatches
@@ -79,6 +88,8 @@ class NodeWalker:
         """The attempt whose end is not filed yet."""
         self._losses = 0
         """Lost attempts in a row."""
+        self._prepared: set[tuple[str | None, str, str]] = set()
+        """Boot_id, kernel and benchmark of what was made ready."""
         self._is_in_doubt = False
         """Kernel and artifacts must be looked at again before the next attempt."""
 
@@ -171,9 +182,29 @@ class NodeWalker:
             )
         for label, one in frozen.items():
             checks = await make_same(self._channel, self._node, label, one, found.artifacts)
+            use = next(run.benchmark for run in runs if run.benchmark.label == label)
+            checks += await self._make_ready(boot, kernel, use, found)
             await self._store.do(partial(Database.artifacts_checked, boot=boot.id, benchmark=label, checks=checks))
         self._is_in_doubt = False
         return found
+
+    async def _make_ready(self, boot: Boot, kernel: Kernel, use: Benchmark, found: jobs.Look) -> list[Check]:
+        """The benchmark's programs and libraries are there and as elsewhere; what it wants done once per boot is."""
+        place, frozen, plugin = Place(self._channel, self._node, kernel), self._frozen[use.label], load(use.plugin)
+        needs = plugin.needs(use.parameters)
+        checks = await check_programs(place, use.label, needs, frozen)
+        elsewhere = await self._store.do(partial(Database.other_artifacts, boot=boot.id, benchmark=use.label))
+        artifacts = {name for name, _, _ in frozen.files}
+        programs = {name: sha256 for name, sha256 in elsewhere.items() if name not in artifacts}
+        warnings = [refuse_differences(self._node, kernel, use, differences(checks, programs))]
+        done = (found.identity.boot_id, kernel.name, use.label)
+        if done not in self._prepared:
+            warnings.append(cache_warning(use.label, needs, found.environment))
+            await prepare(place, plugin, use, frozen)
+            self._prepared.add(done)
+        for warning in filter(None, warnings):
+            await self._channel.event("warning", warning)
+        return checks
 
     async def _look(self, kernel: Kernel, paths: Sequence[str]) -> jobs.Look:
         probe = kernel.expect.probe.command if kernel.expect.probe else None
@@ -252,6 +283,9 @@ class NodeWalker:
             env={**kernel.env, **command.env},
             wrap=kernel.wrap,
             probe=kernel.expect.probe.command if kernel.expect.probe else None,
+            fresh=command.fresh,
+            files=command.files,
+            fetch=command.fetch,
         )
 
     async def _collect(self, run: Run, attempt: str, limit_s: float) -> None:
@@ -394,12 +428,19 @@ class NodeWalker:
 def _command(run: Run) -> Command:
     """Before anything of an attempt is filed: what a plugin does wrong here is no attempt's end."""
     try:
-        return load(run.benchmark.plugin).command(run.benchmark.parameters)
+        command = load(run.benchmark.plugin).command(run.benchmark.parameters)
+        harmful = [name for name in (*command.files, *command.fetch) if not is_harmless(name)]
     except Exception as error:  # a third party's code may raise anything
         raise BenchmarkBroken(
             f"plugin {run.benchmark.plugin} gives no command: {type(error).__name__}: {error}",
             hint="mend or remove the plugin",
         ) from error
+    if harmful:
+        raise BenchmarkBroken(
+            f"plugin {run.benchmark.plugin}: {harmful[0]!r} is no name of a file in a run's folder",
+            hint="letters, digits, . _ + - and / within the folder; mend the plugin",
+        )
+    return command
 
 
 def _told(run: Run) -> str:

@@ -134,7 +134,7 @@ def _metric_rows(use: Benchmark, number: int) -> list[Row]:
             "is_primary": int(metric.primary),
             "position": position,
         }
-        for position, metric in enumerate(load(use.plugin).metrics, 1)
+        for position, metric in enumerate(load(use.plugin).metrics_of(use.parameters), 1)
     ]
 
 

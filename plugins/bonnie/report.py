@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 from hpcvirt.core.benchmark import Output, Reading, Report
 from hpcvirt.core.model import Status, Value
+from hpcvirt.core.text import clean_line
 from hpcvirt.plugins import timing
 from hpcvirt.plugins.bonnie import classic, plusplus
 from hpcvirt.plugins.bonnie.conditions import Conditions, conditions, notes
 from hpcvirt.plugins.bonnie.table import NOTHING, Found
 from hpcvirt.plugins.reading import MIXED, TRUNCATED, Objection, ending, first, nothing, whole_lines
+
+_NO_ROOM = re.compile(r"(?:Can't write|Bonnie: drastic).*", re.IGNORECASE)
 
 
 def judge(output: Output, parameters: Mapping[str, Value] | None = None) -> Report:
@@ -52,7 +56,7 @@ def _objections(output: Output, found: Sequence[Found], parameters: Mapping[str,
     """Everything that speaks against the output, what weighs most first."""
     last = found[-1] if found else Found()
     if output.exit_status:
-        yield Status.FAILED, ending(output)
+        yield Status.FAILED, ending(output, _complaint(output.stderr))
     if output.truncated:
         yield Status.FAILED, TRUNCATED
     if not found:
@@ -63,6 +67,12 @@ def _objections(output: Output, found: Sequence[Found], parameters: Mapping[str,
     yield from chain(_faults(last), of_file)
     if timing.is_cut(output):
         yield Status.UNVERIFIED, timing.CUT
+
+
+def _complaint(raw: bytes) -> str:
+    """What it says of a full or broken disk: seldom in its last line, and often behind a line that has not ended."""
+    hits = (_NO_ROOM.search(line) for line in whole_lines(raw + b"\n"))
+    return next((clean_line(hit[0]) for hit in hits if hit), "")
 
 
 def _faults(found: Found) -> Iterator[Objection]:

@@ -12,7 +12,7 @@ kind=$1 program=$2 size=$3
 case $kind in
     bonnie++)
         # It refuses root unless told so, and a file below twice the memory that it is told of.
-        set -- -q -d . -s "$size" -r "$((size / 2))" -n 0 -m node
+        set -- -d . -s "$size" -r "$((size / 2))" -n 0 -m node
         [ "$(id -u)" -ne 0 ] || set -- "$@" -u root
         ;;
     *) set -- -d . -s "$size" -m node ;;

@@ -77,8 +77,8 @@ class Stream(BenchmarkPlugin):
     def needs(self, parameters: Mapping[str, Value]) -> Needs:
         """Memory for the arrays, which no cache should hold."""
         size = ARRAYS * ELEMENT_BYTES * _numbers(parameters)[0]
-        programs = ("taskset",) if parameters["cpus"] else ()
-        own = (str(parameters["program"]),) if parameters["program"] else ()
+        programs = ("taskset",) if parameters.get("cpus") else ()
+        own = (str(parameters["program"]),) if parameters.get("program") else ()
         return Needs((*programs, *own), memory_bytes=size, not_in_cache_bytes=size)
 
     def build(self, parameters: Mapping[str, Value], folder: Path) -> tuple[Artifact, ...]:
@@ -86,16 +86,16 @@ class Stream(BenchmarkPlugin):
 
         Raises CompilerMissing or BuildFailed.
         """
-        if parameters["program"]:
+        if parameters.get("program"):
             return ()
         return (Artifact.of(binary(*_numbers(parameters), folder), "stream"),)
 
     def command(self, parameters: Mapping[str, Value]) -> Command:
         """The program takes its problem at compile time; only threads and CPUs are told here."""
-        threads, cpus = _numbers(parameters)[2], str(parameters["cpus"])
+        threads, cpus = _numbers(parameters)[2], str(parameters.get("cpus", ""))
         env = {"OMP_NUM_THREADS": str(threads)} | ({"OMP_PROC_BIND": "true"} if cpus else {})
         bound = ("taskset", "-c", cpus) if cpus else ()
-        return Command((*bound, str(parameters["program"]) or "./stream"), env)
+        return Command((*bound, str(parameters.get("program", "")) or "./stream"), env)
 
     def parse(self, output: Output, parameters: Mapping[str, Value] | None = None) -> Report:
         """Read the report of any STREAM. Several in one text: without ``parameters`` the last counts."""
