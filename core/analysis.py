@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def compare_database(path: Path, wanted: Wanted | None = None) -> ResultTable:
     wanted = wanted or Wanted()
     campaign, benchmarks = read_campaign_record(path)
     series = list(_series(campaign, benchmarks, read_values(path)))
-    settings = _settings(campaign, wanted)
+    settings = _settings(campaign, benchmarks, wanted)
     rows = compare(series, settings) if any(one.values.size for one in series) else ()
     footer = (
         *_footer(campaign, rows, settings, wanted),
@@ -50,16 +50,17 @@ def compare_database(path: Path, wanted: Wanted | None = None) -> ResultTable:
     return ResultTable(rows, footer if rows else ())
 
 
-def _settings(campaign: CampaignRecord, wanted: Wanted) -> Settings:
+def _settings(campaign: CampaignRecord, benchmarks: Sequence[BenchmarkRecord], wanted: Wanted) -> Settings:
     return Settings(
         baseline=wanted.baseline or campaign.baseline,
         contrasts=campaign.contrasts,
         alpha=campaign.alpha if wanted.alpha is None else wanted.alpha,
         delta=campaign.delta if wanted.delta is None else wanted.delta,
-        method=wanted.method,
+        method=wanted.method or (Method(campaign.method) if campaign.method else None),
         # What was replicated is a matter of the design, never of taste.
         unit=Unit(campaign.replication_unit),
-        correction=wanted.correction or Correction.HOLM,
+        units={benchmark.label: Unit(benchmark.replication_unit) for benchmark in benchmarks},
+        correction=wanted.correction or Correction(campaign.correction),
     )
 
 
@@ -90,7 +91,8 @@ def _footer(
     lines = list(notes(rows, settings, campaign.same_kernels))
     if not campaign.is_rebooted:
         lines.append("no node was rebooted: variation from boot to boot was not sampled")
-    frozen = {"baseline": campaign.baseline, "alpha": campaign.alpha, "delta": campaign.delta}
+    frozen = {name: getattr(campaign, name) for name in ("baseline", "alpha", "delta", "correction")}
+    frozen["method"] = campaign.method or Method.BLOCKED
     changed = [
         f"{name} {getattr(wanted, name)} (frozen: {value})"
         for name, value in frozen.items()

@@ -17,7 +17,9 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from hpcvirt.core.errors import BenchmarkBroken, BenchmarkUnknown
-from hpcvirt.core.model import Better, Scope, Status, Value
+from hpcvirt.core.model import Benchmark, Better, Scope, Status, Value
+from hpcvirt.core.preflight import Need
+from hpcvirt.core.requirements import Requirements, asked
 
 GROUP = "hpcvirt.benchmarks"
 
@@ -84,32 +86,6 @@ class Command:
     """Files in the working folder to bring back, if they are there: see ``Output.files``."""
     ranks: int = 0
     """Of an MPI program: how many processes, to be started by a launcher. 0: it is started as it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Needs:
-    """What a node must have for a benchmark. The preflight looks for it; nothing is installed."""
-
-    programs: tuple[str, ...] = ()
-    """Looked up in PATH, or absolute paths: there, and executable. Hashed once per boot with the shared libraries
-    that they load."""
-    files: tuple[str, ...] = ()
-    """Absolute paths of files or folders that must be readable."""
-    disk_bytes: int = 0
-    """Free in the scratch folder."""
-    memory_bytes: int = 0
-    """Of the node in all."""
-    not_in_cache_bytes: int = 0
-    """What should not fit the last-level cache: a warning if it does."""
-    packages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Where the programs come from: names of packages by ``debian`` and ``rhel``."""
-
-    @property
-    def hint(self) -> str:
-        """How to get them, in words; empty if no package has them."""
-        orders = {"debian": "apt install", "rhel": "dnf install"}
-        known = [(orders[family], names) for family, names in self.packages.items() if family in orders and names]
-        return " or ".join(f"`{order} {' '.join(names)}`" for order, names in known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +176,14 @@ class BenchmarkPlugin(ABC):
         del parameters
         return self.metrics
 
-    def needs(self, parameters: Mapping[str, Value]) -> Needs:
+    def requires(self, parameters: Mapping[str, Value]) -> Requirements:
         """What must be on a node, artifacts left aside."""
         del parameters
-        return Needs()
+        return Requirements()
+
+    def needs(self, parameters: Mapping[str, Value]) -> Sequence[Need]:
+        """What ``check`` asks of every node before a campaign: by default, all that is required."""
+        return asked(self.name, self.requires(parameters))
 
     def prepare(self, parameters: Mapping[str, Value]) -> Sequence[Command]:
         """What to execute once per boot before the first run, in the artifacts' folder.
@@ -250,6 +230,12 @@ def complete(plugin: BenchmarkPlugin, given: Mapping[str, Value]) -> tuple[dict[
         else:
             values[name] = value
     return values, faults or list(plugin.faults(values))
+
+
+def kept_metrics(use: Benchmark) -> tuple[Metric, ...]:
+    """The metrics of a benchmark that its campaign keeps. Raises as ``load``."""
+    known = load(use.plugin).metrics_of(use.parameters)
+    return tuple(metric for metric in known if not use.metrics or metric.name in use.metrics)
 
 
 @cache

@@ -9,6 +9,9 @@ from enum import StrEnum
 Value = str | int | float | bool
 """What a benchmark parameter can be."""
 
+ALL_NODES = "*"
+"""Stands for the node of a boot, run or measurement that is of all nodes together."""
+
 
 class Status(StrEnum):
     """How an attempt ended. Only ``OK`` enters the statistics."""
@@ -41,6 +44,19 @@ class Scope(StrEnum):
 
     NODE = "node"
     CLUSTER = "cluster"
+
+
+class Expected(StrEnum):
+    """What a claim says of one kernel against another."""
+
+    FASTER = "faster"
+    SLOWER = "slower"
+    DIFFERENT = "different"
+    """Either way."""
+    EQUIVALENT = "equivalent"
+    """The difference is shown to be small."""
+    NOT_SIGNIFICANT = "no-significant-difference"
+    """No difference is shown, which is less than equivalence."""
 
 
 class HostKeys(StrEnum):
@@ -77,6 +93,8 @@ class Node:
     configuration says; None: what it says."""
     legacy: bool = False
     """Offer the algorithms of an sshd of 2005 too."""
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    """By kernel name: the host to dial while that kernel runs, where it is not ``host``: a guest's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +140,8 @@ class Expect:
     cpus: int | None = None
     memory_mib: tuple[int, int] | None = None
     """Lowest and highest MemTotal, in MiB."""
+    storage: str | None = None
+    """Shell pattern for what the scratch folder is on: ``filesystem device``, as ``ext4 /dev/sda2``."""
     probe: Probe | None = None
 
 
@@ -136,6 +156,8 @@ class Kernel:
     wrap: tuple[str, ...] = ()
     """Prefix for every command of a run, identity included."""
     env: Mapping[str, str] = field(default_factory=dict)
+    optional: bool = False
+    """Left out, and said so, where this machine does not allow its wrap. For the embedded lab only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +169,8 @@ class Benchmark:
     """Every parameter of the plugin, defaults filled in."""
     timeout_s: float
     scope: Scope = Scope.NODE
+    metrics: tuple[str, ...] = ()
+    """Names of those that are kept. Empty: all that the plugin has."""
     may_differ: bool = False
     """Programs and libraries that are not the same on all nodes and under all kernels are a warning only."""
 
@@ -175,6 +199,14 @@ class Design:
     """How many more attempts a run gets after one that the benchmark or the proof of kernel spoilt."""
     losses: int = 3
     """After how many lost attempts in a row a node is set aside."""
+    warmup: int = 0
+    """Runs of each benchmark at the begin of each boot that are kept and marked, and not analysed."""
+    settle_s: float = 0.0
+    """How long a proved kernel is left alone before the first run of a boot."""
+    phases: tuple[tuple[str, ...], ...] = ()
+    """Labels of the benchmarks that share boots, in the order of execution. Empty: all share them."""
+    added_blocks: int = 0
+    """By amendments, after the campaign had started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +219,49 @@ class Analysis:
     """Half-width of the band of equivalence, as a fraction of the baseline."""
     contrasts: tuple[tuple[str, str], ...] = ()
     """Further planned pairs: (kernel, the one it is compared with)."""
+    method: str | None = None
+    """``paper`` or ``blocked``. None: ``blocked`` from two blocks on."""
+    correction: str = "holm"
+    """How p-values of the family are adjusted: ``holm``, ``bh`` or ``none``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """How nodes are watched."""
+
+    during_runs: bool = True
+    """Off: readings are taken between runs only, so that nothing of ours runs beside a benchmark."""
+    interval_s: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a source prints of one kernel in one metric, in the metric's unit."""
+
+    mean: float
+    sd: float | None = None
+    n: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A statement about one effect, written down before the data."""
+
+    number: int
+    """Of its [[claim]] table, from 1: one table may make several."""
+    title: str
+    """What it says, in the operator's words."""
+    benchmark: str
+    """Label."""
+    metric: str
+    kernel: str
+    versus: str
+    expect: Expected
+    between: tuple[float, float] | None = None
+    """The difference of ``kernel`` from ``versus``, in % of ``versus``: lowest and highest."""
+    source: str = ""
+    published: Published | None = None
+    """Of ``kernel``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +279,8 @@ class Campaign:
     lab: bool = False
     """The nodes are those of the embedded lab, started by the runner."""
     connecting: Connecting = Connecting()
+    telemetry: Telemetry = Telemetry()
+    claims: tuple[Claim, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,11 +289,13 @@ class Boot:
 
     id: int
     block: int
-    """Counted from 1."""
+    """Counted from 1 within its phase."""
     position: int
     """Which visit to this node within the block, from 1."""
     kernel: str
     node: str
+    """``*``: all nodes, which are in the kernel at the same time."""
+    phase: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +306,9 @@ class Run:
     boot: Boot
     benchmark: Benchmark
     number: int
-    """From 1 to ``design.runs`` within kernel, benchmark and node."""
+    """From 1 to ``design.runs`` within kernel, benchmark and node; warm-up runs are counted apart."""
+    is_warmup: bool = False
+    """Kept and marked, and not analysed."""
 
 
 @dataclass(frozen=True, slots=True)

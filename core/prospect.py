@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from hpcvirt.core.benchmark import load
-from hpcvirt.core.model import Campaign, Order, Scope
-from hpcvirt.core.plan import replication_unit
-from hpcvirt.core.stats.model import Unit
+from hpcvirt.core.benchmark import kept_metrics, load
+from hpcvirt.core.experience import Experience
+from hpcvirt.core.model import Benchmark, Campaign, Order, Scope
+from hpcvirt.core.plan import phases, runs_in_block, unit_of
+from hpcvirt.core.stats.model import Method, Unit
 from hpcvirt.core.stats.power import Layout, Spread, smallest_difference
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """What can be shown in benchmarks that are replicated alike."""
+
+    benchmarks: tuple[str, ...]
+    """Labels."""
+    scope: Scope
+    unit: Unit
+    detectable: float | None
+    """The smallest difference found with 80 % power after Holm, a fraction. None: none, or nothing to compare."""
+    with_one_block_more: float | None
+    apart: float | None
+    """What it were if its nodes did not move together with a benchmark of all of them. None: they do not, or must."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,67 +34,123 @@ class Prospect:
     """One campaign, looked at from before its start."""
 
     boots: int
+    """Visits of a kernel to a node."""
+    reboots: int
+    """Those that boot a machine."""
     runs: int
+    """Those that are analysed."""
+    warmups: int
     seconds: float
-    """By the plugins' own estimates, nodes side by side as far as the design lets them."""
+    """Nodes side by side as far as the design lets them; boots as far as their time is known."""
+    measured: int
+    """Of how many benchmarks the time of a run comes from earlier databases, and not from the plugin's estimate."""
+    are_boots_counted: bool
+    """Whether the time of all reboots is known and in ``seconds``."""
     unit: Unit
     family: int
     """Primary metrics x pairs of kernels."""
-    detectable: float | None
-    """The smallest difference found with 80 % power after Holm, a fraction. None: there is nothing to compare."""
-    detectable_with_one_block_more: float | None
+    spread: Spread
+    powers: tuple[Power, ...]
     seconds_of_one_block_more: float
 
+    @property
+    def detectable(self) -> float | None:
+        """The smallest difference that is found in every benchmark."""
+        found = [power.detectable for power in self.powers if power.detectable is not None]
+        return max(found) if found and len(found) == len(self.powers) else None
 
-def prospect(campaign: Campaign, spread: Spread | None = None) -> Prospect:
-    """Look at a campaign. ``spread`` between and within boots: assumed to be 1 % each where nothing is known."""
-    spread = spread or Spread()
+    @property
+    def detectable_with_one_block_more(self) -> float | None:
+        """The same with one block more."""
+        found = [power.with_one_block_more for power in self.powers if power.with_one_block_more is not None]
+        return max(found) if found and len(found) == len(self.powers) else None
+
+
+def prospect(campaign: Campaign, spread: Spread | None = None, known: Experience | None = None) -> Prospect:
+    """Look at a campaign with what is known from before.
+
+    ``spread`` between and within boots: as measured, and 1 % each where nothing is known.
+    """
+    known = known or Experience()
+    spread = spread or known.spread or Spread()
     design = campaign.design
-    visits = len(campaign.nodes) * len(campaign.kernels)
-    seconds = _seconds(campaign)
-    unit = Unit.RUN if design.order is Order.SEQUENTIAL else Unit(replication_unit(campaign))
-    longer = replace(design, blocks=design.blocks + 1)
+    visits = len(campaign.nodes) * len(campaign.kernels) * len(phases(campaign))
+    rebooting = [kernel.name for kernel in campaign.kernels if kernel.boot != "none"]
+    each = len(campaign.nodes) * len(phases(campaign)) * design.blocks
+    places = sum(1 if use.scope is Scope.CLUSTER else len(campaign.nodes) for use in campaign.benchmarks)
     return Prospect(
         boots=visits * design.blocks,
-        runs=visits * len(campaign.benchmarks) * design.runs,
-        seconds=seconds,
-        unit=unit,
+        reboots=len(rebooting) * each,
+        runs=places * len(campaign.kernels) * design.runs,
+        warmups=places * len(campaign.kernels) * design.warmup * design.blocks,
+        seconds=_seconds(campaign, known, design.runs, design.blocks),
+        measured=sum(use.label in known.run_s for use in campaign.benchmarks),
+        are_boots_counted=all(name in known.boot_s for name in rebooting),
+        unit=_unit(campaign, campaign.benchmarks),
         family=family(campaign),
-        detectable=_detectable(campaign, unit, spread),
-        detectable_with_one_block_more=None
-        if unit is Unit.RUN
-        else _detectable(replace(campaign, design=longer), unit, spread, runs_per_boot=design.runs // design.blocks),
-        seconds_of_one_block_more=seconds / design.blocks,
+        spread=spread,
+        powers=tuple(_powers(campaign, spread)),
+        seconds_of_one_block_more=_seconds(campaign, known, design.runs // design.blocks, 1),
     )
 
 
 def family(campaign: Campaign) -> int:
     """How many tests are made: primary metrics x (kernels against the baseline, and contrasts)."""
     pairs = len(campaign.kernels) - 1 + len(campaign.analysis.contrasts)
-    return pairs * sum(
-        metric.primary for use in campaign.benchmarks for metric in load(use.plugin).metrics_of(use.parameters)
-    )
+    return pairs * sum(metric.primary for use in campaign.benchmarks for metric in kept_metrics(use))
 
 
-def _detectable(campaign: Campaign, unit: Unit, spread: Spread, runs_per_boot: int | None = None) -> float | None:
+def _unit(campaign: Campaign, uses: Sequence[Benchmark]) -> Unit:
+    by_runs = campaign.design.order is Order.SEQUENTIAL or campaign.analysis.method == Method.PAPER
+    return Unit.RUN if by_runs else Unit(unit_of(uses))
+
+
+def _powers(campaign: Campaign, spread: Spread) -> list[Power]:
+    found = []
+    for uses in phases(campaign):
+        unit = _unit(campaign, uses)
+        for scope in Scope:
+            labels = tuple(use.label for use in uses if use.scope is scope)
+            if labels:
+                free = Unit.NODE_BLOCK if unit is Unit.BLOCK and scope is Scope.NODE else None
+                more = None if unit is Unit.RUN else _detectable(campaign, scope, unit, spread, 1)
+                now = _detectable(campaign, scope, unit, spread)
+                apart = None if free is None else _detectable(campaign, scope, free, spread)
+                found.append(Power(labels, scope, unit, now, more, apart))
+    return found
+
+
+def _detectable(campaign: Campaign, scope: Scope, unit: Unit, spread: Spread, more: int = 0) -> float | None:
     tests = family(campaign)
     if tests == 0:
         return None
     design = campaign.design
-    is_wide = any(use.scope is Scope.CLUSTER for use in campaign.benchmarks)
     layout = Layout(
-        blocks=design.blocks,
-        nodes=1 if is_wide else len(campaign.nodes),
-        runs_per_boot=max(runs_per_boot or design.runs // design.blocks, 1),
+        blocks=design.blocks + more,
+        nodes=1 if scope is Scope.CLUSTER else len(campaign.nodes),
+        # All runs of a kernel where runs are what is compared.
+        runs_per_boot=design.runs if unit is Unit.RUN else runs_in_block(design, design.blocks),
         unit=unit,
     )
     found = smallest_difference(layout, spread, alpha=campaign.analysis.alpha, family=tests)
     return found if math.isfinite(found) else None
 
 
-def _seconds(campaign: Campaign) -> float:
-    estimates = [load(use.plugin).estimate_s(use.parameters) for use in campaign.benchmarks]
-    return rounds(campaign) * sum(estimates) * len(campaign.kernels) * campaign.design.runs
+def _seconds(campaign: Campaign, known: Experience, runs: int, blocks: int) -> float:
+    """Of so many runs per kernel, benchmark and node in so many blocks."""
+    design = campaign.design
+    turns = rounds(campaign)
+    each = sum(run_seconds(use, known) * (1 if use.scope is Scope.CLUSTER else turns) for use in campaign.benchmarks)
+    working = each * (runs + design.warmup * blocks) * len(campaign.kernels)
+    # Nodes boot side by side, whatever at_once says of benchmarks.
+    booting = sum(known.boot_s.get(kernel.name, 0.0) for kernel in campaign.kernels if kernel.boot != "none")
+    settling = design.settle_s * len(campaign.kernels)
+    return working + (booting + settling) * blocks * len(phases(campaign))
+
+
+def run_seconds(use: Benchmark, known: Experience) -> float:
+    """Of one run: as measured, else as the plugin guesses."""
+    return known.run_s[use.label] if use.label in known.run_s else load(use.plugin).estimate_s(use.parameters)
 
 
 def rounds(campaign: Campaign) -> int:

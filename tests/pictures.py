@@ -19,12 +19,12 @@ async def take() -> None:
     """Setup, Live in the middle of the campaign, Results at its end."""
     app = HpcvirtApp(bundled()["local-lab"], None)
     async with app.run_test(size=SIZE) as pilot:
-        await until(pilot, app, "400 runs")
+        await until(pilot, app, "600 runs")
         app.save_screenshot("setup.svg", str(FOLDER))
         await pilot.press("s")
         await until(pilot, app, "Start local-lab?")
         await pilot.press("y")
-        await until(pilot, app, "180/400", limit_s=300)
+        await until(pilot, app, "270/600", limit_s=300)
         app.save_screenshot("live.svg", str(FOLDER))
         await until(pilot, app, "finished", limit_s=300)
         await pilot.press("3")

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from hpcvirt.core.errors import HpcvirtError
 from hpcvirt.core.model import Campaign
 from hpcvirt.core.store.records import Snapshot
 from hpcvirt.tui.comparison import ResultTable
-from hpcvirt.tui.draft import Draft, DraftBenchmark, DraftKernel, Pick, changed
+from hpcvirt.tui.draft import Draft, DraftBenchmark, DraftKernel, Forecast, Pick, changed
+
+if TYPE_CHECKING:
+    from hpcvirt.core.experience import Experience
 
 
 class Backend(Protocol):
@@ -48,33 +51,55 @@ class Backend(Protocol):
         """Write measurements.csv; the number of rows."""
 
 
-def _detectable(campaign: Campaign, pick: Pick) -> float | None:
+def _forecast(campaign: Campaign, known: Experience, pick: Pick) -> Forecast | None:
     """What a pick could show; the statistics were imported when the draft was loaded, so this takes milliseconds."""
     from hpcvirt.core.config import Choice, choose
+    from hpcvirt.core.confounds import confounds
     from hpcvirt.core.prospect import prospect
 
     try:
-        choice = Choice(pick.kernels, pick.benchmarks, pick.runs, pick.blocks)
-        return prospect(choose(campaign, choice)).detectable
+        picked = choose(campaign, Choice(pick.kernels, pick.benchmarks, pick.runs, pick.blocks))
+        told = prospect(picked, known=known)
     except HpcvirtError:
         return None
+    return Forecast(
+        seconds=told.seconds,
+        are_boots_counted=told.are_boots_counted,
+        detectable=told.detectable,
+        with_one_block_more=told.detectable_with_one_block_more,
+        seconds_of_one_block_more=told.seconds_of_one_block_more,
+        boot_sd=told.spread.boot,
+        run_sd=told.spread.run,
+        is_measured=known.spread is not None,
+        differences=tuple(
+            f"{one.kernel} against {one.versus}: {one.what} {one.value}, not {one.other}"
+            for one in confounds(picked, known.setups)
+        ),
+    )
 
 
 class LocalBackend:
     """The real one: files and processes of this machine."""
 
     def load_draft(self, path: Path) -> Draft:
-        """Read a campaign file with pydantic, and ask its plugins how long a run takes."""
-        import hpcvirt.core.prospect  # noqa: F401 - in this thread, so that the first pick does not wait for scipy
+        """Read a campaign file with pydantic, and what earlier databases or its plugins tell of times."""
+        # In this thread, so that the first pick does not wait for scipy.
         from hpcvirt.core import benchmark as plugins
-        from hpcvirt.core.config import read_campaign
+        from hpcvirt.core.config import Choice
+        from hpcvirt.core.experience import learn
         from hpcvirt.core.model import Order
+        from hpcvirt.core.prospect import run_seconds
+        from hpcvirt.tui import launch
 
-        campaign = read_campaign(path).campaign
-        benchmarks = []
-        for use in campaign.benchmarks:
-            plugin = plugins.load(use.plugin)
-            benchmarks.append(DraftBenchmark(use.label, plugin.title, plugin.estimate_s(use.parameters)))
+        file, left_out = launch.chosen(path, Choice())
+        campaign = file.campaign
+        known = learn(launch.experienced(path), campaign)
+        benchmarks = [
+            DraftBenchmark(
+                use.label, plugins.load(use.plugin).title, run_seconds(use, known), is_measured=use.label in known.run_s
+            )
+            for use in campaign.benchmarks
+        ]
         return Draft(
             path=path,
             name=campaign.name,
@@ -91,7 +116,8 @@ class LocalBackend:
             at_once=campaign.design.at_once,
             alpha=campaign.analysis.alpha,
             delta=campaign.analysis.delta,
-            detectable=partial(_detectable, campaign),
+            left_out=tuple(left_out),
+            forecast=partial(_forecast, campaign, known),
         )
 
     def databases(self, campaign: Path) -> list[Path]:

@@ -118,7 +118,12 @@ def run(campaign: str, db: Path | None, detach: bool, **picked: Any) -> None:
     from hpcvirt.core.engine.runner import run_campaign
     from hpcvirt.tui.progress import shown_progress
 
+    if not launch.is_database(path):
+        for line in launch.chosen(path, choice)[1]:
+            click.echo(f"note: {line}", err=True)
     file, database = launch.prepare(path, choice, db)
+    for line in launch.left_behind(path, file, database):
+        click.echo(line, err=True)
     with shown_progress(database):
         outcome = run_campaign(file, database)
     click.echo(f"{outcome.ending}: {database}")
@@ -134,16 +139,28 @@ def _choice(picked: dict[str, Any]) -> Any:
 
 
 @app.command()
+@click.argument("name")
+def new(name: str) -> None:
+    """Write a commented campaign file, NAME.toml, into the current folder."""
+    from hpcvirt.campaigns import SCHEMA
+    from hpcvirt.campaigns.drafts import new_campaign
+
+    path = new_campaign(name, Path.cwd())
+    click.echo(f"{path.name} written; what it would do: hpcvirt-tui plan {shlex.quote(path.name)}")
+    click.echo(f"an editor that knows TOML checks it with this first line: #:schema {SCHEMA.as_uri()}")
+
+
+@app.command()
 @click.argument("campaign")
-@click.option(
-    "--boot-sd", type=click.FloatRange(0, 1), default=0.01, show_default=True, help="Between boots, a fraction."
-)
-@click.option(
-    "--run-sd", type=click.FloatRange(0, 1), default=0.01, show_default=True, help="Within boots, a fraction."
-)
+@click.option("--boot-sd", type=FRACTION, help="Variation between boots, a fraction. Default: as measured, or 0.01.")
+@click.option("--run-sd", type=FRACTION, help="Variation within boots, a fraction. Default: as measured, or 0.01.")
 @_choice_options
-def plan(campaign: str, boot_sd: float, run_sd: float, **picked: Any) -> None:
-    """Schedule, hours, and the smallest difference the design can show. Runs nothing."""
+def plan(campaign: str, boot_sd: float | None, run_sd: float | None, **picked: Any) -> None:
+    """Schedule, hours, and the smallest difference the design can show. Runs nothing.
+
+    Times and variation come from earlier databases of these nodes where the results go, else from the
+    plugins' estimates and an assumption. Says in what else than names the kernels differ.
+    """
     from hpcvirt.tui.launch import campaign_path
     from hpcvirt.tui.plan import print_plan
 
@@ -153,16 +170,16 @@ def plan(campaign: str, boot_sd: float, run_sd: float, **picked: Any) -> None:
 @app.command()
 @click.argument("campaign")
 def check(campaign: str) -> None:
-    """Is every node reached, and will that last? Nothing is changed.
+    """Could the campaign begin, will that last, and will its numbers be clean? Nothing is changed.
 
-    Connects to all nodes side by side, compares what it resolved with what `ssh -G` says, and warns of what
-    ends with your login: an agent's keys, processes (KillUserProcesses), a Kerberos ticket.
+    Looks at all nodes side by side: host key, login shell, kernels that nothing boots, scratch folder, clock, other
+    users, load, scheduler jobs, and what boot methods and benchmarks need; at the folder of the databases and its
+    locks; and at what ends with your login. Every finding comes with what mends it. Exit code 4: it could not begin.
     """
-    from hpcvirt.core.config import read_campaign
     from hpcvirt.tui.check import print_check
     from hpcvirt.tui.launch import campaign_path
 
-    sys.exit(print_check(read_campaign(campaign_path(campaign))))
+    sys.exit(print_check(campaign_path(campaign)))
 
 
 @app.command()
@@ -178,6 +195,22 @@ def status(database: Path | None) -> None:
         print_all()
     else:
         print_one(database)
+
+
+@app.command()
+@click.argument("database", type=click.Path(path_type=Path))
+@click.option("--blocks", type=click.IntRange(1), required=True, help="How many.")
+def extend(database: Path, blocks: int) -> None:
+    """Add blocks to a campaign, finished or not: an amendment, recorded and shown.
+
+    Each added block visits every kernel once on every node, as the planned ones do. `run` goes on with them.
+    """
+    from hpcvirt.core.engine.extend import extend as add
+    from hpcvirt.tui.steer import who
+
+    done = add(database, blocks, who())
+    click.echo(f"{done.blocks} blocks added: {done.boots} boots, {done.runs} runs")
+    click.echo(f"go on with: hpcvirt-tui run {shlex.quote(str(database))}")
 
 
 def _wish(kind: str, words: str) -> None:

@@ -29,7 +29,9 @@ class DraftBenchmark:
     label: str
     title: str
     estimate_s: float
-    """Of one run, as the plugin guesses it."""
+    """Of one run."""
+    is_measured: bool = False
+    """From earlier databases; else the plugin guesses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,10 @@ class Draft:
     at_once: int | None
     alpha: float
     delta: float
-    detectable: Callable[[Pick], float | None] = field(default=lambda _: None, compare=False)
-    """The smallest difference that a faultless pick can show, a fraction; None: not known, or nothing to compare."""
+    left_out: tuple[str, ...] = ()
+    """Kernels of the file that this machine does not allow, a sentence each."""
+    forecast: Callable[[Pick], Forecast | None] = field(default=lambda _: None, compare=False)
+    """What a faultless pick costs and can show; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,25 @@ class Pick:
     runs: int | None
     """None: what stands in the field is no number."""
     blocks: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a pick costs and can show. Differences and variation are fractions."""
+
+    seconds: float
+    """Of everything: reboots as far as they were timed before."""
+    are_boots_counted: bool
+    detectable: float | None
+    """The smallest difference found with 80 % power after Holm; None: none, or nothing to compare."""
+    with_one_block_more: float | None
+    seconds_of_one_block_more: float
+    boot_sd: float
+    run_sd: float
+    is_measured: bool
+    """Whether the variation comes from earlier databases."""
+    differences: tuple[str, ...] = ()
+    """In what else than names the kernels differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,21 +138,33 @@ def outlook(draft: Draft, pick: Pick, width: int = 70) -> list[Outlook]:
     if found:
         return [Outlook("Cannot start", fault, is_fault=True) for fault in found]
     runs, blocks = pick.runs or 0, pick.blocks or 0  # faults() named every other case
+    forecast = draft.forecast(pick)
+    takes = seconds(draft, pick) if forecast is None else forecast.seconds
     return [
         Outlook(count(len(draft.nodes), "node"), _nodes(draft, width)),
         _boots(draft, pick, blocks),
         _runs(draft, pick, runs, blocks),
-        Outlook(f"about {duration(seconds(draft, pick))}", _pace(draft)),
+        Outlook(f"about {duration(takes)}", _pace(draft, pick, forecast)),
         Outlook("verdict", _verdict(draft, pick)),
-        *_power(draft, pick),
+        *(_shows(forecast) if forecast else []),
+        *(Outlook("left out", words) for words in draft.left_out),
     ]
 
 
-def _power(draft: Draft, pick: Pick) -> list[Outlook]:
-    found = draft.detectable(pick)
-    if found is None:
-        return []
-    return [Outlook(f"finds {100 * found:.2g} %", "at 80 % power after Holm, if boots and runs vary by 1 % each")]
+def _shows(told: Forecast) -> list[Outlook]:
+    lines = []
+    if told.detectable is not None:
+        whence = "as before" if told.is_measured else "assumed"
+        varies = f"boots vary by {_percent(told.boot_sd)}, runs by {_percent(told.run_sd)} ({whence})"
+        lines.append(Outlook(f"finds {_percent(told.detectable)}", f"at 80 % power after Holm, if {varies}"))
+    if told.with_one_block_more is not None:
+        price = f"for about {duration(told.seconds_of_one_block_more)} more"
+        lines.append(Outlook("one more block", f"finds {_percent(told.with_one_block_more)}, {price}"))
+    return lines + [Outlook("differs", words) for words in told.differences]
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.2g} %"
 
 
 def _nodes(draft: Draft, width: int) -> str:
@@ -152,11 +187,14 @@ def _runs(draft: Draft, pick: Pick, runs: int, blocks: int) -> Outlook:
     return Outlook(count(many, "run"), f"{runs} per kernel, benchmark and node; {share} in each boot")
 
 
-def _pace(draft: Draft) -> str:
+def _pace(draft: Draft, pick: Pick, forecast: Forecast | None) -> str:
     nodes = len(draft.nodes)
     at_once = min(draft.at_once or nodes, nodes)
     pace = "all nodes at the same time" if at_once == nodes else f"{count(at_once, 'node')} at a time"
-    return f"{pace}; a guess of the plugins until runs are in"
+    guessed = [one.label for one in draft.benchmarks if one.label in pick.benchmarks and not one.is_measured]
+    by = "a guess of the plugins until runs are in" if guessed else "as measured before"
+    boots = "" if forecast is None or forecast.are_boots_counted else "; reboots not counted"
+    return f"{pace}; {by}{boots}"
 
 
 def _verdict(draft: Draft, pick: Pick) -> str:

@@ -54,21 +54,55 @@ def databases(campaign: Path) -> list[Path]:
     return in_folder(results_folder(campaign), read_campaign(campaign).campaign.name)
 
 
+def experienced(campaign: Path) -> list[Path]:
+    """Every database where a campaign's runs go, the newest first: what was measured before."""
+    found = (path for path in results_folder(campaign).glob("*.db") if path.is_file())
+    return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
+
+
 def prepare(what: Path, choice: Choice, database: Path | None = None) -> tuple[CampaignFile, Path]:
     """The campaign as chosen, and the database it goes on in; ``what`` is a campaign file, or a database to go on with.
 
     Raises CampaignInvalid, what ``begin`` raises, and UsageWrong when something is picked that was frozen.
     """
-    from hpcvirt.core.config import CampaignFile, Choice, choose, read_campaign
+    from hpcvirt.core.config import Choice
     from hpcvirt.core.engine.begin import begin, frozen_campaign
 
     if is_database(what):
         if choice != Choice() or database is not None:
             raise UsageWrong(f"{what}: what it runs is frozen", hint=f"go on with it: hpcvirt-tui run {what}")
         return frozen_campaign(what), what
+    file, _ = chosen(what, choice)
+    path = begin(file, results_folder(what), database)
+    # With what was added since to the database that goes on.
+    return frozen_campaign(path), path
+
+
+def chosen(what: Path, choice: Choice) -> tuple[CampaignFile, list[str]]:
+    """The campaign of a file as picked, less what this machine does not allow; and a word on each thing left out.
+
+    Raises CampaignInvalid, and UsageWrong when something that cannot be had here was picked.
+    """
+    from hpcvirt.core.config import CampaignFile, choose, read_campaign
+    from hpcvirt.core.lab.optional import choose_here
+
     file = read_campaign(what)
-    file = CampaignFile(file.source, file.text, choose(file.campaign, choice), choice)
-    return file, begin(file, results_folder(what), database)
+    here, lacking = choose_here(file.campaign, choice)
+    told = [f"kernel {name} is left out: this machine does not allow it: {why}" for name, why in lacking.items()]
+    return CampaignFile(file.source, file.text, choose(file.campaign, here), here), told
+
+
+def left_behind(what: Path, file: CampaignFile, database: Path) -> list[str]:
+    """A word on unfinished databases of the campaign that were begun from another plan: its file has changed."""
+    from hpcvirt.core.engine.begin import unfinished_of_other_plans
+    from hpcvirt.core.store.queries import read_frozen
+
+    if is_database(what):
+        return []
+    found = unfinished_of_other_plans(database.parent, file.campaign.name, read_frozen(database).digest)
+    return [
+        f"note: {path} is unfinished too, and of another plan; in what: run {what} --db {path}" for path in found[:3]
+    ]
 
 
 def is_database(path: Path) -> bool:

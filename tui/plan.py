@@ -2,50 +2,120 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
 import click
 
-from hpcvirt.core.config import Choice, choose, read_campaign
-from hpcvirt.core.model import Campaign
+from hpcvirt.core.config import Choice
+from hpcvirt.core.confounds import Confound, confounds
+from hpcvirt.core.experience import Experience, learn
+from hpcvirt.core.model import Boot, Campaign, Order
 from hpcvirt.core.plan import make_plan
-from hpcvirt.core.prospect import Prospect, prospect
+from hpcvirt.core.prospect import Power, Prospect, prospect
 from hpcvirt.core.stats.model import Unit
 from hpcvirt.core.stats.power import Spread
+from hpcvirt.tui.launch import chosen, experienced
+from hpcvirt.tui.phrases import count, listing, short_labels
 from hpcvirt.tui.words import duration
 
-
-def print_plan(path: Path, choice: Choice, boot_sd: float, run_sd: float) -> None:
-    """Print it. Raises CampaignInvalid."""
-    campaign = choose(read_campaign(path).campaign, choice)
-    told = prospect(campaign, Spread(boot=boot_sd, run=run_sd))
-    click.echo("\n".join([*_summary(campaign, told, boot_sd, run_sd), "", *_schedule(campaign)]))
+LONGEST_LIST = 60
 
 
-def _summary(campaign: Campaign, told: Prospect, boot_sd: float, run_sd: float) -> list[str]:
+def print_plan(path: Path, choice: Choice, boot_sd: float | None, run_sd: float | None) -> None:
+    """Print it; ``boot_sd`` and ``run_sd``: fractions, None: as measured. Raises CampaignInvalid."""
+    file, left_out = chosen(path, choice)
+    campaign = file.campaign
+    known = learn(experienced(path), campaign)
+    spread = known.spread or Spread()
+    if boot_sd is not None or run_sd is not None:
+        spread = replace(
+            spread,
+            boot=spread.boot if boot_sd is None else boot_sd,
+            run=spread.run if run_sd is None else run_sd,
+        )
+    told = prospect(campaign, spread, known)
+    whence = _whence(known.spread is not None, boot_sd, run_sd)
+    click.echo("\n".join([*summary(campaign, told, known, whence), *left_out, "", *_schedule(campaign)]))
+
+
+def _whence(is_measured: bool, boot_sd: float | None, run_sd: float | None) -> str:
+    if boot_sd is not None and run_sd is not None:
+        return "as stated"
+    found = "measured before" if is_measured else "assumed: --boot-sd, --run-sd"
+    return found if boot_sd is None and run_sd is None else f"{found}, and as stated"
+
+
+def summary(campaign: Campaign, told: Prospect, known: Experience, whence: str) -> list[str]:
+    """What it does, costs and shows, and what must be said about it."""
     kernels = ", ".join(kernel.name for kernel in campaign.kernels)
+    reboots = f"{told.reboots} of them reboots" if told.reboots else "nothing is rebooted"
+    warmups = f" and {count(told.warmups, 'warm-up run')}" if told.warmups else ""
+    nodes = listing([node.name for node in campaign.nodes], LONGEST_LIST)
+    claims = len({claim.number for claim in campaign.claims})
     return [
-        f"{campaign.name}: {told.boots} boots, {told.runs} runs on {len(campaign.nodes)} nodes under {kernels}",
-        f"about {duration(told.seconds)} by the plugins' estimates, boots not counted",
-        f"compared per {told.unit}, family of {told.family} tests",
-        *_power(told, boot_sd, run_sd),
+        f"{campaign.name}: {count(told.boots, 'boot')} ({reboots}), {count(told.runs, 'run')}{warmups}",
+        f"on {count(len(campaign.nodes), 'node')} ({nodes}) under {kernels}",
+        *_time(campaign, told, known),
+        f"compared per {told.unit}, family of {count(told.family, 'test')}",
+        *_powers(campaign, told, whence),
+        *([f"{count(claims, 'claim')} written down before the data"] if claims else []),
+        *_confounds(confounds(campaign, known.setups)),
     ]
 
 
-def _power(told: Prospect, boot_sd: float, run_sd: float) -> list[str]:
-    if told.detectable is None:
-        return ["nothing to compare, or too few blocks to ever show a difference"]
-    lines = [
-        f"finds a difference of {_percent(told.detectable)} with 80 % power after Holm, if boots vary by "
-        f"{_percent(boot_sd)} and runs by {_percent(run_sd)} (assumed: --boot-sd, --run-sd)"
-    ]
-    if told.unit is Unit.RUN:
-        lines.append("one boot per kernel: what the boot did and what the kernel does cannot be told apart")
+def _time(campaign: Campaign, told: Prospect, known: Experience) -> Iterator[str]:
+    all_uses = len(campaign.benchmarks)
+    if told.measured == all_uses:
+        by = f"as measured in {listing([path.name for path in known.databases], LONGEST_LIST)}"
+    elif told.measured:
+        by = (
+            f"{told.measured} of {count(all_uses, 'benchmark')} as measured before, the rest estimated by their plugins"
+        )
+    else:
+        by = "estimated by the plugins, nothing measured yet"
+    boots = "" if told.are_boots_counted else "; reboots not counted: none was timed yet"
+    yield f"about {duration(told.seconds)}, {by}{boots}"
+
+
+def _powers(campaign: Campaign, told: Prospect, whence: str) -> Iterator[str]:
+    if told.family == 0:
+        yield "nothing to compare"
+        return
+    spread = f"boots vary by {_percent(told.spread.boot)} and runs by {_percent(told.spread.run)} ({whence})"
+    names = short_labels([use.label for use in campaign.benchmarks])
+    for power in told.powers:
+        about = listing([names[label] for label in power.benchmarks], LONGEST_LIST)
+        if power.detectable is None:
+            yield f"{about}: too few blocks to ever show a difference"
+            continue
+        yield f"{about}: finds a difference of {_percent(power.detectable)} with 80 % power after Holm, if {spread}"
+        yield from _together(power)
+    yield from _more(campaign, told)
+
+
+def _together(power: Power) -> Iterator[str]:
+    if power.apart is not None and power.detectable is not None:
+        yield (
+            f"warning: these nodes move together, for a benchmark of all of them; in a phase of its own "
+            f"it would find {_percent(power.apart)}: see `phases`"
+        )
+
+
+def _more(campaign: Campaign, told: Prospect) -> Iterator[str]:
+    if told.unit is Unit.RUN and campaign.design.order is Order.SEQUENTIAL:
+        yield "warning: one boot per kernel: what the boot did and what the kernel does cannot be told apart"
     elif told.detectable_with_one_block_more is not None:
         more = _percent(told.detectable_with_one_block_more)
-        lines.append(f"one more block: {more}, for about {duration(told.seconds_of_one_block_more)} more")
-    return lines
+        yield f"one more block: finds {more}, for about {duration(told.seconds_of_one_block_more)} more"
+
+
+def _confounds(found: Sequence[Confound]) -> Iterator[str]:
+    for one in found:
+        how = "seen on the nodes" if one.is_seen else "declared"
+        yield f"differs: {one.kernel} against {one.versus}: {one.what} {one.value}, not {one.other} ({how})"
 
 
 def _percent(fraction: float) -> str:
@@ -53,9 +123,16 @@ def _percent(fraction: float) -> str:
 
 
 def _schedule(campaign: Campaign) -> list[str]:
-    """The order of kernels, a line for each block and node."""
+    """The order of kernels, a line for each block and node; one for all where they move together."""
     boots = make_plan(campaign).boots
-    visits = groupby(boots, key=lambda boot: (boot.block, boot.node))
-    return [
-        f"block {block} {node}: {' -> '.join(boot.kernel for boot in members)}" for (block, node), members in visits
-    ]
+    together = {(boot.phase, boot.block) for boot in boots if boot.node == "*"}
+    shown = [boot for boot in boots if boot.node == "*" or (boot.phase, boot.block) not in together]
+    visits = groupby(shown, key=lambda boot: (boot.phase, boot.block, boot.node))
+    many = len(campaign.design.phases) > 1
+    return [_visits(phase if many else 0, block, node, list(members)) for (phase, block, node), members in visits]
+
+
+def _visits(phase: int, block: int, node: str, boots: Sequence[Boot]) -> str:
+    where = f"phase {phase} " if phase else ""
+    who = "all nodes" if node == "*" else node
+    return f"{where}block {block} {who}: {' -> '.join(boot.kernel for boot in boots)}"

@@ -13,7 +13,7 @@ from hpcvirt.tui.watcher import View
 STEERABLE = frozenset({RunnerState.RUNNING, RunnerState.PAUSED})
 """Somebody is there to obey a wish."""
 
-RESTARTABLE = frozenset({RunnerState.NOT_STARTED, RunnerState.STOPPED, RunnerState.CRASHED})
+RESTARTABLE = frozenset({RunnerState.NOT_STARTED, RunnerState.STOPPED, RunnerState.FAILED, RunnerState.CRASHED})
 """Nobody is, and the plan is not done."""
 
 

@@ -10,10 +10,11 @@ import click
 from hpcvirt.core.clocks import database_flags
 from hpcvirt.core.errors import HpcvirtError
 from hpcvirt.core.store.queries import read_snapshot
-from hpcvirt.core.store.records import RunnerState, Snapshot
+from hpcvirt.core.store.records import Amendment, RunnerState, Snapshot
 from hpcvirt.core.store.runs import read_given_up
 from hpcvirt.core.text import clean_line
 from hpcvirt.tui.launch import data_folder
+from hpcvirt.tui.state import RESTARTABLE
 from hpcvirt.tui.words import duration
 
 EVENTS_SHOWN = 5
@@ -68,6 +69,7 @@ def lines(snapshot: Snapshot) -> list[str]:
     return [
         headline(snapshot),
         *_how_to_go_on(snapshot),
+        *(amended(one) for one in snapshot.amendments),
         "",
         *(_node_line(snapshot, index) for index in range(len(snapshot.nodes))),
         "",
@@ -86,11 +88,16 @@ def lines(snapshot: Snapshot) -> list[str]:
     ]
 
 
+def amended(one: Amendment) -> str:
+    """``amended 2026-01-01T00:00:00.000Z by me@login: 2 blocks (160 runs) added``."""
+    return f"amended {one.at} by {clean_line(one.origin)}: {one.blocks} blocks ({one.runs} runs) added"
+
+
 def _how_to_go_on(snapshot: Snapshot) -> list[str]:
     runner = snapshot.runner
     if runner.state is RunnerState.ELSEWHERE and runner.process is not None:
         return [f"its runner is, or was, on host {runner.process.host}: ask there"]
-    if runner.state in {RunnerState.STOPPED, RunnerState.CRASHED, RunnerState.NOT_STARTED}:
+    if runner.state in RESTARTABLE:
         return [f"go on with: hpcvirt-tui run {shlex.quote(str(snapshot.path))}"]
     return []
 

@@ -15,6 +15,7 @@ from hpcvirt.core.store.runs import RunRecord, RunState, read_runs
 DEAF = {
     RunnerState.NOT_STARTED: "no runner has begun",
     RunnerState.STOPPED: "its runner has stopped",
+    RunnerState.FAILED: "its runner has given up",
     RunnerState.CRASHED: "its runner is gone",
     RunnerState.FINISHED: "it is finished",
     RunnerState.ELSEWHERE: "its runner is on another host: ask there",
@@ -29,7 +30,7 @@ def wish(database: Path, kind: str) -> str:
     state = read_runner(database).state
     if state in DEAF:
         raise UsageWrong(f"{database}: {DEAF[state]}; nobody to {kind}", hint=f"see `hpcvirt-tui status {database}`")
-    write_wish(database, kind, _who())
+    write_wish(database, kind, who())
     return f"asked the runner to {kind}; see `hpcvirt-tui status {database}`"
 
 
@@ -42,7 +43,7 @@ def wish_runs(database: Path, kind: str, runs: Sequence[int]) -> str:
     faults = [fault for fault in (_fault(kind, number, found.get(number)) for number in runs) if fault]
     if faults:
         raise UsageWrong(f"{database}: {'; '.join(faults)}", hint=f"see `hpcvirt-tui status {database}`")
-    write_wish(database, kind, _who(), tuple(found))
+    write_wish(database, kind, who(), tuple(found))
     counted = f"{len(found)} run{'s' if len(found) > 1 else ''}"
     if read_runner(database).state in DEAF:
         return f"{counted}: the next runner will {kind} {'them' if len(found) > 1 else 'it'}"
@@ -59,5 +60,6 @@ def _fault(kind: str, number: int, run: RunRecord | None) -> str:
     return ""
 
 
-def _who() -> str:
+def who() -> str:
+    """Who asks, for the record."""
     return f"{getpass.getuser()}@{socket.gethostname()}"

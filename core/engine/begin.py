@@ -6,18 +6,21 @@ import dataclasses
 import json
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from hpcvirt.core.config import CampaignFile, Choice, choose, parse_campaign
 from hpcvirt.core.engine.artifacts import build
+from hpcvirt.core.engine.changes import changes
 from hpcvirt.core.errors import HpcvirtError, PlanChanged, StoreUnusable, UsageWrong
-from hpcvirt.core.model import Campaign, Plan
+from hpcvirt.core.model import Campaign, Plan, Scope
 from hpcvirt.core.plan import canonical_json, make_plan
 from hpcvirt.core.store.creation import Frozen
 from hpcvirt.core.store.database import Database
+from hpcvirt.core.store.filesystem import is_on_network
+from hpcvirt.core.store.locks import lock_fault
 from hpcvirt.core.store.queries import read_frozen
 from hpcvirt.core.store.records import FrozenRecord
 
@@ -27,9 +30,11 @@ DIFFERENCES_TOLD = 10
 def begin(file: CampaignFile, folder: Path, database: Path | None = None) -> Path:
     """The database to work on, made if need be: nothing is made when anything is wrong.
 
-    Raises PlanChanged when ``database`` was started from another plan, UsageWrong when it is finished,
+    Raises PlanChanged when ``database`` was started from another plan, UsageWrong when it is finished or the
+    engine cannot run the campaign,
     CompilerMissing or BuildFailed when a benchmark cannot be built, StoreUnusable.
     """
+    _refuse_cluster_scope(file.campaign)
     plan = make_plan(file.campaign)
     if database is not None and database.exists():
         _check_same(database, file.campaign, plan)
@@ -42,6 +47,18 @@ def begin(file: CampaignFile, folder: Path, database: Path | None = None) -> Pat
     return _create(file, plan, _free(target), make_folder=database is None)
 
 
+def _refuse_cluster_scope(campaign: Campaign) -> None:
+    """The engine has no way to run one benchmark over several nodes yet."""
+    wide = sorted({use.plugin for use in campaign.benchmarks if use.scope is Scope.CLUSTER})
+    if wide:
+        rest = sorted({use.plugin for use in campaign.benchmarks if use.scope is Scope.NODE})
+        left = " ".join(f"--benchmark {name}" for name in rest)
+        raise UsageWrong(
+            f"{campaign.name}: {', '.join(wide)} run over all nodes, which this version plans and does not run yet",
+            hint=f"run the others: {left}" if rest else "give them scope = 'node'",
+        )
+
+
 def frozen_campaign(database: Path) -> CampaignFile:
     """The campaign of a database as it was started, to go on with.
 
@@ -50,12 +67,22 @@ def frozen_campaign(database: Path) -> CampaignFile:
     frozen = read_frozen(database)
     if frozen.is_finished:
         raise _finished(database)
+    return thawed(database, frozen)
+
+
+def thawed(database: Path, frozen: FrozenRecord) -> CampaignFile:
+    """The campaign that was frozen in a database, with its amendments.
+
+    Raises PlanChanged when this version of the program makes another plan of it.
+    """
     picked: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in frozen.choice.items()
     }
     choice = Choice(**picked)
     campaign = choose(parse_campaign(frozen.text, frozen.source), choice)
     _refuse_changes(database, frozen, campaign, make_plan(campaign))
+    added = sum(amendment.blocks for amendment in frozen.amendments)
+    campaign = dataclasses.replace(campaign, design=dataclasses.replace(campaign.design, added_blocks=added))
     return CampaignFile(frozen.source, frozen.text, campaign, choice)
 
 
@@ -72,11 +99,21 @@ def _create(file: CampaignFile, plan: Plan, target: Path, *, make_folder: bool) 
         artifacts = build(file.campaign, Path(folder))
         if make_folder:
             _make_folder(target.parent)
+        _refuse_without_locks(target)
         frozen = Frozen(
             file.campaign, plan, file.source, file.text, artifacts, dataclasses.asdict(file.choice or Choice())
         )
         Database.create(target, frozen).close()
     return target
+
+
+def _refuse_without_locks(target: Path) -> None:
+    """On a network file system without locks SQLite would hang for ever, or let two programs write at once."""
+    fault = lock_fault(target.parent) if is_on_network(target.parent) else ""
+    if fault:
+        raise StoreUnusable(
+            f"{target.parent}: no place for a database: {fault}", hint="name a database on a local disk with --db"
+        )
 
 
 def _make_folder(folder: Path) -> None:
@@ -103,44 +140,43 @@ def _refuse_changes(database: Path, frozen: FrozenRecord, campaign: Campaign, pl
     if frozen.digest == plan.digest:
         return
     now = json.loads(canonical_json(dataclasses.asdict(campaign)))
-    told = list(_differences(frozen.campaign, now))
+    told = changes(frozen.campaign, now)
     shown = [
         *told[:DIFFERENCES_TOLD],
         *([f"and {len(told) - DIFFERENCES_TOLD} more"] if told[DIFFERENCES_TOLD:] else []),
     ]
     raise PlanChanged(
         "\n  ".join([f"{database} was started from another plan than this campaign gives now:", *shown]),
-        hint=f"go on as it was with `hpcvirt-tui run {database}`, or name a new database with --db",
+        hint=(
+            f"go on as it was started:  hpcvirt-tui run {database}\n"
+            f"     more blocks of it:        hpcvirt-tui extend {database} --blocks N\n"
+            "     begin anew as it is now:  hpcvirt-tui run CAMPAIGN --db ANOTHER.db"
+        ),
     )
 
 
-def _differences(was: Any, now: Any, path: str = "") -> Iterator[str]:
-    """Every value that differs, with its key path, both ways."""
-    if isinstance(was, Mapping) and isinstance(now, Mapping):
-        for key in sorted({*was, *now}):
-            yield from _differences(was.get(key), now.get(key), f"{path}.{key}" if path else key)
-    elif isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
-        for index, (old, new) in enumerate(zip(was, now, strict=True), 1):
-            yield from _differences(old, new, f"{path}[{index}]")
-    elif was != now:
-        yield f"{path}: was {was!r:.100}, is {now!r:.100}"
+def unfinished_of_other_plans(folder: Path, name: str, digest: str) -> list[Path]:
+    """Databases of a campaign that were begun from another plan and not ended, the newest first."""
+    return [path for path, frozen in _readable(folder, name) if frozen.digest != digest and not frozen.is_finished]
 
 
 def _finished(database: Path) -> UsageWrong:
     return UsageWrong(
         f"{database} is finished; it is not opened again",
-        hint=f"see it with `hpcvirt-tui {database}`, or name a new database with --db",
+        hint=f"see it with `hpcvirt-tui {database}`, add blocks with `extend`, or name a new database with --db",
     )
 
 
 def _unfinished(folder: Path, name: str, digest: str) -> Path | None:
     """The newest database in the folder that holds this plan and is not finished."""
+    found = _readable(folder, name)
+    return next((path for path, frozen in found if frozen.digest == digest and not frozen.is_finished), None)
+
+
+def _readable(folder: Path, name: str) -> Iterator[tuple[Path, FrozenRecord]]:
     for path in databases(folder, name):
         try:
-            frozen = read_frozen(path)
+            yield path, read_frozen(path)
         except HpcvirtError:
             # Another program's file, or another version's: not ours to go on with.
             continue
-        if frozen.digest == digest and not frozen.is_finished:
-            return path
-    return None

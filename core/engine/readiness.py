@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from shlex import quote
 
-from hpcvirt.core.benchmark import BenchmarkPlugin, Command, Needs
+from hpcvirt.core.benchmark import BenchmarkPlugin, Command
 from hpcvirt.core.engine.artifacts import Channel, FrozenFiles
 from hpcvirt.core.errors import BinaryDiffers, PreparationFailed, ProgramMissing
 from hpcvirt.core.model import Benchmark, Kernel, Node
 from hpcvirt.core.remote import job as jobs
 from hpcvirt.core.remote.programs import Program, Programs, parse_programs, programs_text
+from hpcvirt.core.requirements import Requirements
 from hpcvirt.core.text import clean_line
 
 Check = tuple[str, str, str]
@@ -31,11 +32,11 @@ class Place:
 
     async def within(self, inner: str) -> tuple[bytes, int]:
         """Run a shell text of ours under the kernel's wrap: what it said, and its exit status."""
-        script = jobs.within(self.node.scratch, self.kernel.wrap, self.kernel.env, inner)
-        return jobs.parse_within(script, await self.channel.run(script))
+        script = jobs.run_within(self.node.scratch, self.kernel.wrap, self.kernel.env, inner)
+        return jobs.parse_run_within(script, await self.channel.run(script))
 
 
-async def check_programs(place: Place, label: str, needs: Needs, frozen: FrozenFiles) -> list[Check]:
+async def check_programs(place: Place, label: str, needs: Requirements, frozen: FrozenFiles) -> list[Check]:
     """The digests of programs and of the libraries that they and the artifacts load.
 
     Raises ProgramMissing, and what the channel raises.
@@ -48,7 +49,7 @@ async def check_programs(place: Place, label: str, needs: Needs, frozen: FrozenF
     return [await _check(place, program) for program in found.found]
 
 
-def _refuse(node: Node, label: str, needs: Needs, found: Programs) -> None:
+def _refuse(node: Node, label: str, needs: Requirements, found: Programs) -> None:
     if found.missing:
         install = needs.hint or "install it, or name its absolute path among the benchmark's parameters"
         raise ProgramMissing(f"{node.name}: {_list(found.missing)} of {label} is not there", hint=install)
@@ -104,7 +105,7 @@ def refuse_differences(node: Node, kernel: Kernel, use: Benchmark, differing: Se
     return told
 
 
-def cache_warning(label: str, needs: Needs, environment: Mapping[str, str]) -> str:
+def cache_warning(label: str, needs: Requirements, environment: Mapping[str, str]) -> str:
     """Does what should be measured in memory fit the last-level cache? Empty if not, or not known."""
     size = _bytes(environment.get("cpu.last_level_cache", "") or environment.get("cpu.cache", ""))
     if not needs.not_in_cache_bytes or not size or needs.not_in_cache_bytes > size:
@@ -134,4 +135,4 @@ async def prepare(place: Place, plugin: BenchmarkPlugin, use: Benchmark, frozen:
 
 
 def _prepare_text(command: Command, folder: str) -> str:
-    return f"cd {quote(folder)} || exit 126\n{jobs.within_env(command.env, command.argv)} 2>&1 </dev/null\n"
+    return f"cd {quote(folder)} || exit 126\n{jobs.within(command.env, *command.argv)} 2>&1 </dev/null\n"

@@ -41,7 +41,7 @@ from hpcvirt.core.kernels import METHODS
 from hpcvirt.core.model import Benchmark, Boot, Campaign, Kernel, Node, Run, Status
 from hpcvirt.core.remote import job as jobs
 from hpcvirt.core.remote.connection import NodeConnection
-from hpcvirt.core.remote.identity import mismatches
+from hpcvirt.core.remote.identity import mismatches, storage_mismatch
 from hpcvirt.core.store.database import Database, Ended, OpenAttempt, RunHistory
 from hpcvirt.core.store.writer import Writer
 
@@ -134,11 +134,19 @@ class NodeWalker:
             return False
         await self._store.do(lambda database: database.boot_started(boot.id))
         await self._prove(boot, left)
+        await self._settle()
         for run in left:
             if not await self._run(run):
                 return False
         await self._store.do(lambda database: database.boot_ended(boot.id))
         return True
+
+    async def _settle(self) -> None:
+        """A node that has just come up is still busy with itself."""
+        settle_s = self._ground.campaign.design.settle_s
+        if settle_s:
+            await self._channel.state("settling", f"{settle_s:g} s")
+            await self._ground.wishes.unless_stopped(asyncio.sleep(settle_s))
 
     async def _prove(self, boot: Boot, runs: Sequence[Run]) -> None:
         """Bring the node into the kernel, and prove it."""
@@ -174,7 +182,7 @@ class NodeWalker:
                 f"{self._node.name}: the wrap of kernel {kernel.name} did not start: {found.wrap_words}",
                 hint=f"is {kernel.wrap[0]} installed there, and may this user run it?",
             )
-        wrong = mismatches(kernel.expect, found.identity)
+        wrong = (*mismatches(kernel.expect, found.identity), *storage_mismatch(kernel.expect, found.environment))
         if wrong:
             raise WrongKernel(
                 f"{self._node.name} is not in kernel {kernel.name}: {'; '.join(wrong)}",
@@ -191,7 +199,7 @@ class NodeWalker:
     async def _make_ready(self, boot: Boot, kernel: Kernel, use: Benchmark, found: jobs.Look) -> list[Check]:
         """The benchmark's programs and libraries are there and as elsewhere; what it wants done once per boot is."""
         place, frozen, plugin = Place(self._channel, self._node, kernel), self._frozen[use.label], load(use.plugin)
-        needs = plugin.needs(use.parameters)
+        needs = plugin.requires(use.parameters)
         checks = await check_programs(place, use.label, needs, frozen)
         elsewhere = await self._store.do(partial(Database.other_artifacts, boot=boot.id, benchmark=use.label))
         artifacts = {name for name, _, _ in frozen.files}
@@ -444,4 +452,5 @@ def _command(run: Run) -> Command:
 
 
 def _told(run: Run) -> str:
-    return f"{run.benchmark.label} run {run.number} under {run.boot.kernel}"
+    kind = "warm-up run" if run.is_warmup else "run"
+    return f"{run.benchmark.label} {kind} {run.number} under {run.boot.kernel}"

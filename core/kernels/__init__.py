@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from hpcvirt.core.model import Kernel
+from hpcvirt.core.preflight import Need
 from hpcvirt.core.remote.connection import NodeConnection
 
 
@@ -14,6 +15,11 @@ class BootMethod(ABC):
 
     reboots: bool
     """Whether a visit is a boot of the machine: if not, boot-to-boot variance is not sampled."""
+
+    def needs(self, kernel: Kernel) -> Sequence[Need]:
+        """What must be so on a node before this kernel can be brought up, asked by ``check`` before a campaign."""
+        del kernel
+        return ()
 
     @abstractmethod
     async def bring_up(self, connection: NodeConnection, kernel: Kernel) -> None:

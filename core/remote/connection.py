@@ -26,6 +26,7 @@ from hpcvirt.core.model import Connecting, Node
 from hpcvirt.core.remote.access import Access, Credentials, hop, resolve
 from hpcvirt.core.remote.hostkeys import HostKeyWitness, fingerprint
 from hpcvirt.core.remote.job import LARGEST_ANSWER_BYTES, Script
+from hpcvirt.core.remote.refusals import refusal
 from hpcvirt.core.text import clean_line
 
 __all__ = ["Credentials", "Handshakes", "NodeConnection"]
@@ -245,6 +246,9 @@ def _meant(node: Node, access: Access, witness: HostKeyWitness, error: Exception
     where = f"{node.name} ({access.host}{'' if access.port == 22 else f':{access.port}'})"
     if isinstance(error, asyncssh.HostKeyNotVerifiable):
         return witness.refusal(where, _words(error))
+    refused = refusal(witness.banner, node.name, node.host)
+    if refused is not None and isinstance(error, asyncssh.DisconnectError | OSError):
+        return PermissionRefused(f"{where}: {refused.words}", hint=refused.remedy)
     if isinstance(error, asyncssh.PermissionDenied):
         keys = ", ".join(access.identity_files) or "the default keys and the agent's"
         return PermissionRefused(

@@ -13,7 +13,7 @@ _LINE = re.compile(r"([A-Za-z_][^\s]*) (.+)")
 
 def parse_environment(text: bytes) -> Mapping[str, str]:
     """Values by key, such as ``package.libc6`` or ``sysctl.vm.swappiness``. What the node lacks is not in it."""
-    lines = text.decode("utf-8", "replace").splitlines()
+    lines = text.decode("utf-8", "replace").split("\n")
     found = (_LINE.fullmatch(clean_line(line, LONGEST_LINE)) for line in lines)
     return {_key(match[1]): match[2] for match in found if match}
 

@@ -15,6 +15,8 @@ from hpcvirt.core.errors import HostKeyChanged, HostKeyUnknown, HpcvirtError
 from hpcvirt.core.model import HostKeys
 from hpcvirt.core.remote.access import DEFAULT_PORT, Access
 
+LONGEST_BANNER = 2000
+
 
 class HostKeyWitness(asyncssh.SSHClient):
     """Is asked by asyncssh about a key that no file vouches for; remembers what it was shown."""
@@ -26,6 +28,13 @@ class HostKeyWitness(asyncssh.SSHClient):
         self.accepted = False
         self.known = 0
         """How many other keys the files have for this node."""
+        self.banner = ""
+        """What it said while we logged in."""
+
+    def auth_banner_received(self, msg: str, lang: str) -> None:
+        """A node that refuses us often says why here, and nowhere else."""
+        del lang
+        self.banner = (self.banner + msg)[:LONGEST_BANNER]
 
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
         """Whether to go on with this key; with ``accept-new`` it is on the disk before we do."""

@@ -152,6 +152,14 @@ def _mismatches(expect: Expect, found: Identity) -> Iterator[str]:
         yield _told("probe", expect.probe.matches, found.probe)
 
 
+def storage_mismatch(expect: Expect, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Whether the scratch folder is on what is expected: read when a kernel is proved, not with every run."""
+    found = " ".join(environment.get(f"scratch.{part}", "?") for part in ("filesystem", "device"))
+    if expect.storage is None or fnmatch.fnmatchcase(found, expect.storage):
+        return ()
+    return (_told("storage", expect.storage, found),)
+
+
 def _matches(pattern: str, value: str | None) -> bool:
     return value is not None and fnmatch.fnmatchcase(value, pattern)
 

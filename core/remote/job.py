@@ -193,18 +193,18 @@ def look(
 
     ``seat``: lock the node first.
     """
-    inner = _identity_text(probe) + "hv_identity\nhv_cpu_model\nhv_clock\n"
+    inner = identity_text(probe) + "hv_identity\nhv_cpu_model\nhv_clock\n"
     if environment:
-        inner += f"hv_scratch={quote(scratch)}\n{_shell('environment.sh')}echo {_ENVIRONMENT}\nhv_environment\n"
-    command = _within(env or {}, *wrap, "/bin/sh", "-c", f"{inner}exit 0\n")
+        inner += f"hv_scratch={quote(scratch)}\n{shell('environment.sh')}echo {_ENVIRONMENT}\nhv_environment\n"
+    command = within(env or {}, *wrap, "/bin/sh", "-c", f"{inner}exit 0\n")
     wrapped = f'({command}) </dev/null 2>"$hv_words"'
     settings = {"hv_wrapped": wrapped, "hv_artifacts": " ".join(artifacts), **(seat.settings if seat else {})}
     return _script("hv_do_look", scratch, "-", settings)
 
 
-def within(scratch: str, wrap: tuple[str, ...], env: Mapping[str, str], inner: str) -> Script:
+def run_within(scratch: str, wrap: tuple[str, ...], env: Mapping[str, str], inner: str) -> Script:
     """Run a shell text of ours in the program's folder, under the wrap."""
-    command = _within(env, *wrap, "/bin/sh", "-c", inner)
+    command = within(env, *wrap, "/bin/sh", "-c", inner)
     return _script("hv_do_within", scratch, "-", {"hv_wrapped": f"({command}) </dev/null"})
 
 
@@ -217,7 +217,7 @@ def identify() -> Script:
     """Read identity, and nothing else: nothing is made on the node."""
     nonce = secrets.token_hex(16)
     say = f"printf '\\n@{nonce} %s\\n'"
-    text = f"{_identity_text(None)}{say} identity\nhv_identity\n{say} end\nexit 0\n"
+    text = f"{identity_text(None)}{say} identity\nhv_identity\n{say} end\nexit 0\n"
     return Script(text.encode(), nonce)
 
 
@@ -261,27 +261,23 @@ def _script(function: str, scratch: str, attempt: str, settings: Mapping[str, st
         **(settings or {}),
     }
     preamble = "".join(f"{name}={quote(value)}\n" for name, value in assigned.items())
-    functions = "".join(map(_shell, _SCRIPTS))
+    functions = "".join(map(shell, _SCRIPTS))
     return Script(f"{preamble}{functions}\n{function}\nexit 0\n".encode(), nonce)
 
 
 @cache
-def _shell(name: str) -> str:
+def shell(name: str) -> str:
     """A script of ours without its comments: it travels with every run."""
     lines = files("hpcvirt.core.remote").joinpath(name).read_text(encoding="ascii").splitlines()
     return "\n".join(line for line in lines if line.strip() and not line.lstrip().startswith("#")) + "\n"
 
 
-def _identity_text(probe: str | None) -> str:
-    return f"hv_probe={quote(probe or '')}\n{_shell('identity.sh')}"
+def identity_text(probe: str | None) -> str:
+    """Functions that read identity, and a kernel's probe for them."""
+    return f"hv_probe={quote(probe or '')}\n{shell('identity.sh')}"
 
 
-def within_env(env: Mapping[str, str], argv: Iterable[str]) -> str:
-    """A command line in an environment, quoted for a shell."""
-    return _within(env, *argv)
-
-
-def _within(env: Mapping[str, str], *argv: str) -> str:
+def within(env: Mapping[str, str], *argv: str) -> str:
     """A command line in an environment. Not by ``export``: a shell has names of its own, such as UID and IFS."""
     assigned = ("env", *(f"{name}={value}" for name, value in env.items())) if env else ()
     return join((*assigned, *argv))
@@ -296,7 +292,7 @@ def _job_text(job: Job) -> str:
     """
     # Identity does not depend on the environment, but what the probe says may.
     is_apart = job.wrap or (job.env and job.probe)
-    inner = f'{_within(job.env, *job.wrap)} /bin/sh "./$1"' if is_apart else '. "./$1"'
+    inner = f'{within(job.env, *job.wrap)} /bin/sh "./$1"' if is_apart else '. "./$1"'
     return f"""if {{ set -C; true >claim; }} 2>/dev/null; then
 set +C
 if [ -z "${{hv_leads:-}}" ]; then
@@ -321,10 +317,10 @@ def _inner_text(job: Job, seat: Seat) -> str:
     The marks are put on again, and so is the environment: the wrap may have cleared it.
     """
     return f"""export HPCVIRT_RUN={quote(job.attempt)} HPCVIRT_SEAT={quote(seat.name)}
-{_PATH}{_identity_text(job.probe)}
+{_PATH}{identity_text(job.probe)}
 hv_root=${{PWD%/spool/*}}
 {_workspace_text(job)}{{ echo before; hv_identity; hv_clock; }} >meta
-( cd "$hv_work" || exit 126; exec {_within(job.env, *job.argv)} ) </dev/null >out 2>err
+( cd "$hv_work" || exit 126; exec {within(job.env, *job.argv)} ) </dev/null >out 2>err
 hv_status=$?
 {{ echo after; hv_clock; hv_identity; echo "exit_status $hv_status"; }} >>meta
 {_fetch_text(job.fetch)}{_CLEAR if job.fresh else ""}"""
@@ -435,24 +431,24 @@ def _meta(meta: bytes) -> tuple[tuple[Identity, Moment] | None, tuple[Identity, 
 
 def parse_look(script: Script, raw: bytes) -> Look:
     """Read the answer to ``look``. Raises NodeUnusable or OutputUnparsable."""
-    sections = _sections(script, raw)
+    parts = sections(script, raw)
     artifacts: dict[str, str | None] = {}
-    for line in sections.get("artifacts", b"").decode("utf-8", "replace").split("\n"):
+    for line in parts.get("artifacts", b"").decode("utf-8", "replace").split("\n"):
         word, _, path = line.partition(" ")
         if word == "unhashed":
             artifacts[path.strip()] = None
         elif re.fullmatch("[0-9a-f]{64}", word):
             artifacts[path.strip()] = word
-    told, _, environment = sections.get("identity", b"").partition(f"\n{_ENVIRONMENT}\n".encode())
+    told, _, environment = parts.get("identity", b"").partition(f"\n{_ENVIRONMENT}\n".encode())
     identity, _ = parse_identity(told)
-    spools = frozenset(sections.get("spools", b"").decode("ascii", "replace").split())
-    status, said = _under(sections, "wrap ")
+    spools = frozenset(parts.get("spools", b"").decode("ascii", "replace").split())
+    status, said = _under(parts, "wrap ")
     words = said if identity.boot_id else b"\n".join((told, said))
     return Look(
         identity=identity,
         artifacts=artifacts,
         spools=spools,
-        lock=_under(sections, "lock ")[0],
+        lock=_under(parts, "lock ")[0],
         environment=parse_environment(environment),
         wrap_status=int(status) if re.fullmatch("[0-9]{1,3}", status) else None,
         wrap_words=clean_line(words.strip()[-WRAP_WORDS_BYTES:], WRAP_WORDS_BYTES),
@@ -465,25 +461,25 @@ def _under(sections: Mapping[str, bytes], heading: str) -> tuple[str, bytes]:
     return next(found, ("", b""))
 
 
-def parse_within(script: Script, raw: bytes) -> tuple[bytes, int]:
+def parse_run_within(script: Script, raw: bytes) -> tuple[bytes, int]:
     """What the text printed, and its exit status. Raises NodeUnusable or OutputUnparsable."""
-    sections = _sections(script, raw)
-    return sections.get("said", b""), int(_under(sections, "status ")[0])
+    parts = sections(script, raw)
+    return parts.get("said", b""), int(_under(parts, "status ")[0])
 
 
 def parse_identify(script: Script, raw: bytes) -> Identity:
     """Read the answer to ``identify``. Raises OutputUnparsable."""
-    return parse_identity(_sections(script, raw).get("identity", b""))[0]
+    return parse_identity(sections(script, raw).get("identity", b""))[0]
 
 
 def parse_fetch(script: Script, raw: bytes) -> bytes:
     """A file's content. Raises NodeUnusable or OutputUnparsable."""
-    return _sections(script, raw).get("content", b"")
+    return sections(script, raw).get("content", b"")
 
 
 def parse_done(script: Script, raw: bytes) -> str:
     """What a script said in its first section, if it came to its end. Raises NodeUnusable or OutputUnparsable."""
-    return next(iter(_sections(script, raw)), "")
+    return next(iter(sections(script, raw)), "")
 
 
 def _answer(script: Script, raw: bytes) -> bytes:
@@ -505,7 +501,7 @@ def _answer(script: Script, raw: bytes) -> bytes:
     return answer
 
 
-def _sections(script: Script, raw: bytes) -> dict[str, bytes]:
+def sections(script: Script, raw: bytes) -> dict[str, bytes]:
     """The answer's parts by their heading. Raises OutputUnparsable unless the last one is ``end``."""
     parts = _answer(script, raw).split(f"\n@{script.nonce} ".encode())
     split = [part.partition(b"\n") for part in parts]

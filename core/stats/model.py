@@ -152,6 +152,8 @@ class Settings:
     """None: ``blocked`` from two blocks on, else ``paper``."""
     unit: Unit = Unit.BLOCK
     """Of method ``blocked``; comes from the stored design: ``block`` or ``node-block``."""
+    units: Mapping[str, Unit] = field(default_factory=dict)
+    """By benchmark, where it is not ``unit``: phases of one campaign may differ."""
     correction: Correction = Correction.HOLM
 
     def __post_init__(self) -> None:

@@ -64,20 +64,22 @@ def ways(batch: Batch, settings: Settings) -> list[Way]:
     by_boot = boots.min(axis=1, where=batch.counts() > 0, initial=np.inf) > 1
     by_boot &= [all(one is None or one.has_boots for one in row) for row in batch.members]
     fall_back = [(Method.PAPER, Unit.BOOT if boot else Unit.RUN) for boot in by_boot]
-    return [(Method.BLOCKED, settings.unit) if n > 1 else way for n, way in zip(blocks, fall_back, strict=True)]
+    units = [settings.units.get(first(row).benchmark, settings.unit) for row in batch.members]
+    ways = zip(blocks, units, fall_back, strict=True)
+    return [(Method.BLOCKED, unit) if n > 1 else way for n, unit, way in ways]
 
 
 def tested(whole: Batch, at: BoolArray, pairs: Pairs, settings: Settings, way: Way) -> Tested:
     """Test the groups marked in ``at`` (G,) in one way."""
     method, unit = way
     if method is Method.BLOCKED:
-        return _by_blocks(whole, at, pairs, settings)
+        return _by_blocks(whole, at, pairs, settings, unit)
     return _by_runs(whole, at, pairs, settings, unit)
 
 
-def _by_blocks(whole: Batch, at: BoolArray, pairs: Pairs, settings: Settings) -> Tested:
+def _by_blocks(whole: Batch, at: BoolArray, pairs: Pairs, settings: Settings, unit: Unit) -> Tested:
     runs = chosen(whole, at)
-    outcomes = blocked.compare(runs, pairs, settings.unit, settings.alpha, settings.delta)
+    outcomes = blocked.compare(runs, pairs, unit, settings.alpha, settings.delta)
     columns = _blocked_columns(runs, outcomes, pairs) | _counted(runs, pairs) | _harmonic(runs, pairs)
     flags = merged(
         [
@@ -88,7 +90,7 @@ def _by_blocks(whole: Batch, at: BoolArray, pairs: Pairs, settings: Settings) ->
             of_pairs(series_flags(runs), pairs),
         ]
     )
-    return Tested(at, Method.BLOCKED, settings.unit, columns, _blocked_need(outcomes, settings), flags)
+    return Tested(at, Method.BLOCKED, unit, columns, _blocked_need(outcomes, settings), flags)
 
 
 def _blocked_need(outcomes: Sequence[PairedOutcome], settings: Settings) -> Need:

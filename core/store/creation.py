@@ -17,9 +17,9 @@ from typing import Any
 
 import sqlite_utils
 
-from hpcvirt.core.benchmark import Artifact, load
-from hpcvirt.core.model import Benchmark, Campaign, Plan
-from hpcvirt.core.plan import canonical_json, replication_unit
+from hpcvirt.core.benchmark import Artifact, kept_metrics, load
+from hpcvirt.core.model import Benchmark, Boot, Campaign, Claim, Plan, Run
+from hpcvirt.core.plan import canonical_json, phases, replication_unit, unit_of
 from hpcvirt.core.store import schema
 
 Row = dict[str, Any]
@@ -81,6 +81,8 @@ def _campaign_row(frozen: Frozen) -> Row:
         "baseline": analysis.baseline,
         "alpha": analysis.alpha,
         "delta": analysis.delta,
+        "method": analysis.method,
+        "correction": analysis.correction,
         "program_version": version("hpcvirt-tui"),
         "created_at": now(),
     }
@@ -91,13 +93,50 @@ def _rows(frozen: Frozen) -> Iterator[tuple[str, Iterable[Row]]]:
     ids = {use.label: number for number, use in enumerate(campaign.benchmarks, 1)}
     yield "nodes", [{"name": n.name, "position": i, "host": n.host} for i, n in enumerate(campaign.nodes, 1)]
     yield "kernels", [_kernel_row(campaign, i) for i in range(len(campaign.kernels))]
-    yield "benchmarks", [_benchmark_row(use, ids[use.label]) for use in campaign.benchmarks]
+    yield "benchmarks", _benchmark_rows(campaign, ids)
     yield "metrics", [row for use in campaign.benchmarks for row in _metric_rows(use, ids[use.label])]
     artifacts = ((ids[label], artifact) for label, every in frozen.artifacts.items() for artifact in every)
     yield "artifacts", [_artifact_row(benchmark, artifact) for benchmark, artifact in artifacts]
-    yield "boots", [dataclasses.asdict(boot) for boot in plan.boots]
-    runs = ({"id": r.id, "boot": r.boot.id, "benchmark": ids[r.benchmark.label], "number": r.number} for r in plan.runs)
-    yield "runs", runs
+    yield from planned_rows(plan.boots, plan.runs, ids)
+    yield "claims", [_claim_row(claim, ids[claim.benchmark]) for claim in campaign.claims]
+
+
+def planned_rows(boots: Sequence[Boot], runs: Sequence[Run], ids: Mapping[str, int]) -> Iterator[tuple[str, list[Row]]]:
+    """Rows of boots and runs by table; ``ids``: benchmarks by label."""
+    yield "boots", [dataclasses.asdict(boot) for boot in boots]
+    yield (
+        "runs",
+        [
+            {
+                "id": run.id,
+                "boot": run.boot.id,
+                "benchmark": ids[run.benchmark.label],
+                "number": run.number,
+                "is_warmup": int(run.is_warmup),
+            }
+            for run in runs
+        ],
+    )
+
+
+def _claim_row(claim: Claim, benchmark: int) -> Row:
+    lowest, highest = claim.between or (None, None)
+    told = claim.published
+    return {
+        "number": claim.number,
+        "title": claim.title,
+        "benchmark": benchmark,
+        "metric": claim.metric,
+        "kernel": claim.kernel,
+        "versus": claim.versus,
+        "expect": claim.expect.value,
+        "lowest_pct": lowest,
+        "highest_pct": highest,
+        "source": claim.source,
+        "published_mean": told.mean if told else None,
+        "published_sd": told.sd if told else None,
+        "published_n": told.n if told else None,
+    }
 
 
 def _kernel_row(campaign: Campaign, index: int) -> Row:
@@ -110,6 +149,14 @@ def _kernel_row(campaign: Campaign, index: int) -> Row:
         "wrap": json.dumps(kernel.wrap),
         "expect": expect,
     }
+
+
+def _benchmark_rows(campaign: Campaign, ids: Mapping[str, int]) -> list[Row]:
+    return [
+        _benchmark_row(use, ids[use.label]) | {"phase": phase, "replication_unit": unit_of(uses)}
+        for phase, uses in enumerate(phases(campaign), 1)
+        for use in uses
+    ]
 
 
 def _benchmark_row(use: Benchmark, number: int) -> Row:
@@ -134,7 +181,7 @@ def _metric_rows(use: Benchmark, number: int) -> list[Row]:
             "is_primary": int(metric.primary),
             "position": position,
         }
-        for position, metric in enumerate(load(use.plugin).metrics_of(use.parameters), 1)
+        for position, metric in enumerate(kept_metrics(use), 1)
     ]
 
 

@@ -20,11 +20,11 @@ import sqlite_utils
 
 from hpcvirt.core.benchmark import Reading
 from hpcvirt.core.errors import StoreUnusable
-from hpcvirt.core.model import Status
+from hpcvirt.core.model import ALL_NODES, Plan, Status
 from hpcvirt.core.plan import canonical_json
 from hpcvirt.core.process import ProcessIdentity
 from hpcvirt.core.store import schema
-from hpcvirt.core.store.creation import Frozen, fill, now
+from hpcvirt.core.store.creation import Frozen, fill, now, planned_rows
 from hpcvirt.core.store.filesystem import is_on_network
 
 BUSY_LIMIT_S = 60.0
@@ -243,11 +243,30 @@ class Database:
         """Add a line to the log."""
         self._db.table("events").insert({"at": now(), "level": level, "node": node, "message": message})
 
+    def amend(self, plan: Plan, blocks: int, origin: str) -> tuple[int, int]:
+        """Add what a longer plan has beyond the one that is here; how many boots and runs that is.
+
+        Raises StoreUnusable when what is here is not the longer plan's beginning.
+        """
+        with self._db.atomic():
+            boots, runs = (self._db.table(name).count for name in ("boots", "runs"))
+            last = self._db.conn.execute("SELECT node, kernel, block, phase FROM boots ORDER BY id DESC LIMIT 1")
+            end = plan.boots[boots - 1]
+            if tuple(last.fetchone()) != (end.node, end.kernel, end.block, end.phase) or runs >= len(plan.runs):
+                raise StoreUnusable(f"{self.path}: its plan is not the one that is extended", hint="was it extended?")
+            ids = {str(label): int(key) for key, label in self._db.conn.execute("SELECT id, label FROM benchmarks")}
+            for table, rows in planned_rows(plan.boots[boots:], plan.runs[runs:], ids):
+                self._db.table(table).insert_all(rows)
+            added = len(plan.boots) - boots, len(plan.runs) - runs
+            row = {"at": now(), "origin": origin, "blocks": blocks, "runs": added[1], "plan_sha256": plan.digest}
+            self._db.table("amendments").insert(row)
+        return added
+
     # -- nodes, boots, artifacts
 
     def node_state(self, node: str, state: str, detail: str = "") -> None:
-        """File what the runner does with a node now."""
-        self._db.table("nodes").update(node, {"state": state, "detail": detail, "since": now()})
+        """File what the runner does with a node now; ``*``: with all nodes."""
+        self._node_state(node, state, detail, now())
 
     def boot_started(self, boot: int) -> None:
         """File that the visit of a kernel begins, or goes on in another life of the runner."""
@@ -268,7 +287,7 @@ class Database:
             self._db.table("boots").update(boot, fields)
             # It has its kernel; its first run starts when it is its turn.
             (node,) = self._db.conn.execute("SELECT node FROM boots WHERE id = ?", (boot,)).fetchone()
-            self._db.table("nodes").update(node, {"state": "waiting", "detail": "", "since": now()})
+            self._node_state(node, "waiting", "", now())
 
     def boot_ended(self, boot: int) -> None:
         """File that no run of the boot is left."""
@@ -318,8 +337,7 @@ class Database:
                    SELECT ?1, ?2, count(*) + 1, ?3 FROM attempts WHERE run = ?2""",
                 (attempt, run, at),
             )
-            running = "UPDATE nodes SET state = 'running', detail = ?, since = ? WHERE name = ?"
-            self._db.conn.execute(running, (label, at, node))
+            self._node_state(node, "running", label, at)
 
     def end_attempt(self, attempt: str, ended: Ended) -> None:
         """File the end of an attempt and its measurements in one transaction. A second end is refused."""
@@ -341,7 +359,9 @@ class Database:
             fetched = [(attempt, name, zlib.compress(content)) for name, content in ended.files.items()]
             self._db.conn.executemany("INSERT INTO fetched (attempt, name, content) VALUES (?, ?, ?)", fetched)
             if ended.status is Status.OK:
-                self._db.conn.executemany(_INSERT_MEASUREMENT, _measurement_rows(attempt, ended.readings))
+                kept = self._kept_metrics(attempt)
+                readings = {metric: reading for metric, reading in ended.readings.items() if metric in kept}
+                self._db.conn.executemany(_INSERT_MEASUREMENT, _measurement_rows(attempt, readings))
 
     def _refuse_second_end(self, attempt: str) -> None:
         found = self._db.conn.execute("SELECT status FROM attempts WHERE id = ?", (attempt,)).fetchone()
@@ -412,6 +432,20 @@ class Database:
 
     def _insert(self, sql: str, values: Sequence[object]) -> int:
         return int(self._db.conn.execute(sql, values).lastrowid or 0)
+
+    def _node_state(self, node: str, state: str, detail: str, since: str) -> None:
+        self._db.conn.execute(
+            "UPDATE nodes SET state = ?, detail = ?, since = ? WHERE name = ? OR ? = ?",
+            (state, detail, since, node, node, ALL_NODES),
+        )
+
+    def _kept_metrics(self, attempt: str) -> set[str]:
+        rows = self._db.conn.execute(
+            """SELECT metrics.name FROM attempts JOIN runs ON runs.id = attempts.run
+               JOIN metrics ON metrics.benchmark = runs.benchmark WHERE attempts.id = ?""",
+            (attempt,),
+        )
+        return {str(name) for (name,) in rows}
 
     def _benchmark(self, label: str) -> int:
         return int(self._db.conn.execute("SELECT id FROM benchmarks WHERE label = ?", (label,)).fetchone()[0])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 
+from hpcvirt.core.model import ALL_NODES
+
 
 def remaining_s(connection: sqlite3.Connection) -> float | None:
     """Seconds of work left, or None until every benchmark that is still to run has run once.
@@ -19,9 +21,10 @@ def remaining_s(connection: sqlite3.Connection) -> float | None:
         if benchmark not in costs:
             return None
         left[node] = left.get(node, 0.0) + runs * costs[benchmark]
+    together = left.pop(ALL_NODES, 0.0)
     if not left:
-        return 0.0
-    return max(max(left.values()), sum(left.values()) / _side_by_side(connection))
+        return together
+    return together + max(max(left.values()), sum(left.values()) / _side_by_side(connection))
 
 
 def _side_by_side(connection: sqlite3.Connection) -> int:

@@ -22,6 +22,7 @@ from hpcvirt.core.process import ProcessIdentity, is_alive, is_here
 from hpcvirt.core.store import schema
 from hpcvirt.core.store.eta import remaining_s
 from hpcvirt.core.store.records import (
+    Amendment,
     BenchmarkRecord,
     CampaignRecord,
     Cell,
@@ -109,6 +110,7 @@ def read_snapshot(path: Path) -> Snapshot:
             given_up=given_up,
             statuses=_statuses(connection),
             eta_s=remaining_s(connection),
+            amendments=_amendments(connection),
         )
 
 
@@ -137,6 +139,7 @@ def read_frozen(path: Path) -> FrozenRecord:
             choice=json.loads(row["choice"]),
             campaign=json.loads(row["frozen"]),
             digest=row["plan_sha256"],
+            amendments=_amendments(connection),
             # A runner that was killed after its last run has not tidied up.
             is_finished=ok + given_up >= planned and ended is not None and bool(ended[0]),
         )
@@ -202,14 +205,14 @@ _VALUES = """
     JOIN runs ON runs.id = attempts.run
     JOIN boots ON boots.id = runs.boot
     JOIN metrics ON metrics.benchmark = runs.benchmark AND metrics.name = measurements.metric
-    WHERE attempts.status = 'ok'
+    WHERE attempts.status = 'ok' AND NOT runs.is_warmup
     ORDER BY attempts.started_at, runs.id, metrics.position
 """
 
 _ATTEMPTS = """
     SELECT runs.benchmark, boots.kernel, attempts.status, count(*)
     FROM attempts JOIN runs ON runs.id = attempts.run JOIN boots ON boots.id = runs.boot
-    WHERE attempts.status IS NOT NULL
+    WHERE attempts.status IS NOT NULL AND NOT runs.is_warmup
     GROUP BY 1, 2, 3
 """
 
@@ -245,6 +248,11 @@ def _campaign(connection: sqlite3.Connection) -> CampaignRecord:
     )
 
 
+def _amendments(connection: sqlite3.Connection) -> tuple[Amendment, ...]:
+    rows = connection.execute("SELECT at, origin, blocks, runs, plan_sha256 FROM amendments ORDER BY id")
+    return tuple(Amendment(*row) for row in rows)
+
+
 def _same_kernels(kernels: Sequence[Mapping[str, object]]) -> tuple[tuple[str, str], ...]:
     """Pairs that differ in nothing but their names."""
     return tuple(
@@ -265,7 +273,12 @@ def _benchmarks(connection: sqlite3.Connection) -> tuple[BenchmarkRecord, ...]:
         metrics.setdefault(row["benchmark"], []).append(record)
     return tuple(
         BenchmarkRecord(
-            row["id"], row["label"], row["plugin"], json.loads(row["parameters"]), tuple(metrics.get(row["id"], ()))
+            row["id"],
+            row["label"],
+            row["plugin"],
+            json.loads(row["parameters"]),
+            tuple(metrics.get(row["id"], ())),
+            row["replication_unit"],
         )
         for row in connection.execute("SELECT * FROM benchmarks ORDER BY id")
     )
@@ -315,7 +328,9 @@ def _runner_state(
     connection: sqlite3.Connection, row: sqlite3.Row, process: ProcessIdentity, is_finished: bool
 ) -> RunnerState:
     if row["ended_at"] is not None:
-        return RunnerState.FINISHED if is_finished else RunnerState.STOPPED
+        if is_finished:
+            return RunnerState.FINISHED
+        return RunnerState.FAILED if row["ending"] == "failed" else RunnerState.STOPPED
     if is_alive(process):
         return RunnerState.PAUSED if _is_paused(connection, row["started_at"]) else RunnerState.RUNNING
     return RunnerState.CRASHED if is_here(process) else RunnerState.ELSEWHERE
@@ -409,6 +424,7 @@ def _history(
         """SELECT measurements.value FROM measurements JOIN attempts ON attempts.id = measurements.attempt
            JOIN runs ON runs.id = attempts.run JOIN boots ON boots.id = runs.boot
            WHERE boots.kernel = ? AND boots.node = ? AND runs.benchmark = ? AND metric = ? AND status = ?
+                 AND NOT runs.is_warmup
            ORDER BY attempts.started_at""",
         (*place, metric["name"], Status.OK.value),
     ).fetchall()

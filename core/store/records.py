@@ -20,6 +20,8 @@ class RunnerState(StrEnum):
     PAUSED = "paused"
     STOPPED = "stopped"
     """It ended before the plan did, because somebody wished so."""
+    FAILED = "failed"
+    """It ended before the plan did, because a node, a kernel or the database could not be used: the log says which."""
     CRASHED = "crashed"
     """It is gone without having said why."""
     ELSEWHERE = "on another host"
@@ -42,6 +44,9 @@ class CampaignRecord:
     baseline: str
     alpha: float
     delta: float
+    method: str | None
+    """None: ``blocked`` from two blocks on, else ``paper``."""
+    correction: str
     created_at: str
     kernels: tuple[str, ...]
     nodes: tuple[str, ...]
@@ -51,6 +56,19 @@ class CampaignRecord:
     """Pairs of names for what is one treatment: an A/A control."""
     is_rebooted: bool
     """Whether any boot really rebooted its node: else boot variance was not sampled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """Blocks that were added after the start."""
+
+    at: str
+    origin: str
+    """Who did it."""
+    blocks: int
+    runs: int
+    plan_sha256: str
+    """Digest of the plan from then on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +83,8 @@ class FrozenRecord:
     """Fields of ``config.Choice``."""
     campaign: Mapping[str, Any]
     digest: str
-    """Of the plan."""
+    """Of the plan as it was started."""
+    amendments: tuple[Amendment, ...]
     is_finished: bool
 
 
@@ -88,6 +107,7 @@ class BenchmarkRecord:
     plugin: str
     parameters: Mapping[str, Value]
     metrics: tuple[MetricRecord, ...]
+    replication_unit: str = "node-block"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +197,8 @@ class Snapshot:
     """Attempts by status, those under way left out."""
     eta_s: float | None
     """Seconds until the plan is done, from each benchmark's own history. None: not known."""
+    amendments: tuple[Amendment, ...] = ()
+    """In the order in which they were made."""
 
     @property
     def is_finished(self) -> bool:

@@ -28,10 +28,12 @@ CREATE TABLE campaign (
     runs INTEGER NOT NULL,           -- ok runs wanted per kernel, benchmark and node
     blocks INTEGER NOT NULL,
     seed INTEGER NOT NULL,
-    replication_unit TEXT NOT NULL,  -- node-block or block
+    replication_unit TEXT NOT NULL,  -- node-block or block; block as soon as it is that of one benchmark
     baseline TEXT NOT NULL,
     alpha REAL NOT NULL,
     delta REAL NOT NULL,             -- half-width of the band of equivalence, a fraction of the baseline
+    method TEXT,                     -- paper or blocked; NULL: blocked from two blocks on
+    correction TEXT NOT NULL,        -- holm, bh or none
     program_version TEXT NOT NULL,
     created_at TEXT NOT NULL         -- all times: UTC, ISO 8601, of the login node
 ) STRICT;
@@ -59,10 +61,13 @@ CREATE TABLE benchmarks (
     plugin TEXT NOT NULL,
     parameters TEXT NOT NULL,        -- JSON
     scope TEXT NOT NULL,             -- node or cluster
+    phase INTEGER NOT NULL,          -- benchmarks of one phase share boots
+    replication_unit TEXT NOT NULL,  -- node-block, or block where nodes move together
     timeout_s REAL NOT NULL,
     estimate_s REAL NOT NULL         -- the plugin's, for a time without history
 ) STRICT;
 
+-- Those that the campaign keeps.
 CREATE TABLE metrics (
     benchmark INTEGER NOT NULL REFERENCES benchmarks (id),
     name TEXT NOT NULL,
@@ -86,10 +91,11 @@ CREATE TABLE artifacts (
 -- One planned visit of one kernel to one node in one block: the unit of replication.
 CREATE TABLE boots (
     id INTEGER PRIMARY KEY,          -- the plan's order
-    block INTEGER NOT NULL,
+    phase INTEGER NOT NULL,
+    block INTEGER NOT NULL,          -- within the phase
     position INTEGER NOT NULL,       -- which visit to this node within the block
     kernel TEXT NOT NULL REFERENCES kernels (name),
-    node TEXT NOT NULL REFERENCES nodes (name),
+    node TEXT NOT NULL,              -- *: all nodes at the same time, for benchmarks of scope cluster
     started_at TEXT,
     rebooted INTEGER,                -- 0: the boot method boots nothing, so boot variance was not sampled
     boot_id TEXT,                    -- as read when the kernel was proved
@@ -114,7 +120,8 @@ CREATE TABLE runs (
     id INTEGER PRIMARY KEY,          -- the plan's order
     boot INTEGER NOT NULL REFERENCES boots (id),
     benchmark INTEGER NOT NULL REFERENCES benchmarks (id),
-    number INTEGER NOT NULL,         -- within kernel, benchmark and node
+    number INTEGER NOT NULL,         -- within kernel, benchmark and node; warm-up runs are counted apart
+    is_warmup INTEGER NOT NULL,      -- kept and marked, and not analysed
     given_up_at TEXT,                -- no more attempts
     given_up_why TEXT,               -- the retries are used up, or an operator skipped it
     forgiven INTEGER NOT NULL DEFAULT 0  -- attempts before the last requeue: they use up no retry
@@ -179,6 +186,36 @@ CREATE TABLE measurements (
     PRIMARY KEY (attempt, metric)
 ) STRICT, WITHOUT ROWID;
 
+-- Statements about effects, written down before the data: one for each metric, benchmark and pair of kernels.
+CREATE TABLE claims (
+    id INTEGER PRIMARY KEY,
+    number INTEGER NOT NULL,         -- of the [[claim]] table in the file, which may make several
+    title TEXT NOT NULL,
+    benchmark INTEGER NOT NULL REFERENCES benchmarks (id),
+    metric TEXT NOT NULL,
+    kernel TEXT NOT NULL REFERENCES kernels (name),
+    versus TEXT NOT NULL REFERENCES kernels (name),
+    expect TEXT NOT NULL
+        CHECK (expect IN ('faster', 'slower', 'different', 'equivalent', 'no-significant-difference')),
+    lowest_pct REAL,                 -- the difference of kernel from versus, in % of versus
+    highest_pct REAL,
+    source TEXT NOT NULL,
+    published_mean REAL,             -- of kernel, as the source prints it, in the metric's unit
+    published_sd REAL,
+    published_n INTEGER,
+    FOREIGN KEY (benchmark, metric) REFERENCES metrics (benchmark, name)
+) STRICT;
+
+-- What was added to the plan after the campaign had started.
+CREATE TABLE amendments (
+    id INTEGER PRIMARY KEY,
+    at TEXT NOT NULL,
+    origin TEXT NOT NULL,            -- who did it
+    blocks INTEGER NOT NULL,         -- how many blocks were added
+    runs INTEGER NOT NULL,           -- how many runs that makes
+    plan_sha256 TEXT NOT NULL        -- digest of the plan from then on
+) STRICT;
+
 CREATE TABLE events (
     id INTEGER PRIMARY KEY,
     at TEXT NOT NULL,
@@ -210,9 +247,7 @@ CREATE TABLE wishes (
 ) STRICT;
 """
 
-VIEWS = {
-    # Every measurement with all that it belongs to, in the order of time: what measurements.csv exports.
-    "results": """
+_RESULTS = """
         SELECT campaign.name AS campaign, boots.block, boots.kernel, boots.node, attempts.boot_id,
                benchmarks.plugin AS benchmark, benchmarks.parameters, runs.number AS run, attempts.number AS attempt,
                attempts.status, attempts.started_at, attempts.duration_s,
@@ -224,22 +259,28 @@ VIEWS = {
         JOIN benchmarks ON benchmarks.id = runs.benchmark
         JOIN metrics ON metrics.benchmark = benchmarks.id AND metrics.name = measurements.metric
         JOIN campaign
-        WHERE attempts.status = 'ok'
+        WHERE attempts.status = 'ok' AND {which}
         ORDER BY attempts.started_at, runs.id, metrics.position
-    """,
+    """
+
+VIEWS = {
+    # Every measurement with all that it belongs to, in the order of time: what measurements.csv exports.
+    "results": _RESULTS.format(which="NOT runs.is_warmup"),
+    # The same of warm-up runs, which are kept and not analysed.
+    "warmup_results": _RESULTS.format(which="runs.is_warmup"),
     # Every attempt in words, the newest first.
     "attempt_list": """
         SELECT attempts.started_at, boots.node, boots.kernel, boots.block, benchmarks.label AS benchmark,
-               runs.number AS run, attempts.number AS attempt, coalesce(attempts.status, 'under way') AS status,
-               attempts.reason, attempts.exit_status, attempts.duration_s, attempts.elapsed_s, attempts.boot_id,
-               attempts.id
+               runs.number AS run, runs.is_warmup, attempts.number AS attempt,
+               coalesce(attempts.status, 'under way') AS status, attempts.reason, attempts.exit_status,
+               attempts.duration_s, attempts.elapsed_s, attempts.boot_id, attempts.id
         FROM attempts
         JOIN runs ON runs.id = attempts.run
         JOIN boots ON boots.id = runs.boot
         JOIN benchmarks ON benchmarks.id = runs.benchmark
         ORDER BY attempts.started_at DESC, attempts.id
     """,
-    # How far each kernel, benchmark and node has come.
+    # How far each kernel, benchmark and node has come; warm-up runs are not counted.
     "progress": """
         SELECT boots.kernel, boots.node, benchmarks.id AS benchmark, count(*) AS planned,
                sum(EXISTS (SELECT 1 FROM attempts WHERE attempts.run = runs.id AND attempts.status = 'ok')) AS ok,
@@ -249,6 +290,7 @@ VIEWS = {
         FROM runs
         JOIN boots ON boots.id = runs.boot
         JOIN benchmarks ON benchmarks.id = runs.benchmark
+        WHERE NOT runs.is_warmup
         GROUP BY boots.kernel, boots.node, benchmarks.id
     """,
 }

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
-from hpcvirt.core.benchmark import BenchmarkPlugin, Category, Command, Metric, Needs, Output, Parameter, Report
+from hpcvirt.core.benchmark import BenchmarkPlugin, Category, Command, Metric, Output, Parameter, Report
 from hpcvirt.core.model import Better, Scope, Value
+from hpcvirt.core.requirements import Requirements
 from hpcvirt.plugins import timing
 from hpcvirt.plugins.bonnie.conditions import CONDITIONS
 from hpcvirt.plugins.bonnie.report import judge
@@ -64,10 +65,10 @@ class Bonnie(BenchmarkPlugin):
             () if parameters["kind"] in KINDS else (f"kind: {parameters['kind']!r} is not one of {', '.join(KINDS)}",)
         )
 
-    def needs(self, parameters: Mapping[str, Value]) -> Needs:
+    def requires(self, parameters: Mapping[str, Value]) -> Requirements:
         """The program, and room for the file."""
         packages = {"debian": ("bonnie++",), "rhel": ("bonnie++",)} if parameters["kind"] == KINDS[0] else {}
-        return Needs((_program(parameters),), disk_bytes=_size_mib(parameters) * MIB, packages=packages)
+        return Requirements((_program(parameters),), disk_bytes=_size_mib(parameters) * MIB, packages=packages)
 
     def command(self, parameters: Mapping[str, Value]) -> Command:
         """A script of ours calls the program: it drops caches where root allows, and notes what it found."""

@@ -6,8 +6,9 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
-from hpcvirt.core.benchmark import BenchmarkPlugin, Category, Command, Metric, Needs, Output, Parameter, Report
+from hpcvirt.core.benchmark import BenchmarkPlugin, Category, Command, Metric, Output, Parameter, Report
 from hpcvirt.core.model import Better, Scope, Value
+from hpcvirt.core.requirements import Requirements
 from hpcvirt.plugins import timing
 from hpcvirt.plugins.command.metrics import MetricWrong, wanted
 from hpcvirt.plugins.command.report import judge, patterns
@@ -55,9 +56,9 @@ class OwnCommand(BenchmarkPlugin):
         names = {metric.name for metric in own}
         return [*own, *(one for one in (real, *timing.METRICS[1:]) if one.name not in names)]
 
-    def needs(self, parameters: Mapping[str, Value]) -> Needs:
+    def requires(self, parameters: Mapping[str, Value]) -> Requirements:
         """The program."""
-        return Needs(tuple(shlex.split(str(parameters["argv"]))[:1]))
+        return Requirements(tuple(shlex.split(str(parameters["argv"]))[:1]))
 
     def command(self, parameters: Mapping[str, Value]) -> Command:
         """The words as they are."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hpcvirt.core.benchmark import BenchmarkPlugin, Category, Command, Metric, Needs, Output, Parameter, Report
+from hpcvirt.core.benchmark import BenchmarkPlugin, Category, Command, Metric, Output, Parameter, Report
 from hpcvirt.core.model import Better, Scope, Value
+from hpcvirt.core.requirements import Requirements
 from hpcvirt.plugins.hpcc.input import INPUT, input_file
 from hpcvirt.plugins.hpcc.report import LATENCY, PRIMARY, RESULTS, UNITS, judge
 
@@ -63,9 +64,9 @@ class Hpcc(BenchmarkPlugin):
             return (f"ranks: {parameters['ranks']} processes cannot fill a grid of {grid}",)
         return ()
 
-    def needs(self, parameters: Mapping[str, Value]) -> Needs:
+    def requires(self, parameters: Mapping[str, Value]) -> Requirements:
         """The program. The memory is that of all nodes together, so that of one is not known here."""
-        return Needs((str(parameters["program"]),), packages={"debian": ("hpcc",)})
+        return Requirements((str(parameters["program"]),), packages={"debian": ("hpcc",)})
 
     def command(self, parameters: Mapping[str, Value]) -> Command:
         """In a folder of its own: to an old file of results hpcc would append."""

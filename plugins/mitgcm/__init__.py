@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
-from hpcvirt.core.benchmark import BenchmarkPlugin, Category, Command, Metric, Needs, Output, Parameter, Report
+from hpcvirt.core.benchmark import BenchmarkPlugin, Category, Command, Metric, Output, Parameter, Report
 from hpcvirt.core.model import Better, Scope, Value
+from hpcvirt.core.requirements import Requirements
 from hpcvirt.plugins import timing
 from hpcvirt.plugins.mitgcm.namelist import NamelistWrong, overrides
 from hpcvirt.plugins.mitgcm.report import MPI_OUTPUT, judge
@@ -57,10 +58,10 @@ class Mitgcm(BenchmarkPlugin):
             found.append(f"overrides: {error}")
         return found
 
-    def needs(self, parameters: Mapping[str, Value]) -> Needs:
+    def requires(self, parameters: Mapping[str, Value]) -> Requirements:
         """The executable and its input; no distribution has them."""
         folder = str(parameters["experiment"])
-        return Needs((_program(parameters),), (folder, f"{folder}/data"), disk_bytes=OUTPUT_BYTES)
+        return Requirements((_program(parameters),), (folder, f"{folder}/data"), disk_bytes=OUTPUT_BYTES)
 
     def command(self, parameters: Mapping[str, Value]) -> Command:
         """A script of ours links the input into the run's folder, changes ``data``, and lists what was written."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from hpcvirt.core.benchmark import BenchmarkPlugin, Category, Command, Metric, Needs, Output, Parameter, Report
+from hpcvirt.core.benchmark import BenchmarkPlugin, Category, Command, Metric, Output, Parameter, Report
 from hpcvirt.core.model import Better, Scope, Value
+from hpcvirt.core.requirements import Requirements
 from hpcvirt.plugins.npb.report import RATE, TIME, judge
 
 __all__ = ["Npb"]
@@ -57,9 +58,9 @@ class Npb(BenchmarkPlugin):
         """Without MPI each node runs it alone."""
         return Scope.CLUSTER if parameters["ranks"] else Scope.NODE
 
-    def needs(self, parameters: Mapping[str, Value]) -> Needs:
+    def requires(self, parameters: Mapping[str, Value]) -> Requirements:
         """The program; no distribution has it."""
-        return Needs((_program(parameters),))
+        return Requirements((_program(parameters),))
 
     def command(self, parameters: Mapping[str, Value]) -> Command:
         """In a folder of its own: a file ``timer.flag`` or ``ep.input`` would change the run."""

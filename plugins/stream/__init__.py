@@ -12,12 +12,12 @@ from hpcvirt.core.benchmark import (
     Category,
     Command,
     Metric,
-    Needs,
     Output,
     Parameter,
     Report,
 )
 from hpcvirt.core.model import Better, Scope, Value
+from hpcvirt.core.requirements import Requirements
 from hpcvirt.plugins.stream.build import binary
 from hpcvirt.plugins.stream.report import UNIT, judge
 
@@ -74,12 +74,12 @@ class Stream(BenchmarkPlugin):
         wrong = [f"cpus: {cpus!r} is no list like 0-3,8"] if cpus and not _CPUS.fullmatch(cpus) else []
         return wrong + ([f"program: {program!r} is no absolute path"] if program and program[0] != "/" else [])
 
-    def needs(self, parameters: Mapping[str, Value]) -> Needs:
+    def requires(self, parameters: Mapping[str, Value]) -> Requirements:
         """Memory for the arrays, which no cache should hold."""
         size = ARRAYS * ELEMENT_BYTES * _numbers(parameters)[0]
         programs = ("taskset",) if parameters.get("cpus") else ()
         own = (str(parameters["program"]),) if parameters.get("program") else ()
-        return Needs((*programs, *own), memory_bytes=size, not_in_cache_bytes=size)
+        return Requirements((*programs, *own), memory_bytes=size, not_in_cache_bytes=size)
 
     def build(self, parameters: Mapping[str, Value], folder: Path) -> tuple[Artifact, ...]:
         """Compile our own stream.c, unless ``folder`` has it already or the nodes have another.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-MODULES = ("startup", "stats", "remote")
+MODULES = ("startup", "plans", "stats", "remote")
 
 
 def main(wanted: list[str]) -> None:

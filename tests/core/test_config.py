@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from hpcvirt.campaigns import bundled
 from hpcvirt.core.config import LARGEST_FILE_BYTES, Choice, choose, parse_campaign, read_campaign
+from hpcvirt.core.config.tables import DesignTable
 from hpcvirt.core.errors import CampaignInvalid
-from hpcvirt.core.model import Node, Order, Probe
+from hpcvirt.core.model import Node, Order, Probe, Scope, Telemetry
+from hpcvirt.core.text import clean_line
 from tests.core.factories import TOML
 
 
@@ -71,6 +73,72 @@ def test_everything_of_a_node_arrives() -> None:
     told = parse_campaign(changed("[lab]\nnodes = 2\n", nodes + 'identity_file = "k"\n'))
     assert told.nodes == (Node("a", "a"), Node("b", "h", 7, "u", "k", "/s"))
     assert not told.lab
+
+
+def on_nodes(*lines: str, rest: str = "") -> str:
+    return changed("[lab]\nnodes = 2\n", "\n".join(["[[node]]", *lines, "", rest]))
+
+
+def test_a_range_of_nodes_is_as_many_nodes() -> None:
+    told = parse_campaign(
+        on_nodes(
+            'name = "node[08-10]"',
+            'host = "n[8-10].cluster"',
+            'address = { other = "guest[8-10]" }',
+            'scratch = "/s"',
+            rest='[[node]]\nname = "login"\n',
+        )
+    )
+    assert [(node.name, node.host, dict(node.addresses)) for node in told.nodes] == [
+        ("node08", "n8.cluster", {"other": "guest8"}),
+        ("node09", "n9.cluster", {"other": "guest9"}),
+        ("node10", "n10.cluster", {"other": "guest10"}),
+        ("login", "login", {}),
+    ]
+    assert {node.scratch for node in told.nodes[:3]} == {"/s"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "fault"),
+    [
+        (('name = "node[1-4"',), "node[1].name: 'node[1-4': brackets"),
+        (('name = "node[4-1]"',), "node[1].name: 'node[4-1]': 4-1 runs backwards"),
+        (('name = "node[1-9999999]"',), "node[1].name: 'node[1-9999999]' stands for more than"),
+        (('name = "node[1-4]"', 'host = "n[1-3]"'), "node[1].host: 3 for 4 nodes"),
+        (('name = "node[1-4]"', 'host = "n1"'), "node[1].host: 1 for 4 nodes"),
+        (('name = "a"', 'address = { othr = "g" }'), "node[1].address.othr: 'othr' is not among the kernels; did you"),
+        (('name = "a[1-2]"', 'address = { other = "g" }'), "node[1].address.other: 1 for 2 nodes"),
+        (('name = "a b"',), "node[1].name: 'a b' is no name"),
+        (('name = "a[1-2]"', "", "[[node]]", 'name = "a2"'), "node: 'a2' stands there twice"),
+    ],
+)
+def test_a_fault_of_a_range(lines: tuple[str, ...], fault: str) -> None:
+    found = faults_of(on_nodes(*lines))
+    assert any(one.startswith(fault) for one in found), found
+
+
+def test_the_first_kernel_is_the_baseline_if_none_is_named() -> None:
+    assert parse_campaign(changed('[analysis]\nbaseline = "native"\n', "")).analysis.baseline == "native"
+
+
+def test_everything_of_design_analysis_and_telemetry_arrives() -> None:
+    text = changed("blocks = 2", 'blocks = 2\nwarmup = 1\nsettle = 5\ntimeout = 40\nphases = [["stream"]]')
+    text = text.replace('baseline = "native"', 'baseline = "native"\nmethod = "paper"\ncorrection = "bh"')
+    text = text.replace("[analysis]", '[telemetry]\nduring_runs = "off"\ninterval = 5\n[analysis]')
+    told = parse_campaign(text)
+    label = told.benchmarks[0].label
+    assert (told.design.warmup, told.design.settle_s, told.design.phases) == (1, 5.0, ((label,),))
+    assert (told.analysis.method, told.analysis.correction) == ("paper", "bh")
+    assert told.telemetry == Telemetry(during_runs=False, interval_s=5.0)
+    assert told.benchmarks[0].timeout_s == 40
+    own = parse_campaign(text.replace('plugin = "stream"', 'plugin = "stream"\ntimeout = 30'))
+    assert own.benchmarks[0].timeout_s == 30
+
+
+def test_scope_and_metrics_of_a_benchmark_arrive() -> None:
+    text = changed('plugin = "stream"', 'plugin = "stream"\nscope = "cluster"\nmetrics = ["copy", "triad"]')
+    (use,) = parse_campaign(text).benchmarks
+    assert (use.scope, use.metrics) == (Scope.CLUSTER, ("copy", "triad"))
 
 
 def test_all_faults_of_form_at_once_with_their_key_paths() -> None:
@@ -151,6 +219,25 @@ def test_all_faults_of_meaning_at_once() -> None:
         (changed('plugin = "stream"', 'plugin = "stream"\ntimeout = -1'), "benchmark[1].timeout: "),
         (changed('plugin = "stream"', 'plugin = "stream"\ntimeout = nan'), "benchmark[1].timeout: "),
         (TOML + '[[benchmark]]\nplugin = "stream"\n', "benchmark: 'stream array_size=2000000"),
+        (TOML + 'metrics = ["traid"]\n', "benchmark[1].metrics: stream has no metric 'traid'; did you mean 'triad'?"),
+        (TOML + 'metrics = ["add", "add"]\n', "benchmark[1].metrics: 'add' stands there twice"),
+        (TOML + 'scope = "custer"\n', "benchmark[1].scope: "),
+        (changed("nodes = 2", "nodes = 1") + 'scope = "cluster"\n', "benchmark: stream runs over all nodes, and there"),
+        (changed("blocks = 2", "warmup = -1"), "design.warmup: "),
+        (changed("blocks = 2", "settle = -1"), "design.settle: "),
+        (changed("blocks = 2", "settle = nan"), "design.settle: "),
+        (changed("blocks = 2", "timeout = 0"), "design.timeout: "),
+        (changed("blocks = 2", "runs = 1000000\nblocks = 1000000"), "line 7, column "),
+        (changed("runs = 4\nblocks = 2", "runs = 1000000\nblocks = 1000000\nwarmup = 1000"), "design.runs: "),
+        (changed("blocks = 2", 'phases = [["strem"]]'), "design.phases[1]: no 'strem' in this campaign; did you mean"),
+        (changed("blocks = 2", 'phases = [["stream"], ["stream"]]'), "design.phases: stream array_size=2000000"),
+        (changed("blocks = 2", "phases = [[]]"), "design.phases[1]: "),
+        (changed('"native"', '"native"\nmethod = "welch"'), "analysis.method: "),
+        (changed('"native"', '"native"\ncorrection = "bonferroni"'), "analysis.correction: "),
+        (changed("[lab]", '[telemetry]\nduring_runs = "of"\n[lab]'), "telemetry.during_runs: "),
+        (changed("[lab]", "[telemetry]\ninterval = 0\n[lab]"), "telemetry.interval: "),
+        (changed("[lab]", "[telemetry]\nintervall = 1\n[lab]"), "telemetry.intervall: unknown key; did you mean"),
+        (on_nodes('name = "a"').replace('name = "other"', 'name = "other"\noptional = true'), "kernel[2].optional: "),
         (TOML[: TOML.index("[[kernel]]")] + '[[benchmark]]\nplugin = "stream"\n', "kernel: field required"),
         (TOML[: TOML.index("[[benchmark]]")], "benchmark: field required"),
         ("", "campaign: field required"),
@@ -160,9 +247,24 @@ def test_a_fault_is_told_with_its_key_path(text: str, fault: str) -> None:
     assert any(found.startswith(fault) for found in faults_of(text)), faults_of(text)
 
 
-def test_toml_syntax_is_told_with_its_line() -> None:
-    (fault,) = faults_of("[campaign]\nname = 'a'\nruns = = 4\n")
-    assert "line 3" in fault
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("[campaign]\nname = 'a'\nruns = = 4\n", "line 3, column 8: invalid value"),
+        ("[campaign]\nname = 'a'\nname = 'b'\n", "line 3, column "),
+        ("[campaign]\n\nname = 'a", "line 3, at the end of the file: "),
+        ("[campaign\n", "line 1, column 10: "),
+    ],
+)
+def test_toml_syntax_is_told_with_its_line(text: str, fault: str) -> None:
+    (found,) = faults_of(text)
+    assert found.startswith(fault), found
+
+
+def test_five_faults_are_five_lines() -> None:
+    text = TOML.replace("runs = 4", "runs = 0").replace("blocks = 2", "blocs = 2").replace("nodes = 2", 'nodes = "2"')
+    text = text.replace('name = "other"', 'name = "o ther"').replace('"stream"', '"stream"\ntimeout = -1')
+    assert len(faults_of(text)) == 5
 
 
 def test_defaults_of_the_design_fit_each_other() -> None:
@@ -227,9 +329,9 @@ def test_any_text_is_a_campaign_or_a_fault(text: str) -> None:
 @settings(max_examples=40)
 def test_any_key_is_known_or_named(key: str) -> None:
     quoted = key.replace("\\", "\\\\").replace('"', '\\"')
-    if key not in {"order", "runs", "blocks", "seed", "at_once", "retries"}:
+    if key not in DesignTable.model_fields:
         found = faults_of(TOML.replace("[design]", f'[design]\n"{quoted}" = 1'))
-        assert any(fault.startswith(f"design.{key}: unknown key") for fault in found)
+        assert any(fault.startswith(clean_line(f"design.{key}: unknown key")) for fault in found)
 
 
 def test_choosing_nothing_changes_nothing() -> None:

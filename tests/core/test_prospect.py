@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from hpcvirt.core.config import parse_campaign
-from hpcvirt.core.model import Order
+from hpcvirt.core.confounds import confounds
+from hpcvirt.core.experience import Experience, learn
+from hpcvirt.core.model import Expect, Order, Scope
 from hpcvirt.core.prospect import family, prospect
 from hpcvirt.core.stats.model import Unit
 from hpcvirt.core.stats.power import Spread
+from hpcvirt.core.store.setups import Setup
+from tests.core.factories import campaign, do_run, ended, new_database
 
 TEXT = """
 [campaign]
@@ -68,3 +73,123 @@ def test_one_kernel_alone_shows_nothing() -> None:
 
 def test_one_block_shows_nothing() -> None:
     assert prospect(replace(CAMPAIGN, design=replace(CAMPAIGN.design, blocks=1))).detectable is None
+
+
+# -- what earlier databases teach
+
+
+def known(**changes: object) -> Experience:
+    return replace(Experience(), **changes)  # type: ignore[arg-type]
+
+
+def test_times_are_those_measured_before_and_marked_so() -> None:
+    label = CAMPAIGN.benchmarks[0].label
+    told = prospect(CAMPAIGN, known=known(run_s={label: 2.0}))
+    assert (told.seconds, told.measured) == (pytest.approx(2.0 * 50 * 3), 1)
+    assert told.seconds_of_one_block_more == pytest.approx(2.0 * 5 * 3)
+    assert prospect(CAMPAIGN).measured == 0
+
+
+def test_warm_up_and_settling_cost_time_and_show_nothing() -> None:
+    label = CAMPAIGN.benchmarks[0].label
+    longer = replace(CAMPAIGN, design=replace(CAMPAIGN.design, warmup=2, settle_s=10.0))
+    told = prospect(longer, known=known(run_s={label: 1.0}))
+    assert told.seconds == pytest.approx((50 + 2 * 10) * 3 + 10 * 3 * 10)
+    assert (told.runs, told.warmups) == (4 * 3 * 50, 4 * 3 * 20)
+    assert told.detectable == prospect(CAMPAIGN).detectable
+
+
+def test_reboots_are_counted_once_they_were_timed() -> None:
+    booted = replace(CAMPAIGN, kernels=tuple(replace(kernel, boot="grub") for kernel in CAMPAIGN.kernels))
+    assert not prospect(booted).are_boots_counted
+    assert prospect(booted).reboots == 4 * 3 * 10
+    timed = known(boot_s={"a": 60.0, "b": 60.0, "c": 120.0})
+    told = prospect(booted, known=timed)
+    assert told.are_boots_counted
+    assert told.seconds == pytest.approx(prospect(booted).seconds + 10 * 240)
+
+
+def test_the_variation_is_that_measured_before() -> None:
+    told = prospect(CAMPAIGN, known=known(spread=Spread(boot=0.03, run=0.01)))
+    assert told.spread.boot == 0.03
+    assert told.detectable == prospect(CAMPAIGN, Spread(boot=0.03, run=0.01)).detectable
+
+
+def test_metrics_that_are_not_kept_are_in_no_family() -> None:
+    one = replace(CAMPAIGN, benchmarks=(replace(CAMPAIGN.benchmarks[0], metrics=("copy",)),))
+    assert family(one) == 3
+
+
+def test_moving_together_costs_what_runs_on_each_node_alone() -> None:
+    wide = replace(
+        CAMPAIGN.benchmarks[0], parameters={"array_size": 1000, "ntimes": 2, "threads": 1}, scope=Scope.CLUSTER
+    )
+    both = replace(CAMPAIGN, benchmarks=(CAMPAIGN.benchmarks[0], wide))
+    alone, together = prospect(both).powers
+    assert (alone.scope, alone.unit, together.scope, together.unit) == (
+        Scope.NODE,
+        Unit.BLOCK,
+        Scope.CLUSTER,
+        Unit.BLOCK,
+    )
+    assert alone.detectable is not None
+    assert alone.apart is not None
+    assert alone.apart < alone.detectable
+    assert together.apart is None
+    phased = replace(both, design=replace(both.design, phases=tuple((use.label,) for use in both.benchmarks)))
+    first, _ = prospect(phased).powers
+    assert (first.unit, first.detectable, first.apart) == (Unit.NODE_BLOCK, alone.apart, None)
+    assert prospect(phased).boots == 2 * prospect(both).boots
+    assert prospect(both).runs == (4 + 1) * 3 * 50
+
+
+def test_a_database_of_these_nodes_teaches_times_and_variation(tmp_path: Path) -> None:
+    told = campaign(nodes=("node1",), runs=8, blocks=4)
+    database, plan = new_database(tmp_path / "small.db", told)
+    for run in plan.runs:
+        value = 100.0 + run.boot.id + 0.1 * (run.number % 2)
+        do_run(database, run.id, f"a{run.id}", ended(value=value, elapsed_s=1.0))
+    database.close()
+    found = learn([tmp_path / "none.db", tmp_path / "small.db"], told)
+    assert set(found.run_s) == {told.benchmarks[0].label}
+    assert found.databases == (tmp_path / "small.db",)
+    assert found.spread is not None
+    assert found.spread.boot > 5 * found.spread.run > 0
+    elsewhere = replace(told, nodes=(replace(told.nodes[0], host="other"),))
+    assert learn([tmp_path / "small.db"], elsewhere) == Experience()
+
+
+# -- in what else kernels differ
+
+GUEST = Expect(release="2.6.12-xen*", cpus=4, memory_mib=(1900, 2048), storage="ext3 /dev/xvda*")
+HOST = Expect(release="2.6.12*", cpus=4, memory_mib=(3800, 4096), storage="ext3 /dev/sda*")
+
+
+def test_differences_that_are_declared_are_named_by_themselves() -> None:
+    kernels = (
+        replace(CAMPAIGN.kernels[0], expect=HOST),
+        replace(CAMPAIGN.kernels[1], expect=GUEST),
+        CAMPAIGN.kernels[2],
+    )
+    found = confounds(replace(CAMPAIGN, kernels=kernels))
+    assert [(one.kernel, one.versus, one.what) for one in found] == [
+        ("b", "a", "memory"),
+        ("b", "a", "version"),
+        ("b", "a", "storage"),
+    ]
+    assert (found[0].value, found[0].other, found[0].is_seen) == ("1900-2048 MiB", "3800-4096 MiB", False)
+
+
+def test_differences_that_were_seen_count_more() -> None:
+    def setup(kernel: str, cpus: int, memory_kib: int) -> Setup:
+        return Setup(kernel, "node1", {"identity.cpus": str(cpus), "identity.memory_kib": str(memory_kib)})
+
+    kernels = tuple(replace(kernel, expect=replace(HOST, release=None)) for kernel in CAMPAIGN.kernels)
+    seen = [setup("a", 4, 4_000_000), setup("b", 2, 4_010_000), setup("c", 4, 2_000_000)]
+    found = confounds(replace(CAMPAIGN, kernels=kernels), seen)
+    assert [(one.kernel, one.versus, one.what, one.value, one.is_seen) for one in found] == [
+        ("b", "a", "CPUs", "2", True),
+        ("c", "a", "memory", "1953 MiB", True),
+        ("c", "b", "CPUs", "4", True),
+        ("c", "b", "memory", "1953 MiB", True),
+    ]

@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpcvirt.core.model import Expect, Probe
-from hpcvirt.core.remote.identity import Identity, Moment, changes, cpu_s, elapsed_s, mismatches, parse_identity
+from hpcvirt.core.remote.identity import (
+    Identity,
+    Moment,
+    changes,
+    cpu_s,
+    elapsed_s,
+    mismatches,
+    parse_identity,
+    storage_mismatch,
+)
 
 WHOLE = b"""boot_id 0b5e2e6a-0000-4000-8000-000000000001
 release 6.1.0-50-amd64
@@ -303,3 +312,15 @@ def test_a_jump_of_the_clock_is_at_most_its_tolerance(real_s: float, jump_s: flo
     found = elapsed_s(before, after)
     assert found is not None
     assert abs(found - real_s) <= 0.05 + 0.0011 * real_s
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fits"), [(None, True), ("ext4 /dev/sda*", True), ("ext4 *", True), ("xfs *", False), ("ext4", False)]
+)
+def test_storage_is_what_the_scratch_folder_is_on(pattern: str | None, fits: bool) -> None:
+    found = {"scratch.filesystem": "ext4", "scratch.device": "/dev/sda2"}
+    assert (storage_mismatch(Expect(storage=pattern), found) == ()) is fits
+
+
+def test_storage_that_a_node_cannot_tell_is_not_the_expected_one() -> None:
+    assert storage_mismatch(Expect(storage="ext4 *"), {}) == ("storage: expected ext4 *, found ? ?",)

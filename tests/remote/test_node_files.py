@@ -72,8 +72,8 @@ def test_a_folder_that_cannot_be_made_is_no_run(node: LocalNode) -> None:
 
 
 def look(node: LocalNode, *names: str, needed: tuple[str, ...] = ()) -> Programs:
-    script = jobs.within(str(node.scratch), (), {}, programs_text(names, needed))
-    said, status = jobs.parse_within(script, node.run(script))
+    script = jobs.run_within(str(node.scratch), (), {}, programs_text(names, needed))
+    said, status = jobs.parse_run_within(script, node.run(script))
     assert status == 0
     return parse_programs(said)
 
@@ -124,5 +124,5 @@ def test_a_node_that_cannot_hash(poor_node: LocalNode) -> None:
 
 
 def test_within_the_wrap(node: LocalNode) -> None:
-    script = jobs.within(str(node.scratch), ("env", "A=b c"), {"B": "d'e"}, 'echo "$A-$B"; pwd; exit 7')
-    assert jobs.parse_within(script, node.run(script)) == (f"b c-d'e\n{node.root}\n".encode(), 7)
+    script = jobs.run_within(str(node.scratch), ("env", "A=b c"), {"B": "d'e"}, 'echo "$A-$B"; pwd; exit 7')
+    assert jobs.parse_run_within(script, node.run(script)) == (f"b c-d'e\n{node.root}\n".encode(), 7)

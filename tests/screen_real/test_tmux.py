@@ -93,7 +93,7 @@ def test_a_campaign_from_the_first_key_to_the_last(terminal: Terminal, folder: P
 def test_without_an_argument_it_opens_the_local_lab(tmp_path: Path) -> None:
     opened = Terminal(tmp_path, [])
     try:
-        opened.until("local-lab", "STREAM", "400 runs")
+        opened.until("local-lab", "STREAM", "50 per kernel, benchmark and node")
         opened.press("q")
         opened.until("left with 0")
         assert not (tmp_path / "data").exists(), "looking makes nothing"

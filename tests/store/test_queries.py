@@ -257,6 +257,8 @@ def test_the_runners_states(path: Path) -> None:
     assert state(path) is RunnerState.RUNNING
     database.runner_ended(runner, "stopped")
     assert state(path) is RunnerState.STOPPED
+    database.runner_ended(runner, "failed")
+    assert state(path) is RunnerState.FAILED
     runner = database.register_runner(process())
     assert state(path) is RunnerState.RUNNING
     run_all(database, 16)

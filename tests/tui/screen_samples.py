@@ -134,6 +134,8 @@ def make_snapshot(
             baseline=kernels[0],
             alpha=0.05,
             delta=0.02,
+            method=None,
+            correction="holm",
             created_at=ago(600),
             kernels=tuple(kernels),
             nodes=tuple(card.name for card in cards),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hpcvirt.tui.draft import changed, faults, outlook, seconds, whole
+from hpcvirt.tui.draft import Forecast, changed, faults, outlook, seconds, whole
 from tests.tui.screen_samples import STREAM, make_draft, paper_draft
 
 
@@ -64,3 +64,35 @@ def test_only_what_was_changed_is_handed_on() -> None:
     told = changed(draft, replace(pick, kernels=("native",), runs=20))
     assert (told.kernels, told.benchmarks, told.runs, told.blocks) == (("native",), None, 20, None)
     assert changed(draft, replace(pick, benchmarks=(STREAM,))).benchmarks is None
+
+
+FORECAST = Forecast(
+    seconds=7200.0,
+    are_boots_counted=False,
+    detectable=0.0123,
+    with_one_block_more=0.011,
+    seconds_of_one_block_more=720.0,
+    boot_sd=0.02,
+    run_sd=0.005,
+    is_measured=False,
+    differences=("xen against chaos: memory 2048 MiB, not 4096 MiB",),
+)
+
+
+def test_what_it_can_show_and_what_one_more_block_buys() -> None:
+    draft = make_draft(forecast=lambda pick: FORECAST)
+    told = words(draft, whole(draft))
+    assert "about 2 h" in told
+    assert "reboots not counted" in told
+    assert "finds 1.2 %: at 80 % power after Holm, if boots vary by 2 %, runs by 0.5 % (assumed)" in told
+    assert "one more block: finds 1.1 %, for about 12 min" in told
+    assert "differs: xen against chaos: memory 2048 MiB, not 4096 MiB" in told
+
+
+def test_what_was_measured_before_is_marked() -> None:
+    measured = tuple(replace(one, is_measured=True) for one in make_draft().benchmarks)
+    forecast = replace(FORECAST, are_boots_counted=True, is_measured=True)
+    draft = make_draft(benchmarks=measured, forecast=lambda pick: forecast)
+    told = words(draft, whole(draft))
+    assert "1 node at a time; as measured before\n" in told
+    assert "(as before)" in told

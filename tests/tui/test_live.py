@@ -93,6 +93,7 @@ async def test_events_have_levels_and_the_newest_is_in_sight() -> None:
     [
         (RunnerState.PAUSED, ("‖ paused", "p resumes", "of work left", "p Resume")),
         (RunnerState.STOPPED, ("■ stopped", "148 runs are safe", "hpcvirt-tui run", "--db", "p Resume")),
+        (RunnerState.FAILED, ("! failed", "148 runs are safe", "the log says which", "p Resume")),
         (RunnerState.CRASHED, ("✗ crashed", "gone without a word", "hpcvirt-tui run", "was running")),
         (RunnerState.NOT_STARTED, ("○ not started", "p starts one")),
     ],

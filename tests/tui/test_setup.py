@@ -147,7 +147,7 @@ async def test_attaches_to_a_campaign_that_runs() -> None:
         await eye.until("Frozen when it started", "nothing of it can be changed")
 
 
-@pytest.mark.parametrize("state", [RunnerState.STOPPED, RunnerState.CRASHED])
+@pytest.mark.parametrize("state", [RunnerState.STOPPED, RunnerState.FAILED, RunnerState.CRASHED])
 async def test_tells_of_an_unfinished_campaign(state: RunnerState) -> None:
     async with at_campaign(SampleBackend(snapshots={DATABASE: make_snapshot(state)})) as eye:
         text = await eye.until("400 runs", "An unfinished campaign of this name")

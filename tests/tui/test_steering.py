@@ -31,7 +31,9 @@ async def test_p_resumes_what_is_paused() -> None:
         assert eye.backend.wishes == [(DATABASE, "resume")]
 
 
-@pytest.mark.parametrize("state", [RunnerState.STOPPED, RunnerState.CRASHED, RunnerState.NOT_STARTED])
+@pytest.mark.parametrize(
+    "state", [RunnerState.STOPPED, RunnerState.FAILED, RunnerState.CRASHED, RunnerState.NOT_STARTED]
+)
 async def test_p_starts_a_new_runner_where_there_is_none(state: RunnerState) -> None:
     async with at_database(watched(make_snapshot(state))) as eye:
         await eye.until("p Resume")

@@ -108,6 +108,8 @@ def banner_words(snapshot: Snapshot) -> str:
         RunnerState.NOT_STARTED: "No runner has worked on this database yet. p starts one.",
         RunnerState.PAUSED: _paused(under_way),
         RunnerState.STOPPED: f"Stopped before the end. {safe_runs} p goes on, or in a shell: {command}",
+        RunnerState.FAILED: f"A node, a kernel or the database could not be used: the log says which. {safe_runs} "
+        f"p goes on, or in a shell: {command}",
         RunnerState.CRASHED: f"The runner is gone without a word. {safe_runs} p goes on, or in a shell: {command}",
         RunnerState.ELSEWHERE: f"The runner is on host {host} (pid {process.pid if process else '?'}): "
         "steer it from there; this screen shows what it files.",

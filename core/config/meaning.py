@@ -1,0 +1,82 @@
+"""What a well-formed campaign can still get wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import chain
+
+from hpcvirt.core.config.faults import doubles, nearest
+from hpcvirt.core.model import Campaign, Order, Scope
+
+LARGEST_PLAN_RUNS = 5_000_000
+
+
+def faults(campaign: Campaign) -> Iterator[str]:
+    """Every one, with its key path."""
+    yield from _kernel_faults(campaign)
+    yield from _node_faults(campaign)
+    yield from doubles("benchmark", [use.label for use in campaign.benchmarks])
+    yield from _analysis_faults(campaign)
+    yield from _design_faults(campaign)
+    yield from _phase_faults(campaign)
+
+
+def _kernel_faults(campaign: Campaign) -> Iterator[str]:
+    yield from doubles("kernel", [kernel.name for kernel in campaign.kernels])
+    for index, kernel in enumerate(campaign.kernels, 1):
+        bounds = kernel.expect.memory_mib
+        if bounds is not None and bounds[0] > bounds[1]:
+            yield f"kernel[{index}].expect.memory_mib: {list(bounds)}: the lowest stands first"
+        texts = (*kernel.wrap, *kernel.env.values(), kernel.expect.probe.command if kernel.expect.probe else "")
+        if any("\0" in text for text in texts):
+            yield f"kernel[{index}]: a NUL character cannot be given to a node"
+        if kernel.optional and not campaign.lab:
+            yield f"kernel[{index}].optional: only the embedded lab can leave a kernel out; on nodes pick with --kernel"
+
+
+def _node_faults(campaign: Campaign) -> Iterator[str]:
+    yield from doubles("node", [node.name for node in campaign.nodes])
+    wide = [use.plugin for use in campaign.benchmarks if use.scope is Scope.CLUSTER]
+    if wide and len(campaign.nodes) < 2:
+        yield f"benchmark: {wide[0]} runs over all nodes, and there is one; name more nodes, or set scope = 'node'"
+
+
+def _analysis_faults(campaign: Campaign) -> Iterator[str]:
+    names = [kernel.name for kernel in campaign.kernels]
+    if campaign.analysis.baseline not in names:
+        meant = nearest(campaign.analysis.baseline, names)
+        yield f"analysis.baseline: {campaign.analysis.baseline!r} is not among the kernels{meant}"
+    for index, pair in enumerate(campaign.analysis.contrasts, 1):
+        unknown = [name for name in pair if name not in names]
+        yield from (
+            f"analysis.contrasts[{index}]: {name!r} is not among the kernels{nearest(name, names)}" for name in unknown
+        )
+        if pair[0] == pair[1]:
+            yield f"analysis.contrasts[{index}]: {pair[0]!r} is compared with itself"
+
+
+def _design_faults(campaign: Campaign) -> Iterator[str]:
+    design = campaign.design
+    if min(design.runs, design.blocks) < 1:
+        yield "design: runs and blocks are at least 1"
+        return
+    if design.blocks > design.runs:
+        yield f"design.blocks: {design.blocks} blocks need at least as many runs, not {design.runs}"
+    each = design.runs + design.warmup * design.blocks
+    total = each * len(campaign.kernels) * len(campaign.nodes) * len(campaign.benchmarks)
+    if total > LARGEST_PLAN_RUNS:
+        yield f"design.runs: {total} runs in all; {LARGEST_PLAN_RUNS} is the most this program plans"
+    if design.order is Order.SEQUENTIAL and design.blocks != 1:
+        yield "design.blocks: a sequential campaign visits each kernel once; leave blocks out or use randomized-blocks"
+
+
+def _phase_faults(campaign: Campaign) -> Iterator[str]:
+    """Each benchmark has its boots once: in one phase, or in the only one there is."""
+    if not campaign.design.phases:
+        return
+    count = Counter(chain.from_iterable(campaign.design.phases))
+    for use in campaign.benchmarks:
+        if count[use.label] != 1:
+            where = "in no phase" if not count[use.label] else "in more than one phase"
+            yield f"design.phases: {use.label} stands {where}"
