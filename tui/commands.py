@@ -333,11 +333,17 @@ def parse(
 
 
 @app.command()
-def plugins() -> None:
-    """Benchmarks known, their metrics and parameters."""
-    from hpcvirt.tui.plugins import print_plugins
+@click.option(
+    "--format", "layout", type=click.Choice(["table", "markdown", "json"]), default="table", show_default=True
+)
+def plugins(layout: str) -> None:
+    """Benchmarks known, their metrics and parameters; as Markdown the paper's Table 1.
 
-    print_plugins()
+    One that is installed and cannot be used is a warning that names it.
+    """
+    from hpcvirt.tui.plugins import Format, print_plugins
+
+    print_plugins(Format(layout))
 
 
 @app.command()

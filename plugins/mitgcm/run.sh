@@ -13,13 +13,20 @@ if [ $# -gt 0 ]; then
     rm -f data
     awk -f namelist.awk "$experiment/data" >data || exit 125
 fi
+list() { # without cksum sizes alone are told
+    if command -v cksum >/dev/null 2>&1; then
+        cksum "$1"
+    else
+        echo "- $(($(wc -c <"$1"))) $1"
+    fi
+}
 "$program"
 status=$?
 # Only what the model made: the input is links. A full disk shows here and nowhere else.
 for file in *; do
     [ ! -f "$file" ] || [ -L "$file" ] || case $file in
         run.sh | namelist.awk | data | written | STDOUT.* | STDERR.*) ;;
-        *) cksum "$file" ;;
+        *) list "$file" ;;
     esac
 done >written
 printf '%4096s' '' 2>/dev/null >room || echo 'full 0 disk' >>written

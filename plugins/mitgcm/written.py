@@ -15,7 +15,7 @@ from hpcvirt.core.model import Status
 from hpcvirt.plugins.reading import Objection, whole_lines
 
 WRITTEN = "written"
-_LINE = re.compile(r"(\d{1,12}|full) (\d{1,18}) (.{1,200})", re.ASCII)
+_LINE = re.compile(r"(\d{1,12}|-|full) (\d{1,18}) (.{1,200})", re.ASCII)
 _STEP = re.compile(r"\.(\d{10})\.(?:.*\.)?data$", re.ASCII)
 _FIELD = re.compile(r"^[^.]+")
 
@@ -55,6 +55,8 @@ def _field(one: Written) -> str:
 
 
 def digest(files: tuple[Written, ...]) -> str:
-    """Of the fields that the model computed; empty if it wrote none. Equal digests: equal to the bit."""
+    """Of the fields that the model computed; empty if it wrote none, or the node cannot tell. Equal: to the bit."""
+    if any(one.checksum == "-" for one in files):
+        return ""
     data = sorted(f"{one.checksum} {one.bytes} {one.name}" for one in files if _STEP.search(one.name))
     return hashlib.sha256("\n".join(data).encode()).hexdigest()[:16] if data else ""

@@ -12,7 +12,6 @@ from hpcvirt.plugins.npb.report import RATE, TIME, judge
 __all__ = ["Npb"]
 
 CODES = ("bt", "cg", "dc", "ep", "ft", "is", "lu", "mg", "sp", "ua", "bt-mz", "lu-mz", "sp-mz")
-CLASSES = "SWABCDEF"
 GUESSED_S = {"S": 1, "W": 5, "A": 30, "B": 120, "C": 600, "D": 10_000, "E": 150_000, "F": 2_000_000}
 """Of one run on a few processors, by class."""
 
@@ -52,7 +51,7 @@ class Npb(BenchmarkPlugin):
         """Codes and classes that there are not."""
         code, of_class = str(parameters["code"]), str(parameters["class"])
         wrong = [] if code in CODES else [f"code: {code!r} is not one of {', '.join(CODES)}"]
-        return wrong + ([] if of_class and of_class in CLASSES else [f"class: {of_class!r} is not one of {CLASSES}"])
+        return wrong + ([] if of_class in GUESSED_S else [f"class: {of_class!r} is not one of {', '.join(GUESSED_S)}"])
 
     def scope_of(self, parameters: Mapping[str, Value]) -> Scope:
         """Without MPI each node runs it alone."""
