@@ -131,9 +131,16 @@ class Report:
     not_measured: tuple[str, ...] = ()
     """Primary metrics that the output names and gives no value for: blank, ``+++++``, -1, inf."""
     notes: tuple[str, ...] = ()
-    """What is to be known about a result that counts, in words: ``cached``, a digest of what was computed."""
+    """What is to be known about a result that counts, in words: ``cached``."""
+    digest: str = ""
+    """Of what was computed, where that should be the same in every run. Another one elsewhere is a warning."""
     runs: tuple[Report, ...] = ()
     """Where one text holds several reports: each by itself, in order; this one is judged by the last."""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Notes and digest, in words."""
+        return (*self.notes, f"computed {self.digest}") if self.digest else self.notes
 
 
 class BenchmarkPlugin(ABC):

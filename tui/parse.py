@@ -92,7 +92,7 @@ def _content(report: Report) -> dict[str, Any]:
         "reason": clean(report.reason),
         "metrics": {name: _metric(reading) for name, reading in report.readings.items()},
         "not_measured": list(report.not_measured),
-        "notes": [clean(note) for note in report.notes],
+        "notes": [clean(note) for note in report.remarks],
         "runs": [_content(one) for one in report.runs],
     }
 
@@ -111,7 +111,7 @@ def _print(report: Report) -> None:
     console.print(Text(f"{report.status}: {clean_line(report.reason, 1000)}" if report.reason else str(report.status)))
     if report.readings:
         console.print(_table(report))
-    for note in report.notes:
+    for note in report.remarks:
         console.print(Text(f"note: {clean_line(note, 1000)}"))
     if report.not_measured:
         console.print(Text(f"not measured: {', '.join(report.not_measured)}"))

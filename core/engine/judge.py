@@ -42,7 +42,7 @@ def judge(
     before, after = reply.before, reply.after
     return Ended(
         status=report.status,
-        reason=clean_line(report.reason or "; ".join(report.notes), 1000),
+        reason=clean_line(report.reason or "; ".join(report.remarks), 1000),
         duration_s=elapsed_s(before[1], after[1]) if before and after else None,
         elapsed_s=elapsed,
         **_clocks(before and before[1], after and after[1]),
@@ -54,6 +54,7 @@ def judge(
         stderr=reply.stderr,
         truncated=reply.truncated,
         files=reply.files,
+        digest=report.digest if report.status is Status.OK else "",
         readings=report.readings,
     )
 

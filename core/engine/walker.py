@@ -7,7 +7,7 @@ import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 
@@ -63,6 +63,9 @@ class Ground:
     """One for each node that may run a benchmark at the same time."""
     artifacts: Mapping[str, Sequence[tuple[str, str, bytes]]]
     """By benchmark label: name, SHA-256, content."""
+
+    digests: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """By benchmark label: what its first run in this life of the runner computed, and where."""
 
     def kernel(self, name: str) -> Kernel:
         """The campaign's kernel of this name."""
@@ -362,7 +365,19 @@ class NodeWalker:
                 "warning", f"{reply.cleaned} processes of earlier runs were still there, and were ended"
             )
         was_started = reply.state is not jobs.JobState.NEVER
-        await self._file_end(run, attempt, ended, len(reply.stdout) + len(reply.stderr), was_started=was_started)
+        await self._file_end(run, attempt, ended, _size_bytes(reply), was_started=was_started)
+        await self._compare_digest(run, ended.digest)
+
+    async def _compare_digest(self, run: Run, digest: str) -> None:
+        """Two kernels that compute different numbers are a finding of its own."""
+        if not digest:
+            return
+        where = f"{self._node.name} under {run.boot.kernel}"
+        first, there = self._ground.digests.setdefault(run.benchmark.label, (digest, where))
+        if first != digest:
+            await self._channel.event(
+                "warning", f"{_told(run)} computed {digest}, and {there} computed {first}: not the same to the bit"
+            )
 
     async def _file_end(
         self, run: Run, attempt: str, ended: Ended, size_bytes: int = 0, *, was_started: bool = True
@@ -431,6 +446,11 @@ class NodeWalker:
 
     def _history(self, run: Run) -> RunHistory:
         return self._histories.get(run.id, RunHistory())
+
+
+def _size_bytes(reply: jobs.Reply) -> int:
+    """What an attempt left on the node, as far as it was sent."""
+    return sum(map(len, (reply.stdout, reply.stderr, *reply.files.values())))
 
 
 def _command(run: Run) -> Command:

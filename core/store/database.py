@@ -56,6 +56,8 @@ class Ended:
     truncated: bool = False
     files: Mapping[str, bytes] = field(default_factory=dict)
     """What the benchmark wrote and was fetched, by name."""
+    digest: str = ""
+    """Of what an ok attempt computed; it stands in ``reason``."""
     readings: Mapping[str, Reading] = field(default_factory=dict)
 
 

@@ -32,7 +32,7 @@ def judge(output: Output, parameters: Mapping[str, Value] | None = None) -> Repo
     met = conditions(output)
     told = notes(met, last.size_mib)
     times = timing.readings(output) if parameters is None else _elapsed(output, met)
-    return Report(status, reason, last.readings | times, last.not_measured, told, runs)
+    return Report(status, reason, last.readings | times, last.not_measured, told, runs=runs)
 
 
 def _elapsed(output: Output, met: Conditions) -> dict[str, Reading]:

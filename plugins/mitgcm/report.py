@@ -65,8 +65,7 @@ def judge(output: Output, parameters: Mapping[str, Value] | None = None) -> Repo
     times = timing.readings(output) if parameters is None else timing.measured(output)
     runs = tuple(map(_alone, found)) if len(found) > 1 else ()
     digest = written.digest(written.written(output))
-    notes = (f"model output {digest}",) if digest else ()
-    return Report(status, reason, last.readings | times, notes=notes, runs=runs)
+    return Report(status, reason, last.readings | times, digest=digest, runs=runs)
 
 
 def _text(output: Output) -> bytes:

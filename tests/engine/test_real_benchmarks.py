@@ -268,3 +268,32 @@ def test_bonnie_on_a_full_disk(tmp_path: Path, full_lab: None) -> None:
     told = ("No space left", "disk full", "is full")
     assert all(any(words in reason for words in told) for _, reason in ran.statuses), ran.statuses
     assert ran.rows("SELECT count(*) FROM results") == [(0,)]
+
+
+# --- MITgcm, with a program that stands for the model
+
+STAND_IN = """
+cat data >&2
+printf "${OTHER:-1}" >T.0000000010.data
+echo '// MITgcm UV'
+echo '  Seconds in section "ALL   [THE_MODEL_MAIN]":'
+echo '  User time:  0.5'; echo '  System time:  2.5E-002'; echo '  Wall clock time: 0.6'
+echo 'PROGRAM MAIN: Execution ended Normally'
+"""
+MITGCM = '[[benchmark]]\nplugin = "mitgcm"\nparameters = {{ experiment = "{folder}", steps = 5 }}\n'
+
+
+def test_a_model_that_computes_other_numbers_under_another_kernel_is_noticed(tmp_path: Path) -> None:
+    folder = tmp_path / "experiment"
+    folder.mkdir()
+    (folder / "data").write_text(" &PARM03\n endTime=1.,\n &\n")
+    script(folder, STAND_IN, "mitgcmuv")
+    ran = Ran(tmp_path, MITGCM.format(folder=folder), other='env = { OTHER = "2" }')
+    assert ran.done.returncode == 0, (ran.done.stderr, ran.statuses)
+    assert {status for status, _ in ran.statuses} == {"ok"}
+    assert len({reason for _, reason in ran.statuses}) == 2
+    assert "not the same to the bit" in ran.warnings
+    assert ran.rows("SELECT DISTINCT value FROM results WHERE metric = 'system_time'") == [(0.025,)]
+    ((stderr,), *_) = ran.rows("SELECT stderr FROM attempts")
+    assert b"nTimeSteps=5" in zlib.decompress(stderr)
+    assert b"endTime" not in zlib.decompress(stderr)

@@ -1,4 +1,4 @@
-"""Formats that were not recorded, from the programs' sources: other versions, layouts, units, and what must be refused."""
+"""Formats that were not recorded: other versions, layouts and units, and what must be refused."""
 
 from __future__ import annotations
 
@@ -339,7 +339,7 @@ def test_times_are_primary_only_where_nothing_else_is() -> None:
     command = load("command")
     alone, _ = complete(command, {"argv": "x"})
     asked, _ = complete(command, {"argv": "x", "metrics": "user u higher csv stdout 1"})
-    assert [(m.name, m.primary) for m in command.metrics_of(alone)][0] == ("real", True)
+    assert next((m.name, m.primary) for m in command.metrics_of(alone)) == ("real", True)
     assert [(m.name, m.primary) for m in command.metrics_of(asked)] == [
         ("user", True),
         ("real", False),
