@@ -18,6 +18,8 @@ from pathlib import Path
 
 from hpcvirt.core.errors import BenchmarkBroken, BenchmarkUnknown
 from hpcvirt.core.model import Benchmark, Better, Scope, Status, Value
+from hpcvirt.core.preflight import Need
+from hpcvirt.core.requirements import Requirements, asked
 
 GROUP = "hpcvirt.benchmarks"
 
@@ -76,32 +78,14 @@ class Command:
 
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Needs:
-    """What a node must have for a benchmark. The preflight looks for it; nothing is installed."""
-
-    programs: tuple[str, ...] = ()
-    """Looked up in PATH, or absolute paths: there, and executable. Hashed once per boot with the shared libraries
-    that they load."""
-    files: tuple[str, ...] = ()
-    """Absolute paths of files or folders that must be readable."""
-    disk_bytes: int = 0
-    """Free in the scratch folder."""
-    memory_bytes: int = 0
-    """Of the node in all."""
-    not_in_cache_bytes: int = 0
-    """What should not fit the last-level cache: a warning if it does."""
-    packages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Where the programs come from: names of packages by ``debian`` and ``rhel``."""
-
-    @property
-    def hint(self) -> str:
-        """How to get them, in words; empty if no package has them."""
-        orders = {"debian": "apt install", "rhel": "dnf install"}
-        known = [(orders[family], names) for family, names in self.packages.items() if family in orders and names]
-        return " or ".join(f"`{order} {' '.join(names)}`" for order, names in known)
+    fresh: bool = False
+    """In a folder of its own instead, made for this one run and removed behind it. The artifacts are linked into it."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Text files to write into that folder beforehand, by name. Only with ``fresh``."""
+    fetch: tuple[str, ...] = ()
+    """Files in the working folder to bring back, if they are there: see ``Output.files``."""
+    ranks: int = 0
+    """Of an MPI program: how many processes, to be started by a launcher. 0: it is started as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +100,10 @@ class Output:
     """The middle of stdout or stderr is missing."""
     files: Mapping[str, bytes] = field(default_factory=dict)
     """Files that the execution wrote and that were fetched, by name. One that is missing is not in it."""
+    elapsed_s: float | None = None
+    """Measured on the node around the execution, as are the next two. None: not known."""
+    user_s: float | None = None
+    system_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +129,18 @@ class Report:
     readings: Mapping[str, Reading] = field(default_factory=dict)
     """By metric name. With a status that is not ok they are what was printed, and count for nothing."""
     not_measured: tuple[str, ...] = ()
-    """Metrics that the output names and gives no value for: blank, ``+++++``, -1, inf."""
-    runs: tuple[Mapping[str, Reading], ...] = ()
-    """Where one text holds several reports: the readings of each, in order; ``readings`` are the last one's."""
+    """Primary metrics that the output names and gives no value for: blank, ``+++++``, -1, inf."""
+    notes: tuple[str, ...] = ()
+    """What is to be known about a result that counts, in words: ``cached``."""
+    digest: str = ""
+    """Of what was computed, where that should be the same in every run. Another one elsewhere is a warning."""
+    runs: tuple[Report, ...] = ()
+    """Where one text holds several reports: each by itself, in order; this one is judged by the last."""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Notes and digest, in words."""
+        return (*self.notes, f"computed {self.digest}") if self.digest else self.notes
 
 
 class BenchmarkPlugin(ABC):
@@ -186,14 +183,29 @@ class BenchmarkPlugin(ABC):
         del parameters
         return self.metrics
 
-    def needs(self, parameters: Mapping[str, Value]) -> Needs:
+    def requires(self, parameters: Mapping[str, Value]) -> Requirements:
         """What must be on a node, artifacts left aside."""
         del parameters
-        return Needs()
+        return Requirements()
+
+    def needs(self, parameters: Mapping[str, Value]) -> Sequence[Need]:
+        """What ``check`` asks of every node before a campaign: by default, all that is required."""
+        return asked(self.name, self.requires(parameters))
+
+    def prepare(self, parameters: Mapping[str, Value]) -> Sequence[Command]:
+        """What to execute once per boot before the first run, in the artifacts' folder.
+
+        Each must do no harm when it is executed again; one that exits with another status than 0 sets the node aside.
+        """
+        del parameters
+        return ()
 
     @abstractmethod
     def command(self, parameters: Mapping[str, Value]) -> Command:
-        """What to execute for one run. Relative paths are relative to the artifacts' folder."""
+        """What to execute for one run. Relative paths are relative to the working folder.
+
+        A list of words: no shell reads what is in parameters.
+        """
 
     @abstractmethod
     def parse(self, output: Output, parameters: Mapping[str, Value] | None = None) -> Report:
@@ -229,11 +241,8 @@ def complete(plugin: BenchmarkPlugin, given: Mapping[str, Value]) -> tuple[dict[
 
 def kept_metrics(use: Benchmark) -> tuple[Metric, ...]:
     """The metrics of a benchmark that its campaign keeps. Raises as ``load``."""
-    return tuple(
-        metric
-        for metric in load(use.plugin).metrics_of(use.parameters)
-        if not use.metrics or metric.name in use.metrics
-    )
+    known = load(use.plugin).metrics_of(use.parameters)
+    return tuple(metric for metric in known if not use.metrics or metric.name in use.metrics)
 
 
 @cache

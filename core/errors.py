@@ -62,7 +62,15 @@ class BuildFailed(HpcvirtError):
 
 
 class BinaryDiffers(HpcvirtError):
-    """A benchmark's file on a node is not the one that was built: its SHA-256 differs."""
+    """A benchmark's program or library on a node is not the one that was built, or that other nodes or kernels have."""
+
+
+class ProgramMissing(HpcvirtError):
+    """A program that a benchmark needs is not on a node, or may not be executed there."""
+
+
+class PreparationFailed(HpcvirtError):
+    """What a benchmark wants done once per boot did not succeed on a node."""
 
 
 class NodeUnreachable(HpcvirtError):

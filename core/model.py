@@ -171,12 +171,17 @@ class Benchmark:
     scope: Scope = Scope.NODE
     metrics: tuple[str, ...] = ()
     """Names of those that are kept. Empty: all that the plugin has."""
+    may_differ: bool = False
+    """Programs and libraries that are not the same on all nodes and under all kernels are a warning only."""
 
     @property
     def label(self) -> str:
-        """Name and parameters in one line: ``stream array_size=2000000 ntimes=10 threads=1``."""
-        words = [f"{name}={value}" for name, value in sorted(self.parameters.items())]
-        return " ".join([self.plugin, *words])
+        """Name and parameters in one line: ``stream array_size=2000000 ntimes=10 threads=1``.
+
+        Empty ones are left out.
+        """
+        words = [f"{name}={value}" for name, value in sorted(self.parameters.items()) if value != ""]
+        return " ".join(" ".join([self.plugin, *words]).split())
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,8 +36,8 @@ class Need:
     """Something that must be so on a node. It is asked by a command that changes nothing."""
 
     command: str
-    """For /bin/sh on the node, in the bare login environment: exit status 0 says that it is so. HPCVIRT_SCRATCH is
-    the scratch folder, or what is there of it."""
+    """For /bin/sh on the node, in the bare login environment with ``hv_scratch`` in it: exit status 0 says that
+    it is so."""
     otherwise: str
     """What is wrong if it is not, in words: ``there is no grub-reboot``."""
     remedy: str

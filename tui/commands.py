@@ -309,11 +309,45 @@ def _someone_reading() -> Iterator[None]:
 
 
 @app.command()
-def plugins() -> None:
-    """Benchmarks known, their metrics and parameters."""
-    from hpcvirt.tui.plugins import print_plugins
+@click.argument("plugin")
+@click.argument("stdout", type=click.Path(path_type=Path))
+@click.option("--stderr", type=click.Path(path_type=Path), help="File with what it wrote to stderr.")
+@click.option("--exit-status", type=click.IntRange(-255, 255), default=0, show_default=True, help="128 + n: signal n.")
+@click.option("--file", "files", multiple=True, metavar="NAME=F", help="A file that the benchmark wrote.")
+@click.option(
+    "--param", "parameters", multiple=True, metavar="K=V", help="What was asked for; then another problem has failed."
+)
+@click.option("--json", "as_json", is_flag=True, help="As JSON: value as printed, and normalised as in the database.")
+def parse(
+    plugin: str,
+    stdout: Path,
+    stderr: Path | None,
+    exit_status: int,
+    files: tuple[str, ...],
+    parameters: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """What a plugin makes of an output: does it count, and what are its numbers?
 
-    print_plugins()
+    STDOUT is a file, or - for standard input. The answer may be that it has failed: that exits with 0 as well.
+    """
+    from hpcvirt.tui.parse import print_report
+
+    print_report(plugin, stdout, stderr, exit_status, files, parameters, as_json=as_json)
+
+
+@app.command()
+@click.option(
+    "--format", "layout", type=click.Choice(["table", "markdown", "json"]), default="table", show_default=True
+)
+def plugins(layout: str) -> None:
+    """Benchmarks known, their metrics and parameters; as Markdown the paper's Table 1.
+
+    One that is installed and cannot be used is a warning that names it.
+    """
+    from hpcvirt.tui.plugins import Format, print_plugins
+
+    print_plugins(Format(layout))
 
 
 @app.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -13,7 +13,6 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from hpcvirt.core import benchmark as benchmarks
-from hpcvirt.core.benchmark import BenchmarkPlugin
 from hpcvirt.core.config import faults as words
 from hpcvirt.core.config.choice import Choice
 from hpcvirt.core.config.claims import read_claims
@@ -45,7 +44,6 @@ from hpcvirt.core.model import (
     Probe,
     Scope,
     Telemetry,
-    Value,
 )
 from hpcvirt.core.text import clean_line
 
@@ -279,7 +277,7 @@ def _benchmark_uses(table: BenchmarkTable, timeout_s: float | None) -> tuple[lis
         plugin = benchmarks.load(table.plugin)
     except HpcvirtError as error:
         return [], [f"plugin: {error.message}; {error.hint}"]
-    faults: list[str] = []
+    faults = list(words.doubles("metrics", table.metrics))
     columns = [value if isinstance(value, list) else [value] for value in table.parameters.values()]
     empty = [name for name, column in zip(table.parameters, columns, strict=True) if not column]
     if empty:
@@ -292,7 +290,7 @@ def _benchmark_uses(table: BenchmarkTable, timeout_s: float | None) -> tuple[lis
         faults += [f"parameters.{fault}" for fault in wrong]
         if wrong:
             continue
-        faults += _metric_faults(table, plugin, values)
+        faults += _metric_faults(table, plugin.name, plugin.metrics_of(values))
         uses.append(
             Benchmark(
                 plugin=plugin.name,
@@ -300,14 +298,14 @@ def _benchmark_uses(table: BenchmarkTable, timeout_s: float | None) -> tuple[lis
                 timeout_s=table.timeout or timeout_s or plugin.default_timeout_s,
                 scope=Scope(table.scope) if table.scope else plugin.scope_of(values),
                 metrics=tuple(table.metrics),
+                may_differ=table.binaries == "may-differ",
             )
         )
     return ([] if faults else uses), list(dict.fromkeys(faults))
 
 
-def _metric_faults(table: BenchmarkTable, plugin: BenchmarkPlugin, values: Mapping[str, Value]) -> Iterator[str]:
-    known = [metric.name for metric in plugin.metrics_of(values)]
+def _metric_faults(table: BenchmarkTable, plugin: str, metrics: Sequence[benchmarks.Metric]) -> Iterator[str]:
+    known = [metric.name for metric in metrics]
     for name in table.metrics:
         if name not in known:
-            yield f"metrics: {plugin.name} has no metric {name!r}{nearest(name, known)}"
-    yield from words.doubles("metrics", table.metrics)
+            yield f"metrics: {plugin} has no metric {name!r}{nearest(name, known)}"

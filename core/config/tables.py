@@ -190,6 +190,8 @@ class BenchmarkTable(Table):
     """node: each node alone. cluster: one run over all nodes. The plugin's own if not said."""
     timeout: Seconds | None = None
     """Seconds that one run may take: the design's if not said, else the plugin's."""
+    binaries: Literal["same", "may-differ"] = "same"
+    """Programs and shared libraries that differ between nodes or kernels: a fault, or a warning only."""
     metrics: list[Text] = []
     """Those that are kept: all if not said. The raw output is always kept."""
 

@@ -64,6 +64,11 @@ def frozen_files(
     return found
 
 
+def is_harmless(name: str) -> bool:
+    """Is this a file's name within a folder, which it does not leave?"""
+    return all(part and part != ".." and HARMLESS_NAME.fullmatch(part) for part in name.split("/"))
+
+
 class Channel(Protocol):
     """A way to a node that lasts: lost connections are made again."""
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from hpcvirt.core.benchmark import load
 from hpcvirt.core.engine.detached import warnings
 from hpcvirt.core.engine.judging import Surveyed, findings
-from hpcvirt.core.engine.needs import asked
 from hpcvirt.core.engine.runner import nodes_and_credentials
 from hpcvirt.core.errors import HpcvirtError, NodeUnreachable
 from hpcvirt.core.kernels import METHODS
@@ -105,7 +104,7 @@ async def _check(campaign: Campaign, folder: Path) -> Checked:
 def needs_of(campaign: Campaign) -> tuple[Need, ...]:
     """What the campaign's boot methods and benchmarks need of every node, each once."""
     booting = [need for kernel in campaign.kernels for need in METHODS[kernel.boot].needs(kernel)]
-    running = [need for use in campaign.benchmarks for need in asked(use.label, load(use.plugin).needs(use.parameters))]
+    running = [need for use in campaign.benchmarks for need in load(use.plugin).needs(use.parameters)]
     return tuple(dict.fromkeys((*booting, *running)))
 
 

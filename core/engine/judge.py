@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from hpcvirt.core.benchmark import BenchmarkPlugin, Metric, Output, Reading, Report
 from hpcvirt.core.model import Expect, Status, Value
@@ -38,11 +38,11 @@ def judge(
 
     ``unfinished`` and ``why`` are for jobs that we ended: ``TIMEOUT`` or ``ABORTED``.
     """
-    status, reason, readings = _verdict(reply, expect, plugin, parameters, unfinished, why)
+    report = _verdict(reply, expect, plugin, parameters, unfinished, why)
     before, after = reply.before, reply.after
     return Ended(
-        status=status,
-        reason=clean_line(reason, 1000),
+        status=report.status,
+        reason=clean_line(report.reason or "; ".join(report.remarks), 1000),
         duration_s=elapsed_s(before[1], after[1]) if before and after else None,
         elapsed_s=elapsed,
         **_clocks(before and before[1], after and after[1]),
@@ -53,7 +53,9 @@ def judge(
         stdout=reply.stdout,
         stderr=reply.stderr,
         truncated=reply.truncated,
-        readings=readings,
+        files=reply.files,
+        digest=report.digest if report.status is Status.OK else "",
+        readings=report.readings,
     )
 
 
@@ -84,19 +86,16 @@ def _verdict(
     parameters: Mapping[str, Value],
     unfinished: Status,
     why: str,
-) -> tuple[Status, str, Mapping[str, Reading]]:
+) -> Report:
     if reply.state is not JobState.FINISHED:
         if reply.state is JobState.NEVER and unfinished is Status.TIMEOUT:
             # The login node stood still, or the way to the node did: no time of the benchmark's has passed.
-            return Status.LOST, f"{LOST[JobState.NEVER]} in its time", {}
+            return Report(Status.LOST, f"{LOST[JobState.NEVER]} in its time")
         if reply.state is JobState.STUCK:
             why = f"{why}; some of its processes cannot be ended"
-        return unfinished, why or LOST.get(reply.state, ""), {}
+        return Report(unfinished, why or LOST.get(reply.state, ""))
     doubt = _doubt(reply, expect)
-    if doubt:
-        return Status.VOID, doubt, {}
-    report = _parsed(reply, plugin, parameters)
-    return report.status, report.reason, report.readings
+    return Report(Status.VOID, doubt) if doubt else _parsed(reply, plugin, parameters)
 
 
 def _doubt(reply: Reply, expect: Expect) -> str:
@@ -112,23 +111,30 @@ def _doubt(reply: Reply, expect: Expect) -> str:
 def _parsed(reply: Reply, plugin: BenchmarkPlugin, parameters: Mapping[str, Value]) -> Report:
     """The plugin's report, unless it says what a plugin may not say."""
     exit_status = NO_EXIT if reply.exit_status is None else reply.exit_status
-    output = Output(reply.stdout, reply.stderr, exit_status, reply.truncated)
+    elapsed, (user, system) = None, (None, None)
+    if reply.before is not None and reply.after is not None:
+        moments = reply.before[1], reply.after[1]
+        elapsed, (user, system) = elapsed_s(*moments), cpu_s(*moments)
+    output = Output(
+        reply.stdout, reply.stderr, exit_status, reply.truncated, reply.files, elapsed, user_s=user, system_s=system
+    )
     try:
         report = plugin.parse(output, parameters)
-        fault = _fault(plugin, report)
+        fault = _fault(plugin.metrics_of(parameters), report)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a third party's parser may raise anything; its output is kept
         return Report(Status.UNPARSABLE, f"plugin {plugin.name} raised {type(error).__name__}: {error}")
     return Report(Status.UNPARSABLE, f"plugin {plugin.name}: {fault}") if fault else report
 
 
-def _fault(plugin: BenchmarkPlugin, report: Report) -> str:
+def _fault(known: Sequence[Metric], report: Report) -> str:
     """What is wrong with a report whatever the benchmark did; empty if nothing is."""
     if not isinstance(report, Report) or report.status not in PLUGINS_STATUSES:
         return f"reported {report!r:.200}"
     if report.status is not Status.OK:
         return ""
-    metrics = {metric.name: metric for metric in plugin.metrics}
-    missing = [name for name, metric in metrics.items() if metric.primary and name not in report.readings]
+    metrics = {metric.name: metric for metric in known}
+    there = report.readings.keys() | set(report.not_measured)
+    missing = [name for name, metric in metrics.items() if metric.primary and name not in there]
     if missing:
         return f"ok, but without {', '.join(missing)}"
     wrong = [name for name, reading in report.readings.items() if not _is_of(metrics.get(name), reading)]

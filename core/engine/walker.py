@@ -12,9 +12,18 @@ from functools import partial
 from itertools import groupby
 
 from hpcvirt.core.benchmark import Command, load
-from hpcvirt.core.engine.artifacts import frozen_files, make_same
+from hpcvirt.core.engine.artifacts import frozen_files, is_harmless, make_same
 from hpcvirt.core.engine.channel import SHORT_S, NodeChannel, unanswering
 from hpcvirt.core.engine.judge import judge
+from hpcvirt.core.engine.readiness import (
+    Check,
+    Place,
+    cache_warning,
+    check_programs,
+    differences,
+    prepare,
+    refuse_differences,
+)
 from hpcvirt.core.engine.retry import PROVED_AGAIN, is_used_up
 from hpcvirt.core.engine.spools import Spools
 from hpcvirt.core.engine.wishes import Interrupted, Wishes
@@ -29,7 +38,7 @@ from hpcvirt.core.errors import (
     WrongKernel,
 )
 from hpcvirt.core.kernels import METHODS
-from hpcvirt.core.model import Boot, Campaign, Kernel, Node, Run, Status
+from hpcvirt.core.model import Benchmark, Boot, Campaign, Kernel, Node, Run, Status
 from hpcvirt.core.remote import job as jobs
 from hpcvirt.core.remote.connection import NodeConnection
 from hpcvirt.core.remote.identity import mismatches, storage_mismatch
@@ -57,6 +66,9 @@ class Ground:
     running: set[str] = field(default_factory=set)
     """Names of the nodes on which a run is under way."""
 
+    digests: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """By benchmark label: what its first run in this life of the runner computed, and where."""
+
     def kernel(self, name: str) -> Kernel:
         """The campaign's kernel of this name."""
         return next(kernel for kernel in self.campaign.kernels if kernel.name == name)
@@ -81,6 +93,8 @@ class NodeWalker:
         """The attempt whose end is not filed yet."""
         self._losses = 0
         """Lost attempts in a row."""
+        self._prepared: set[tuple[str | None, str, str]] = set()
+        """Boot_id, kernel and benchmark of what was made ready."""
         self._is_in_doubt = False
         """Kernel and artifacts must be looked at again before the next attempt."""
 
@@ -181,9 +195,29 @@ class NodeWalker:
             )
         for label, one in frozen.items():
             checks = await make_same(self._channel, self._node, label, one, found.artifacts)
+            use = next(run.benchmark for run in runs if run.benchmark.label == label)
+            checks += await self._make_ready(boot, kernel, use, found)
             await self._store.do(partial(Database.artifacts_checked, boot=boot.id, benchmark=label, checks=checks))
         self._is_in_doubt = False
         return found
+
+    async def _make_ready(self, boot: Boot, kernel: Kernel, use: Benchmark, found: jobs.Look) -> list[Check]:
+        """The benchmark's programs and libraries are there and as elsewhere; what it wants done once per boot is."""
+        place, frozen, plugin = Place(self._channel, self._node, kernel), self._frozen[use.label], load(use.plugin)
+        needs = plugin.requires(use.parameters)
+        checks = await check_programs(place, use.label, needs, frozen)
+        elsewhere = await self._store.do(partial(Database.other_artifacts, boot=boot.id, benchmark=use.label))
+        artifacts = {name for name, _, _ in frozen.files}
+        programs = {name: sha256 for name, sha256 in elsewhere.items() if name not in artifacts}
+        warnings = [refuse_differences(self._node, kernel, use, differences(checks, programs))]
+        done = (found.identity.boot_id, kernel.name, use.label)
+        if done not in self._prepared:
+            warnings.append(cache_warning(use.label, needs, found.environment))
+            await prepare(place, plugin, use, frozen)
+            self._prepared.add(done)
+        for warning in filter(None, warnings):
+            await self._channel.event("warning", warning)
+        return checks
 
     async def _look(self, kernel: Kernel, paths: Sequence[str]) -> jobs.Look:
         probe = kernel.expect.probe.command if kernel.expect.probe else None
@@ -263,6 +297,9 @@ class NodeWalker:
             env={**kernel.env, **command.env},
             wrap=kernel.wrap,
             probe=kernel.expect.probe.command if kernel.expect.probe else None,
+            fresh=command.fresh,
+            files=command.files,
+            fetch=command.fetch,
         )
 
     async def _collect(self, run: Run, attempt: str, limit_s: float) -> None:
@@ -332,7 +369,19 @@ class NodeWalker:
                 "warning", f"{reply.cleaned} processes of earlier runs were still there, and were ended"
             )
         was_started = reply.state is not jobs.JobState.NEVER
-        await self._file_end(run, attempt, ended, len(reply.stdout) + len(reply.stderr), was_started=was_started)
+        await self._file_end(run, attempt, ended, _size_bytes(reply), was_started=was_started)
+        await self._compare_digest(run, ended.digest)
+
+    async def _compare_digest(self, run: Run, digest: str) -> None:
+        """Two kernels that compute different numbers are a finding of its own."""
+        if not digest:
+            return
+        where = f"{self._node.name} under {run.boot.kernel}"
+        first, there = self._ground.digests.setdefault(run.benchmark.label, (digest, where))
+        if first != digest:
+            await self._channel.event(
+                "warning", f"{_told(run)} computed {digest}, and {there} computed {first}: not the same to the bit"
+            )
 
     async def _file_end(
         self, run: Run, attempt: str, ended: Ended, size_bytes: int = 0, *, was_started: bool = True
@@ -404,15 +453,27 @@ class NodeWalker:
         return self._histories.get(run.id, RunHistory())
 
 
+def _size_bytes(reply: jobs.Reply) -> int:
+    """What an attempt left on the node, as far as it was sent."""
+    return sum(map(len, (reply.stdout, reply.stderr, *reply.files.values())))
+
+
 def _command(run: Run) -> Command:
     """Before anything of an attempt is filed: what a plugin does wrong here is no attempt's end."""
     try:
-        return load(run.benchmark.plugin).command(run.benchmark.parameters)
+        command = load(run.benchmark.plugin).command(run.benchmark.parameters)
+        harmful = [name for name in (*command.files, *command.fetch) if not is_harmless(name)]
     except Exception as error:  # a third party's code may raise anything
         raise BenchmarkBroken(
             f"plugin {run.benchmark.plugin} gives no command: {type(error).__name__}: {error}",
             hint="mend or remove the plugin",
         ) from error
+    if harmful:
+        raise BenchmarkBroken(
+            f"plugin {run.benchmark.plugin}: {harmful[0]!r} is no name of a file in a run's folder",
+            hint="letters, digits, . _ + - and / within the folder; mend the plugin",
+        )
+    return command
 
 
 def _told(run: Run) -> str:

@@ -113,6 +113,10 @@ hv_cpu() {
     for hv_path in "$hv_cpus"/vulnerabilities/*; do
         hv_file "mitigation.${hv_path##*/}" "$hv_path"
     done
+    for hv_path in "$hv_cpus"/cpu0/cache/index*/size; do # the last is the largest
+        [ ! -r "$hv_path" ] || hv_cache=$hv_path
+    done
+    [ -z "${hv_cache:-}" ] || hv_file cpu.last_level_cache "$hv_cache"
     hv_file cpu.smt "$hv_cpus/smt/control"
     hv_file cpu.isolated "$hv_cpus/isolated"
     hv_file cpu.turbo_off "$hv_cpus/intel_pstate/no_turbo"

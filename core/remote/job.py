@@ -88,6 +88,12 @@ class Job:
     env: Mapping[str, str] = field(default_factory=dict)
     wrap: tuple[str, ...] = ()
     probe: str | None = None
+    fresh: bool = False
+    """In a folder of its own, into which the benchmark's files are linked; it goes with the run."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """To write into that folder beforehand, by name."""
+    fetch: tuple[str, ...] = ()
+    """Names of files to send back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,8 @@ class Reply:
     truncated: bool
     cleaned: int = 0
     """Processes of earlier runs that were found, and ended, before this one was started."""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """Those of the job's ``fetch`` that were there, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +200,12 @@ def look(
     wrapped = f'({command}) </dev/null 2>"$hv_words"'
     settings = {"hv_wrapped": wrapped, "hv_artifacts": " ".join(artifacts), **(seat.settings if seat else {})}
     return _script("hv_do_look", scratch, "-", settings)
+
+
+def run_within(scratch: str, wrap: tuple[str, ...], env: Mapping[str, str], inner: str) -> Script:
+    """Run a shell text of ours in the program's folder, under the wrap."""
+    command = within(env, *wrap, "/bin/sh", "-c", inner)
+    return _script("hv_do_within", scratch, "-", {"hv_wrapped": f"({command}) </dev/null"})
 
 
 def hold(scratch: str, seat: Seat) -> Script:
@@ -303,12 +317,50 @@ def _inner_text(job: Job, seat: Seat) -> str:
     The marks are put on again, and so is the environment: the wrap may have cleared it.
     """
     return f"""export HPCVIRT_RUN={quote(job.attempt)} HPCVIRT_SEAT={quote(seat.name)}
-{identity_text(job.probe)}
+{_PATH}{identity_text(job.probe)}
 hv_root=${{PWD%/spool/*}}
-{{ echo before; hv_identity; hv_clock; }} >meta
-( cd "$hv_root"/{quote(job.folder)} || exit 126; exec {within(job.env, *job.argv)} ) </dev/null >out 2>err
+{_workspace_text(job)}{{ echo before; hv_identity; hv_clock; }} >meta
+( cd "$hv_work" || exit 126; exec {within(job.env, *job.argv)} ) </dev/null >out 2>err
 hv_status=$?
 {{ echo after; hv_clock; hv_identity; echo "exit_status $hv_status"; }} >>meta
+{_fetch_text(job.fetch)}{_CLEAR if job.fresh else ""}"""
+
+
+_PATH = """[ -z "${PATH:-}" ] || PATH=$PATH:/usr/sbin:/sbin
+"""
+"""Where Debian puts bonnie++, and no user's PATH has it."""
+
+_CLEAR = """( printf '%4096s' '' >room ) 2>/dev/null && rm -rf work
+"""
+"""On a full disk the folder stays: whoever collects must see that it is full."""
+
+
+def _workspace_text(job: Job) -> str:
+    """Where the benchmark is executed. Before identity is read: this is no part of the run."""
+    if not job.fresh:
+        return f'hv_work="$hv_root"/{quote(job.folder)}\n'
+    written = "".join(f"printf '%s' {quote(text)} >{quote(f'./{name}')}\n" for name, text in job.files.items())
+    return f"""hv_work=work
+mkdir work && (
+cd work || exit
+for hv_file in "$hv_root"/{quote(job.folder)}/*; do
+[ ! -f "$hv_file" ] || ln -s "$hv_file" .
+done
+{written})
+"""
+
+
+def _fetch_text(names: Iterable[str]) -> str:
+    """Each file behind a line with its size and name."""
+    listed = " ".join(quote(f"./{name}") for name in names)
+    if not listed:
+        return ""
+    return f"""( cd "$hv_work" && for hv_file in {listed}; do
+[ -f "$hv_file" ] || continue
+hv_size=$(($(wc -c <"$hv_file")))
+echo "$hv_size $hv_file"
+head -c "$hv_size" "$hv_file"
+done ) >files 2>/dev/null
 """
 
 
@@ -326,9 +378,10 @@ def parse_reply(script: Script, raw: bytes) -> Reply:
     meta_size, *rest_sizes = found.group(2).split()
     if meta_size == b"-":
         meta_size = b"%d" % (len(rest) - len(end))
-    *sizes, cleaned = (int(word) for word in (meta_size, *rest_sizes))
+    meta_bytes, out_bytes, err_bytes, cleaned, *fetched = (int(word) for word in (meta_size, *rest_sizes))
+    sizes = [meta_bytes, out_bytes, err_bytes, *(fetched or [0])]
     sent = [min(size, OUTPUT_LIMIT_BYTES // 2 * 2) for size in sizes]
-    meta, stdout, stderr = (rest[sum(sent[:i]) : sum(sent[: i + 1])] for i in range(3))
+    meta, stdout, stderr, files = (rest[sum(sent[:i]) : sum(sent[: i + 1])] for i in range(4))
     if rest[sum(sent) :] != end:
         raise OutputUnparsable("the node's answer is not whole", hint="the attempt will be collected again")
     before, after, values = _meta(meta)
@@ -342,10 +395,24 @@ def parse_reply(script: Script, raw: bytes) -> Reply:
         stderr=stderr,
         truncated=sizes[1:] != sent[1:],
         cleaned=cleaned,
+        files=_fetched(files),
     )
 
 
-_HEAD = re.compile(rf"attempt ({'|'.join(JobState)})( (?:-|[0-9]{{1,15}})(?: [0-9]{{1,15}}){{3}})".encode())
+def _fetched(raw: bytes) -> dict[str, bytes]:
+    """By name, as far as they are whole."""
+    found: dict[str, bytes] = {}
+    while (hit := _FILE.match(raw)) is not None and len(raw) >= hit.end() + int(hit[1]):
+        size, end = int(hit[1]), hit.end()
+        found[hit[2].decode("utf-8", "replace")] = raw[end : end + size]
+        raw = raw[end + size :]
+    return found
+
+
+_FILE = re.compile(rb"([0-9]{1,15}) \./([^\n]{1,4096})\n")
+
+
+_HEAD = re.compile(rf"attempt ({'|'.join(JobState)})( (?:-|[0-9]{{1,15}})(?: [0-9]{{1,15}}){{3,4}})".encode())
 
 
 def _meta(meta: bytes) -> tuple[tuple[Identity, Moment] | None, tuple[Identity, Moment] | None, dict[str, int]]:
@@ -392,6 +459,12 @@ def _under(sections: Mapping[str, bytes], heading: str) -> tuple[str, bytes]:
     """The rest of the heading that begins so, and what is under it."""
     found = ((head.removeprefix(heading), body) for head, body in sections.items() if head.startswith(heading))
     return next(found, ("", b""))
+
+
+def parse_run_within(script: Script, raw: bytes) -> tuple[bytes, int]:
+    """What the text printed, and its exit status. Raises NodeUnusable or OutputUnparsable."""
+    parts = sections(script, raw)
+    return parts.get("said", b""), int(_under(parts, "status ")[0])
 
 
 def parse_identify(script: Script, raw: bytes) -> Identity:

@@ -209,7 +209,9 @@ hv_report() { # STATE: everything the attempt left, from within its spool
         ;;
     esac
     # "-": nobody wrote to out or err, and what follows is meta alone.
-    if [ -s out ] || [ -s err ]; then
+    hv_fetched=
+    [ ! -s files ] || hv_fetched=$(($(wc -c <files)))
+    if [ -s out ] || [ -s err ] || [ -n "$hv_fetched" ]; then
         for hv_file in meta out err; do
             [ -f "$hv_file" ] || : >"$hv_file"
         done
@@ -217,11 +219,12 @@ hv_report() { # STATE: everything the attempt left, from within its spool
     else
         set -- "$1" - '' 0 '' 0
     fi
-    hv_say "attempt $1 $2 $4 $6 ${hv_cleaned:-0}"
+    hv_say "attempt $1 $2 $4 $6 ${hv_cleaned:-0}${hv_fetched:+ $hv_fetched}"
     if [ "$2" != - ]; then
         hv_send meta "$2"
         hv_send out "$4"
         hv_send err "$6"
+        [ -z "$hv_fetched" ] || hv_send files "$hv_fetched"
     elif [ -s meta ]; then
         head -c "$hv_limit" meta
     fi
@@ -390,6 +393,15 @@ hv_do_look() { # and the digests of what is in the benchmarks' folders
     hv_say end
 }
 
+hv_do_within() { # what hv_wrapped does, in the folder of the program
+    hv_open
+    cd "$hv_root" || hv_fail "$hv_root cannot be entered"
+    hv_say said
+    eval "$hv_wrapped"
+    hv_say "status $?"
+    hv_say end
+}
+
 hv_do_place() { # makes a draft, put beside it by another channel, the artifact
     hv_open
     cd "$hv_root" && chmod 700 "$hv_file.draft" && mv -f "$hv_file.draft" "$hv_file" || hv_fail "$hv_file cannot be placed"
@@ -399,7 +411,7 @@ hv_do_place() { # makes a draft, put beside it by another channel, the artifact
 hv_do_fetch() { # a file, for a node that cannot hash it itself
     hv_open
     hv_say content
-    cat "$hv_root/$hv_file"
+    case $hv_file in /*) cat "$hv_file" ;; *) cat "$hv_root/$hv_file" ;; esac
     hv_say end
 }
 

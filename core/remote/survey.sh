@@ -47,7 +47,7 @@ hv_survey_others() {
     done
 }
 hv_need() { # COMMAND: its first line and its exit status
-    hv_value=$(HPCVIRT_SCRATCH=$hv_scratch /bin/sh -c "$1" </dev/null 2>&1)
+    hv_value=$(hv_scratch=$hv_scratch /bin/sh -c "$1" </dev/null 2>&1)
     hv_status=$?
     printf 'status %s\n%s\n' "$hv_status" "$hv_value"
 }

@@ -55,6 +55,10 @@ class Ended:
     stdout: bytes = b""
     stderr: bytes = b""
     truncated: bool = False
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """What the benchmark wrote and was fetched, by name."""
+    digest: str = ""
+    """Of what an ok attempt computed; it stands in ``reason``."""
     readings: Mapping[str, Reading] = field(default_factory=dict)
 
 
@@ -309,6 +313,16 @@ class Database:
         with self._db.atomic():
             self._db.table("artifact_checks").insert_all(rows)
 
+    def other_artifacts(self, boot: int, benchmark: str) -> dict[str, str]:
+        """What the first boot but this one had: SHA-256 by name. Empty before there is one."""
+        rows = self._db.conn.execute(
+            """SELECT name, sha256 FROM artifact_checks WHERE benchmark = ?1 AND boot = (
+                   SELECT boot FROM artifact_checks WHERE benchmark = ?1 AND boot <> ?2 ORDER BY rowid LIMIT 1)
+               ORDER BY rowid DESC""",
+            (self._benchmark(benchmark), boot),
+        )
+        return {str(name): str(sha256) for name, sha256 in rows}
+
     # -- attempts
 
     def begin_attempt(self, attempt: str, run: int) -> None:
@@ -345,6 +359,8 @@ class Database:
             row["identity_after"] = self._once("identities", ended.identity_after)
             assigned = ", ".join(f"{name} = :{name}" for name in row)
             self._db.conn.execute(f"UPDATE attempts SET {assigned} WHERE id = :id", {**row, "id": attempt})  # noqa: S608 - names of ours
+            fetched = [(attempt, name, zlib.compress(content)) for name, content in ended.files.items()]
+            self._db.conn.executemany("INSERT INTO fetched (attempt, name, content) VALUES (?, ?, ?)", fetched)
             if ended.status is Status.OK:
                 kept = self._kept_metrics(attempt)
                 readings = {metric: reading for metric, reading in ended.readings.items() if metric in kept}

@@ -135,7 +135,7 @@ CREATE TABLE attempts (
     number INTEGER NOT NULL,         -- within the run
     status TEXT CHECK (status IN ('ok', 'failed', 'unverified', 'unparsable', 'timeout', 'lost', 'void', 'aborted')),
                                      -- NULL: under way, or its end is not known yet
-    reason TEXT NOT NULL DEFAULT '',
+    reason TEXT NOT NULL DEFAULT '', -- why it is not ok; of an ok one what is to be known about it, such as: cached
     started_at TEXT NOT NULL,
     ended_at TEXT,
     duration_s REAL,                 -- on the node's clock
@@ -156,6 +156,14 @@ CREATE TABLE attempts (
 ) STRICT;
 CREATE INDEX attempts_by_run ON attempts (run, status);
 CREATE INDEX attempts_under_way ON attempts (run) WHERE status IS NULL;
+
+-- Files that an attempt's benchmark wrote and that were brought back.
+CREATE TABLE fetched (
+    attempt TEXT NOT NULL REFERENCES attempts (id),
+    name TEXT NOT NULL,
+    content BLOB NOT NULL,           -- zlib
+    PRIMARY KEY (attempt, name)
+) STRICT;
 
 -- What a node was when it was looked at, stored once by content.
 CREATE TABLE identities (

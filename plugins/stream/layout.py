@@ -8,20 +8,17 @@ line (a rank, a date, a node) does no harm.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from hpcvirt.core.text import clean_line
+from hpcvirt.plugins.reading import number, whole_lines
 
 KERNELS = ("copy", "scale", "add", "triad")
 
 UNITS_MB_S = {"KB/s": 1e-3, "kB/s": 1e-3, "MB/s": 1.0, "GB/s": 1e3, "TB/s": 1e6}
 """Factors to MB/s. STREAM's source divides bytes by 1e6, so its prefixes are decimal."""
 
-_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[@-Z\\^_])")
 _HEADER = re.compile(r"\bFunction\s+(?:Best\s+)?Rate\s*\(?([A-Za-z]+/s(?:ec)?)\b\)?(.*)")
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?", re.ASCII)
-_NO_NUMBER = re.compile(r"[+-]?(?:inf(?:inity)?|nan)|\*+", re.IGNORECASE)
 _VALIDATED = re.compile(r"\bSolution Validates\b")
 _FAILED = re.compile(r"\bFailed Validation\b.*")
 _FACTS = {
@@ -95,17 +92,11 @@ class Section:
 def sections(raw: bytes) -> tuple[Section, ...]:
     """The reports in an output, in their order. A last line without its newline is not read."""
     found = [Section()]
-    for line in _lines(raw):
+    for line in whole_lines(raw):
         if _opens(line, found[-1]):
             found.append(Section())
         _note(line, found[-1])
     return tuple(section for section in found if section != Section())
-
-
-def _lines(raw: bytes) -> Iterator[str]:
-    """Whole lines without escape codes. A lone CR (a progress bar's) parts lines as well."""
-    whole = raw[: raw.rfind(b"\n") + 1].decode("utf-8", "replace")
-    yield from (line for line in re.split("[\n\r]+", _ESCAPE.sub("", whole)) if line and not line.isspace())
 
 
 def _opens(line: str, section: Section) -> bool:
@@ -143,16 +134,9 @@ def _note_row(kernel: str, words: list[str], section: Section) -> None:
 
 
 def _row(words: list[str], columns: int) -> Row | None:
-    numbers = [_number(word) for word in words]
+    numbers = [number(word) for word in words]
     if len(numbers) > columns or None in numbers or not numbers or numbers[0] is None:
         return None
     if len(numbers) == 1 < columns:
         return None  # nothing follows the rate, so nothing says that its last digit is there
     return Row(numbers[0], len(numbers) == columns)
-
-
-def _number(word: str) -> float | None:
-    """The value of a word; NaN for what a program prints instead of a number it does not have."""
-    if _NUMBER.fullmatch(word):
-        return float(word.upper().replace("D", "E"))
-    return float("nan") if _NO_NUMBER.fullmatch(word) else None

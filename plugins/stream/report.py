@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-import signal
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 from hpcvirt.core.benchmark import Output, Reading, Report
 from hpcvirt.core.model import Status, Value
 from hpcvirt.core.text import clean_line
+from hpcvirt.plugins import timing
+from hpcvirt.plugins.reading import MIXED, TRUNCATED, Objection, ending, first, nothing
 from hpcvirt.plugins.stream.layout import KERNELS, UNITS_MB_S, Section, sections
 
 UNIT = "MB/s"
 """Unit of every metric. MB = 1e6 bytes, as STREAM's source has it."""
-
-Objection = tuple[Status, str]
-"""A status that is not ok, and why."""
 
 
 def judge(output: Output, parameters: Mapping[str, Value] | None = None) -> Report:
@@ -25,9 +24,18 @@ def judge(output: Output, parameters: Mapping[str, Value] | None = None) -> Repo
     """
     found = sections(output.stdout)
     last = found[-1] if found else Section()
-    status, reason = next(_objections(output, found, parameters), (Status.OK, ""))
+    status, reason = first(_objections(output, found, parameters))
     # Across the gap of a truncated output a number could be made of two halves.
-    return Report(status, reason, {} if output.truncated else _readings(last))
+    times = timing.readings(output) if parameters is None else {}
+    readings = {} if output.truncated else _readings(last) | times
+    runs = () if output.truncated or len(found) < 2 else tuple(map(_alone, found))
+    return Report(status, reason, readings, _unmeasured(last), runs=runs)
+
+
+def _alone(section: Section) -> Report:
+    """One report of several."""
+    status, reason = first(chain(_faults(section), _doubts(section)))
+    return Report(status, reason, _readings(section), _unmeasured(section))
 
 
 def _objections(
@@ -36,39 +44,25 @@ def _objections(
     """Everything that speaks against the output, what weighs most first."""
     last = found[-1] if found else Section()
     if output.exit_status:
-        yield Status.FAILED, _ending(output, last)
+        yield Status.FAILED, ending(output, last.complaint and f"its own check says: {last.complaint}")
     if output.truncated:
-        yield Status.FAILED, "the middle of the output is missing"
+        yield Status.FAILED, TRUNCATED
     if not found:
-        yield Status.FAILED, _nothing(output.stdout)
+        yield Status.FAILED, nothing(output.stdout, "STREAM")
     if parameters is not None and (len(found) > 1 or last.repeated):
-        yield Status.FAILED, "more than one report in the output of one run: an earlier or another one is among them"
-    if last.complaint:
-        yield Status.FAILED, f"its own check says: {last.complaint}"
-    yield from _faults_of_table(last)
+        yield Status.FAILED, MIXED
+    yield from _faults(last)
     if parameters is not None:
         yield from _other_problem(last, parameters)
     yield from _doubts(last)
+    if timing.is_cut(output):
+        yield Status.UNVERIFIED, timing.CUT
 
 
-def _ending(output: Output, section: Section) -> str:
-    """How a program that did not exit with 0 ended, with what it said about it."""
-    status = output.exit_status
-    name = f" ({signal.Signals(status - 128).name})" if status - 128 in set(signal.Signals) else ""
+def _faults(section: Section) -> Iterator[Objection]:
+    """Why this is no result, and what hinders reading the four rates."""
     if section.complaint:
-        return f"exit status {status}: its own check says: {section.complaint}"
-    words = clean_line(output.stderr.rstrip().rpartition(b"\n")[2])
-    return f"exit status {status}{name}: {words}" if words else f"exit status {status}{name}"
-
-
-def _nothing(stdout: bytes) -> str:
-    if stdout.strip():
-        return "no report of STREAM in the output"
-    return "nothing was printed: killed, or the output could not be written (disk full?)"
-
-
-def _faults_of_table(section: Section) -> Iterator[Objection]:
-    """What hinders reading the four rates."""
+        yield Status.FAILED, f"its own check says: {section.complaint}"
     if section.repeated:
         yield Status.UNVERIFIED, f"rows of several runs in one table: {_list(section.repeated)} more than once"
     if section.table is None and (section.closed or section.headless == set(KERNELS)):
@@ -95,9 +89,9 @@ def _other_problem(section: Section, parameters: Mapping[str, Value]) -> Iterato
 
 def _doubts(section: Section) -> Iterator[Objection]:
     """Why four rates that can be read are no result yet."""
-    unmeasured = {kernel for kernel, row in section.rows.items() if not _measured(row.rate)}
-    if unmeasured:
-        yield Status.UNVERIFIED, f"too fast for the clock, nothing measured: {_list(unmeasured)}; use larger arrays"
+    if unmeasured := _unmeasured(section):
+        told = ", ".join(unmeasured)
+        yield Status.UNVERIFIED, f"too fast for the clock, nothing measured: {told}; use larger arrays"
     if not section.closed:
         yield Status.UNVERIFIED, "no validation in the output: cut off, or a STREAM before 5.8, which has none"
     cut = {kernel for kernel, row in section.rows.items() if not row.whole}
@@ -116,6 +110,11 @@ def _readings(section: Section) -> dict[str, Reading]:
         for kernel, row in section.rows.items()
         if _measured(row.rate) and kernel not in section.repeated
     }
+
+
+def _unmeasured(section: Section) -> tuple[str, ...]:
+    """Kernels with a word instead of a rate."""
+    return tuple(name for name in KERNELS if name in section.rows and not _measured(section.rows[name].rate))
 
 
 def _measured(rate: float) -> bool:

@@ -35,7 +35,13 @@ def test_a_campaign_without_a_fault() -> None:
     assert told.nodes == (Node("node1", "127.0.0.1", own_machine=False), Node("node2", "127.0.0.1", own_machine=False))
     assert (told.design.runs, told.design.blocks, told.design.order) == (4, 2, Order.RANDOMIZED_BLOCKS)
     assert (told.analysis.baseline, told.analysis.alpha, told.analysis.delta) == ("native", 0.05, 0.02)
-    assert told.benchmarks[0].parameters == {"array_size": 2_000_000, "ntimes": 10, "threads": 1}
+    assert told.benchmarks[0].parameters == {
+        "array_size": 2_000_000,
+        "ntimes": 10,
+        "threads": 1,
+        "cpus": "",
+        "program": "",
+    }
     assert told.benchmarks[0].timeout_s > 0
     assert told.lab
 

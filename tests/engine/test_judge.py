@@ -213,5 +213,15 @@ def test_the_plugin_is_told_everything() -> None:
         seen.append(output)
         return Report(Status.FAILED, "no")
 
-    judged(replace(GOOD, exit_status=139, stdout=b"o", stderr=b"e", truncated=True), listening)
-    assert seen == [Output(b"o", b"e", 139, truncated=True)]
+    judged(replace(GOOD, exit_status=139, stdout=b"o", stderr=b"e", truncated=True, files={"f": b"1"}), listening)
+    assert seen == [Output(b"o", b"e", 139, truncated=True, files={"f": b"1"}, elapsed_s=2.5)]
+
+
+def test_what_was_not_measured_may_be_missing() -> None:
+    found = judged(GOOD, lambda output: Report(Status.OK, not_measured=("speed",)))
+    assert (found.status, found.readings) == (Status.OK, {})
+
+
+def test_what_is_to_be_known_about_a_result_is_filed_with_it() -> None:
+    found = judged(replace(GOOD, files={"f": b"1"}), lambda output: replace(ok(output), notes=("cached", "b")))
+    assert (found.status, found.reason, found.files) == (Status.OK, "cached; b", {"f": b"1"})

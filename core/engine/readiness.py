@@ -1,0 +1,138 @@
+"""Once per boot: is what a benchmark needs on the node, is it the same as elsewhere, and what must be done first?"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from shlex import quote
+
+from hpcvirt.core.benchmark import BenchmarkPlugin, Command
+from hpcvirt.core.engine.artifacts import Channel, FrozenFiles
+from hpcvirt.core.errors import BinaryDiffers, PreparationFailed, ProgramMissing
+from hpcvirt.core.model import Benchmark, Kernel, Node
+from hpcvirt.core.remote import job as jobs
+from hpcvirt.core.remote.programs import Program, Programs, parse_programs, programs_text
+from hpcvirt.core.requirements import Requirements
+from hpcvirt.core.text import clean_line
+
+Check = tuple[str, str, str]
+"""Name, SHA-256, and how it was hashed: ``node`` or ``fetched``."""
+
+SAID_BYTES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something is to be ready."""
+
+    channel: Channel
+    node: Node
+    kernel: Kernel
+
+    async def within(self, inner: str) -> tuple[bytes, int]:
+        """Run a shell text of ours under the kernel's wrap: what it said, and its exit status."""
+        script = jobs.run_within(self.node.scratch, self.kernel.wrap, self.kernel.env, inner)
+        return jobs.parse_run_within(script, await self.channel.run(script))
+
+
+async def check_programs(place: Place, label: str, needs: Requirements, frozen: FrozenFiles) -> list[Check]:
+    """The digests of programs and of the libraries that they and the artifacts load.
+
+    Raises ProgramMissing, and what the channel raises.
+    """
+    if not (needs.programs or needs.files or frozen.files):
+        return []
+    said, _ = await place.within(programs_text([*needs.programs, *frozen.paths], needs.files))
+    found = parse_programs(said)
+    _refuse(place.node, label, needs, found)
+    return [await _check(place, program) for program in found.found]
+
+
+def _refuse(node: Node, label: str, needs: Requirements, found: Programs) -> None:
+    if found.missing:
+        install = needs.hint or "install it, or name its absolute path among the benchmark's parameters"
+        raise ProgramMissing(f"{node.name}: {_list(found.missing)} of {label} is not there", hint=install)
+    if found.forbidden:
+        raise ProgramMissing(
+            f"{node.name}: {_list(found.forbidden)} of {label} is not executable for this user",
+            hint="chmod +x it, or look whether its file system is mounted noexec",
+        )
+    if found.absent:
+        raise ProgramMissing(
+            f"{node.name}: {_list(found.absent)} of {label} is not there or not readable", hint="put it there"
+        )
+    if found.lacking:
+        raise ProgramMissing(
+            f"{node.name}: {label} needs libraries that are not there: {_list(found.lacking)}",
+            hint=needs.hint or "install them, or set LD_LIBRARY_PATH in the kernel's env",
+        )
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(names)
+
+
+async def _check(place: Place, program: Program) -> Check:
+    if program.sha256 is not None:
+        return program.name, program.sha256, "node"
+    script = jobs.fetch(place.node.scratch, program.path)
+    content = jobs.parse_fetch(script, await place.channel.run(script))
+    return program.name, hashlib.sha256(content).hexdigest(), "fetched"
+
+
+def differences(checks: Sequence[Check], elsewhere: Mapping[str, str]) -> list[str]:
+    """What is not as another boot had it, a line each."""
+    here = {name: sha256 for name, sha256, _ in checks}
+    if not elsewhere:
+        return []
+    told = [f"{name} has another SHA-256" for name in here if elsewhere.get(name, here[name]) != here[name]]
+    told += [f"{name} was not loaded there" for name in here if name not in elsewhere]
+    return told + [f"{name} is not loaded here" for name in elsewhere if name not in here]
+
+
+def refuse_differences(node: Node, kernel: Kernel, use: Benchmark, differing: Sequence[str]) -> str:
+    """What to warn of; empty if nothing differs. Raises BinaryDiffers unless the campaign allows it."""
+    if not differing:
+        return ""
+    told = (
+        f"{use.label} is not the same on {node.name} under {kernel.name} as in its first boot: {'; '.join(differing)}"
+    )
+    if not use.may_differ:
+        raise BinaryDiffers(
+            told, hint='install the same everywhere, or set `binaries = "may-differ"` for this [[benchmark]]'
+        )
+    return told
+
+
+def cache_warning(label: str, needs: Requirements, environment: Mapping[str, str]) -> str:
+    """Does what should be measured in memory fit the last-level cache? Empty if not, or not known."""
+    size = _bytes(environment.get("cpu.last_level_cache", "") or environment.get("cpu.cache", ""))
+    if not needs.not_in_cache_bytes or not size or needs.not_in_cache_bytes > size:
+        return ""
+    mib = 2**20
+    fits = f"{needs.not_in_cache_bytes / mib:.0f} MiB fit the last-level cache of {size / mib:.0f} MiB"
+    return f"{label}: its {fits}: this measures cache, not memory; take four times as much"
+
+
+def _bytes(word: str) -> int:
+    """Of ``36608K`` or ``36608 KB``; 0 if it is neither."""
+    number, unit = word.rstrip("Bb").strip()[:-1].strip(), word.rstrip("Bb").strip()[-1:]
+    factors = {"K": 2**10, "M": 2**20, "G": 2**30}
+    return int(number) * factors[unit] if number.isascii() and number.isdigit() and unit in factors else 0
+
+
+async def prepare(place: Place, plugin: BenchmarkPlugin, use: Benchmark, frozen: FrozenFiles) -> None:
+    """Execute what the plugin wants done. Raises PreparationFailed, and what the channel raises."""
+    for command in plugin.prepare(use.parameters):
+        said, status = await place.within(_prepare_text(command, frozen.folder))
+        if status:
+            words = clean_line(said.strip()[-SAID_BYTES:], SAID_BYTES)
+            raise PreparationFailed(
+                f"{place.node.name}: preparing {use.label} ended with exit status {status}: {words}",
+                hint=f"try `{command.argv[0]}` by hand on {place.node.name}",
+            )
+
+
+def _prepare_text(command: Command, folder: str) -> str:
+    return f"cd {quote(folder)} || exit 126\n{jobs.within(command.env, *command.argv)} 2>&1 </dev/null\n"

@@ -1,0 +1,48 @@
+# What a benchmark executes, and the shared libraries that it loads: lines of SHA-256, name and path, and what is missing.
+# A library's name is that by which it is asked for: its folder differs from distribution to distribution.
+hv_digest() { # NAME FILE
+    hv_sum=unhashed
+    if command -v sha256sum >/dev/null 2>&1; then
+        hv_sum=$(sha256sum <"$2") || hv_sum=unhashed
+    fi
+    printf '%s\t%s\t%s\n' "${hv_sum%% *}" "$1" "$2"
+}
+hv_libraries() { # FILE
+    command -v ldd >/dev/null 2>&1 || return 0
+    ldd "$1" 2>/dev/null | while read -r hv_name hv_arrow hv_path hv_rest; do
+        case $hv_arrow in =*) ;; *) hv_path=$hv_name ;; esac
+        case $hv_path in
+            /*) hv_digest "${hv_name##*/}" "$hv_path" ;;
+            not) printf 'lacking %s\n' "$hv_name" ;;
+        esac
+    done
+}
+hv_find_program() { # NAME: hv_path. By hand: a shell may have something of its own by that name
+    hv_path=$1
+    case $1 in */*) return ;; esac
+    hv_ifs=$IFS
+    IFS=:
+    for hv_folder in $PATH /usr/sbin /sbin; do
+        hv_path=${hv_folder:-.}/$1
+        [ ! -f "$hv_path" ] || [ ! -x "$hv_path" ] || break
+    done
+    IFS=$hv_ifs
+}
+hv_program() { # NAME: in PATH, or a path
+    hv_find_program "$1"
+    if [ ! -f "${hv_path:-/}" ]; then
+        printf 'missing %s\n' "$1"
+    elif [ ! -x "$hv_path" ]; then
+        printf 'forbidden %s\n' "$1"
+    else
+        hv_file=$(readlink -f "$hv_path" 2>/dev/null)
+        case $1 in
+            bench/*) hv_path=$1 ;; # an artifact, which was checked
+            *) hv_digest "${1##*/}" "${hv_file:-$hv_path}" ;;
+        esac
+        hv_libraries "${hv_file:-$hv_path}"
+    fi
+}
+hv_needed() { # FILE
+    [ -r "$1" ] || printf 'absent %s\n' "$1"
+}

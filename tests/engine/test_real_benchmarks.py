@@ -1,0 +1,299 @@
+"""Real benchmarks on the embedded lab: bonnie++, and programs of an operator's own, good and bad."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import tomllib
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hpcvirt.core.engine.runner import lab_folder
+from tests.support.campaigns import program
+
+HEAD = """
+[campaign]
+name = "small"
+[design]
+runs = {runs}
+blocks = {blocks}
+retries = 0
+[analysis]
+baseline = "native"
+[lab]
+nodes = {nodes}
+[[kernel]]
+name = "native"
+[[kernel]]
+name = "other"
+{other}
+"""
+
+COMMAND = """
+[[benchmark]]
+plugin = "command"
+timeout = 60
+{more}
+parameters = {{ argv = {argv}, fetch = {fetch}, metrics = {metrics}, expect = {expect} }}
+"""
+
+
+def command(argv: str, *, fetch: str = "", metrics: str = "", expect: str = "", more: str = "") -> str:
+    words = {name: json.dumps(text) for name, text in (("argv", argv), ("fetch", fetch), ("expect", expect))}
+    return COMMAND.format(**words, metrics=json.dumps(metrics), more=more)
+
+
+class Ran:
+    """A campaign, run as an operator runs it."""
+
+    def __init__(
+        self, folder: Path, *benchmarks: str, runs: int = 1, nodes: int = 1, other: str = "", **env: str
+    ) -> None:
+        text = HEAD.format(runs=runs, blocks=1, nodes=nodes, other=other) + "".join(benchmarks)
+        tomllib.loads(text)
+        (folder / "small.toml").write_text(text)
+        self.done = program(["run", "small.toml", "--db", "small-1.db"], {**os.environ, **env}, folder)
+        self._folder = folder
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        (found,) = self._folder.glob("small-*.db")
+        with sqlite3.connect(f"file:{found}?mode=ro", uri=True) as connection:
+            return connection.execute(sql).fetchall()
+
+    @property
+    def statuses(self) -> list[tuple[str, str]]:
+        return self.rows("SELECT DISTINCT status, reason FROM attempts ORDER BY 1, 2")
+
+    @property
+    def warnings(self) -> str:
+        return "\n".join(str(text) for (text,) in self.rows("SELECT message FROM events WHERE level <> 'info'"))
+
+
+def script(folder: Path, text: str, name: str = "own") -> Path:
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+# --- the operator's own
+
+
+def test_a_command_from_campaign_file_to_verdicts(tmp_path: Path) -> None:
+    own = script(
+        tmp_path,
+        """[ -e table.csv ] && echo "not a fresh folder" >&2 && exit 1
+           echo "rate: 12.5 MB/s"; echo done >&2
+           printf 'time,size\\n1,10\\n2.5,20\\n' >table.csv
+           echo '{"results": [{"latency": 7}, {"latency": 8.5}]}' >out.json""",
+    )
+    metrics = """
+        rate    MB/s higher regex stdout    'rate: ([0-9.]+)'
+        latency us   lower  json  out.json  results.1.latency
+        size    MiB  higher csv   table.csv size
+    """
+    ran = Ran(tmp_path, command(f"{own} 'a b'", fetch="table.csv out.json", metrics=metrics, expect="^done$"), runs=2)
+    assert ran.done.returncode == 0, ran.done.stderr
+    assert ran.statuses == [("ok", "")]
+    assert ran.rows("SELECT DISTINCT metric, value, unit, better FROM results WHERE metric <> 'real'") == [
+        ("rate", 12.5, "MB/s", "higher"),
+        ("latency", 8.5, "us", "lower"),
+        ("size", 20.0, "MiB", "higher"),
+        *ran.rows("SELECT DISTINCT metric, value, unit, better FROM results WHERE metric IN ('user', 'sys')"),
+    ]
+    (elapsed,) = ran.rows("SELECT min(value) > 0, count(*) FROM results WHERE metric = 'real'")
+    assert elapsed == (1, 4)
+    assert ran.rows("SELECT name, is_primary FROM metrics ORDER BY position LIMIT 4") == [
+        ("rate", 1),
+        ("latency", 1),
+        ("size", 1),
+        ("real", 0),
+    ]
+    ((content,),) = ran.rows("SELECT DISTINCT content FROM fetched WHERE name = 'table.csv'")
+    assert zlib.decompress(content) == b"time,size\n1,10\n2.5,20\n"
+    told = dict(ran.rows("SELECT DISTINCT name, length(sha256) FROM artifact_checks"))
+    assert told == {"own": 64}
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "reason"),
+    [
+        ("exit 3", "failed", "exit status 3"),
+        ("kill -9 $$", "failed", "exit status 137 (SIGKILL)"),
+        ("echo nothing", "unparsable", "no number for rate"),
+        (
+            "echo rate: 1; exec >&-; ulimit -v 1000; awk 'BEGIN { x = sprintf(\"%100000000d\", 1) }'",
+            "failed",
+            "exit status",
+        ),
+    ],
+)
+def test_what_goes_wrong_has_its_status(tmp_path: Path, text: str, status: str, reason: str) -> None:
+    ran = Ran(tmp_path, command(str(script(tmp_path, text)), metrics="rate x higher regex stdout 'rate: (.*)'"))
+    assert ran.done.returncode == 1, ran.done.stderr
+    assert [(found, reason in told) for found, told in ran.statuses] == [(status, True)], ran.statuses
+
+
+def test_a_program_of_another_architecture(tmp_path: Path) -> None:
+    own = tmp_path / "foreign"
+    program_file = bytearray(Path("/bin/true").resolve().read_bytes())
+    program_file[18:20] = (0x1234).to_bytes(2, "little")
+    own.write_bytes(program_file)
+    own.chmod(0o755)
+    ran = Ran(tmp_path, command(str(own)))
+    assert ran.done.returncode == 1
+    ((status, reason),) = ran.statuses
+    assert (status, "exit status 126" in reason) == ("failed", True), reason
+
+
+@pytest.mark.parametrize(("mode", "words"), [(None, "is not there"), (0o644, "is not executable")])
+def test_a_program_that_cannot_be_started_is_told_before_any_run(tmp_path: Path, mode: int | None, words: str) -> None:
+    own = script(tmp_path, "true")
+    if mode is None:
+        own.unlink()
+    else:
+        own.chmod(mode)
+    ran = Ran(tmp_path, command(str(own)))
+    assert ran.done.returncode == 4
+    assert ran.rows("SELECT count(*) FROM attempts") == [(0,)]
+    assert words in ran.warnings
+    assert ran.rows("SELECT state FROM nodes") == [("set aside",)]
+
+
+CHANGED = 'wrap = ["env", "PATH={folder}/other:/usr/bin:/bin"]'
+
+
+def test_another_binary_under_another_kernel_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "first").mkdir()
+    script(tmp_path / "first", "echo 1", "own-benchmark")
+    script(tmp_path / "other", "echo 2", "own-benchmark")
+    other = CHANGED.format(folder=tmp_path)
+    path = f"{tmp_path}/first:{os.environ['PATH']}"
+    ran = Ran(tmp_path, command("own-benchmark"), other=other, PATH=path)
+    assert ran.done.returncode == 4, ran.done.stderr
+    assert "own-benchmark has another SHA-256" in ran.warnings
+    assert "may-differ" in ran.warnings
+    assert len(ran.rows("SELECT status FROM attempts")) == 1
+
+
+def test_another_binary_by_explicit_choice_is_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "first").mkdir()
+    script(tmp_path / "first", "echo 1", "own-benchmark")
+    script(tmp_path / "other", "echo 2", "own-benchmark")
+    other = CHANGED.format(folder=tmp_path)
+    path = f"{tmp_path}/first:{os.environ['PATH']}"
+    ran = Ran(tmp_path, command("own-benchmark", more='binaries = "may-differ"'), other=other, PATH=path)
+    assert ran.done.returncode == 0, ran.done.stderr
+    assert "own-benchmark has another SHA-256" in ran.warnings
+    assert ran.statuses == [("ok", "")]
+    assert ran.rows("SELECT count(DISTINCT sha256) FROM artifact_checks WHERE name = 'own-benchmark'") == [(2,)]
+
+
+def test_stream_in_cache_is_warned_of(tmp_path: Path) -> None:
+    if shutil.which("cc") is None:
+        pytest.skip("needs a C compiler")
+    ran = Ran(
+        tmp_path, '[[benchmark]]\nplugin = "stream"\nparameters = { array_size = 1000, ntimes = 20, cpus = "0" }\n'
+    )
+    if not ran.rows(
+        "SELECT 1 FROM environments WHERE content LIKE '%cpu.last_level_cache%' OR content LIKE '%cpu.cache%'"
+    ):
+        pytest.skip("this machine does not tell the size of its caches")
+    assert "this measures cache, not memory" in ran.warnings
+    libraries = {str(name) for (name,) in ran.rows("SELECT DISTINCT name FROM artifact_checks")}
+    assert {"stream", "libc.so.6"} <= libraries
+    assert "taskset" in libraries
+
+
+# --- bonnie++
+
+needs_bonnie = pytest.mark.skipif(
+    shutil.which("bonnie++", path=f"{os.environ['PATH']}:/usr/sbin") is None, reason="needs bonnie++"
+)
+BONNIE = '[[benchmark]]\nplugin = "bonnie"\ntimeout = 100\nparameters = {{ size_mib = {size} }}\n'
+
+
+@pytest.mark.bonnie
+@pytest.mark.slow
+@needs_bonnie
+def test_bonnie(tmp_path: Path) -> None:
+    ran = Ran(tmp_path, BONNIE.format(size=2))
+    assert ran.done.returncode == 0, (ran.done.stderr, ran.statuses)
+    assert {status for status, _ in ran.statuses} == {"ok"}
+    assert all(reason.startswith("cached: the file has 2 MiB") for _, reason in ran.statuses)
+    measured = {str(name) for (name,) in ran.rows("SELECT DISTINCT metric FROM results")}
+    assert {"seq_out_char", "seq_in_char", "real"} <= measured
+    assert ran.rows(
+        "SELECT count(*) FROM results WHERE value <= 0 AND metric NOT LIKE '%cpu' AND metric <> 'real'"
+    ) == [(0,)]
+    ((conditions,), *_) = ran.rows("SELECT content FROM fetched WHERE name = 'conditions'")
+    assert b"memory_kib" in zlib.decompress(conditions)
+    environment = json.loads(ran.rows("SELECT content FROM environments")[0][0])
+    assert environment["scratch.filesystem"]
+    assert environment["scratch.device"]
+    checks = {str(name) for (name,) in ran.rows("SELECT DISTINCT name FROM artifact_checks")}
+    assert {"bonnie++", "libc.so.6"} <= checks
+
+
+@pytest.fixture
+def full_lab(tmp_path: Path) -> Iterator[None]:
+    """The lab's folder is a small disk of its own, so that the database has room."""
+    folder = lab_folder(tmp_path / "small-1.db")
+    folder.mkdir(mode=0o700)
+    size = "size=8m,mode=700"
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", size, "none", folder], capture_output=True, text=True)
+    if mounted.returncode:
+        pytest.skip(f"cannot mount a small disk: {mounted.stderr.strip()}")
+    yield
+    subprocess.run(["umount", "-l", folder], check=False)
+
+
+@pytest.mark.bonnie
+@pytest.mark.slow
+@pytest.mark.cluster
+@needs_bonnie
+def test_bonnie_on_a_full_disk(tmp_path: Path, full_lab: None) -> None:
+    ran = Ran(tmp_path, BONNIE.format(size=32))
+    assert ran.done.returncode == 1, (ran.done.stderr, ran.statuses)
+    assert {status for status, _ in ran.statuses} <= {"failed", "lost"}
+    told = ("No space left", "disk full", "is full")
+    assert all(any(words in reason for words in told) for _, reason in ran.statuses), ran.statuses
+    assert ran.rows("SELECT count(*) FROM results") == [(0,)]
+
+
+# --- MITgcm, with a program that stands for the model
+
+STAND_IN = """
+cat data >&2
+printf "${OTHER:-1}" >T.0000000010.data
+echo '// MITgcm UV'
+echo '  Seconds in section "ALL   [THE_MODEL_MAIN]":'
+echo '  User time:  0.5'; echo '  System time:  2.5E-002'; echo '  Wall clock time: 0.6'
+echo 'PROGRAM MAIN: Execution ended Normally'
+"""
+MITGCM = '[[benchmark]]\nplugin = "mitgcm"\nparameters = {{ experiment = "{folder}", steps = 5 }}\n'
+
+
+def test_a_model_that_computes_other_numbers_under_another_kernel_is_noticed(tmp_path: Path) -> None:
+    folder = tmp_path / "experiment"
+    folder.mkdir()
+    (folder / "data").write_text(" &PARM03\n endTime=1.,\n &\n")
+    script(folder, STAND_IN, "mitgcmuv")
+    ran = Ran(tmp_path, MITGCM.format(folder=folder), other='env = { OTHER = "2" }')
+    assert ran.done.returncode == 0, (ran.done.stderr, ran.statuses)
+    assert {status for status, _ in ran.statuses} == {"ok"}
+    assert len({reason for _, reason in ran.statuses}) == 2
+    assert "not the same to the bit" in ran.warnings
+    assert ran.rows("SELECT DISTINCT value FROM results WHERE metric = 'system_time'") == [(0.025,)]
+    ((stderr,), *_) = ran.rows("SELECT stderr FROM attempts")
+    assert b"nTimeSteps=5" in zlib.decompress(stderr)
+    assert b"endTime" not in zlib.decompress(stderr)

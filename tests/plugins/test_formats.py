@@ -1,0 +1,355 @@
+"""Formats that were not recorded: other versions, layouts and units, and what must be refused."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hpcvirt.core.benchmark import Output, Report, complete, load
+from hpcvirt.core.model import Scope, Status, Value
+from hpcvirt.plugins import timing
+
+HEAD_1_03 = b"""\
+Version  1.03       ------Sequential Output------ --Sequential Input- --Random-
+                    -Per Chr- --Block-- -Rewrite- -Per Chr- --Block-- --Seeks--
+Machine        Size K/sec %CP K/sec %CP K/sec %CP K/sec %CP K/sec %CP  /sec %CP
+"""
+HEAD_1_97 = HEAD_1_03.replace(b"Version  1.03 ", b"Version  1.97 ").replace(
+    b"                    -Per", b"Concurrency   1     -Per"
+)
+PATTERNS = ("seq_out_char", "seq_out_block", "seq_rewrite", "seq_in_char", "seq_in_block", "rand_seeks")
+
+
+def parse(plugin: str, stdout: bytes, stderr: bytes = b"", **given: Value) -> Report:
+    return load(plugin).parse(Output(stdout, stderr, 0), given or None)
+
+
+def values(report: Report) -> dict[str, float]:
+    return {name: reading.value for name, reading in report.readings.items() if not name.endswith("_cpu")}
+
+
+# --- bonnie++
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (
+            b"host,2G,100,90,200,91,300,92,400,93,500,94,60.5,1,16,1,2,3,4,5,6,7,8,9,10,11,12\n",
+            (100, 200, 300, 400, 500, 60.5),
+        ),
+        (b",300M,100,90,200,91,300,92,400,93,500,94,60.5,1" + b"," * 13 + b"\n", (100, 200, 300, 400, 500, 60.5)),
+        (
+            b"1.97,1.97,h,1,123,8G,,100,90,200,91,300,92,400,93,500,94,+++++,+++,16" + b"," * 28 + b"\n",
+            (100, 200, 300, 400, 500, None),
+        ),
+        (
+            b"1.96,1.96,h,1,123,8G,,,,200,91,300,92,,,500,94,60.5,100,16" + b"," * 28 + b"\n",
+            (None, 200, 300, None, 500, 60.5),
+        ),
+    ],
+)
+def test_csv_of_every_version(line: bytes, expected: tuple[float | None, ...]) -> None:
+    report = parse("bonnie", line)
+    assert report.status is Status.OK, report.reason
+    assert values(report) == {n: v for n, v in zip(PATTERNS, expected, strict=True) if v is not None}
+    assert report.not_measured == tuple(n for n, v in zip(PATTERNS, expected, strict=True) if v is None)
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        (b"1.99,2.01,h,1,123,8G,,8192,5,100,90,200,91,300,92,400,93,500,94,6,1\n", Status.UNPARSABLE),
+        (b"1.98,2.00a,h,1,123,8G,,8192,5,100,90,200,91,300,92\n", Status.FAILED),
+        (b"1.97,1.97,a,b,1,123,8G,,100,90,200,91,300,92,400,93,500,94,60,1,16" + b"," * 28 + b"\n", Status.UNPARSABLE),
+        (b"1.97,1.97,h,1,123,8G,,1O0,90,200,91,300,92,400,93,500,94,60,1,16" + b"," * 28 + b"\n", Status.UNPARSABLE),
+        (b"1.97,1.97,h,1,123,8G,,0,0,+++++,+++,,,,,,,+++++,+++,16" + b"," * 28 + b"\n", Status.UNVERIFIED),
+    ],
+)
+def test_csv_that_is_no_result(line: bytes, status: Status) -> None:
+    assert parse("bonnie", line).status is status
+
+
+@pytest.mark.parametrize(
+    ("head", "row", "status", "expected"),
+    [
+        (
+            HEAD_1_97,
+            b"nas02.local 261368M   139  99 775132  99 589190  99   383  99 1638929  99 12930 2046\n",
+            Status.OK,
+            (139, 775132, 589190, 383, 1638929, 12930),
+        ),
+        (
+            HEAD_1_97,
+            b"USB3_4TB        80G           28503  12 32134  16           159847  32 130.7 474\n",
+            Status.OK,
+            (None, 28503, 32134, None, 159847, 130.7),
+        ),
+        (
+            HEAD_1_03,
+            b"jsowoc-deskto 7400M 68668  96 90968  13 46149   8 72292  93 110127   5 259.0   0\n",
+            Status.OK,
+            (68668, 90968, 46149, 72292, 110127, 259.0),
+        ),
+        (
+            # The CSV that should follow has 1187.5.
+            HEAD_1_03,
+            b"raid0            2G 83720  95 813061  95 1185231 100 84567  97 2828489  97  1187   0\n",
+            Status.UNVERIFIED,
+            (83720, 813061, 1185231, 84567, 2828489, 1187),
+        ),
+    ],
+)
+def test_a_table_without_csv(head: bytes, row: bytes, status: Status, expected: tuple[float | None, ...]) -> None:
+    report = parse("bonnie", head + row)
+    assert (report.status, values(report)) == (
+        status,
+        {n: v for n, v in zip(PATTERNS, expected, strict=True) if v is not None},
+    ), report.reason
+
+
+def test_a_table_of_2_00_alone_rounds() -> None:
+    head = HEAD_1_03.replace(b"Machine        Size K/sec %CP K/sec", b"Name:Size etc        /sec %CP  /sec")
+    head = head.replace(b"K/sec", b" /sec").replace(b"Version  1.03 ", b"Version 2.00a ")
+    row = b"big01         4000M 3458k  92  549m  81  1.9g  56 4925k  93  5.7g  99  7694  39\n"
+    report = parse("bonnie", head + row)
+    assert report.status is Status.UNVERIFIED
+    assert report.readings["seq_rewrite"].normalised == pytest.approx(1.9 * 2**30 / 1e6)
+    assert report.readings["seq_out_block"].unit == "M/s"
+
+
+CLASSIC = b"""\
+              -------Sequential Output-------- ---Sequential Input-- --Random--
+              -Per Char- --Block--- -Rewrite-- -Per Char- --Block--- --Seeks---
+Machine    MB K/sec %CPU K/sec %CPU K/sec %CPU K/sec %CPU K/sec %CPU  /sec %CPU
+"""
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        b"host      100  7197 27.4  8557 12.0  4273  7.3  8049 40.6  9049  8.0 111.5  1.3\n",
+        b"          100  7197 27.4  8557 12.0  4273  7.3  8049 40.6  9049  8.0 111.5  1.3\n",
+        b"2.6.9 x   100  7197 27.4  8557 12.0  4273  7.3  8049 40.6  9049  8.0 111.5  1.3\n",
+        b"ZC> 42    100  7197 27.4  8557 12.0  4273  7.3  8049 40.6  9049  8.0 111.5  1.3\n",
+    ],
+)
+def test_the_label_of_the_classic_report_may_be_anything(row: bytes) -> None:
+    report = parse("bonnie", CLASSIC + row, size_mib=100)
+    assert report.status is Status.OK, report.reason
+    assert list(values(report).values()) == [7197, 8557, 4273, 8049, 9049, 111.5]
+    assert report.readings["rand_seeks_cpu"].value == 1.3
+
+
+def test_a_classic_row_that_is_not_made_of_numbers() -> None:
+    row = b"host 100  7197 27.4  8557 12.0  4273  7.3  8049 40.6  9049  8.0 111.5  1,3\n"
+    assert parse("bonnie", CLASSIC + row).status is Status.UNPARSABLE
+    assert parse("bonnie", CLASSIC + row[:40] + b"\n").status is Status.FAILED
+
+
+def test_another_size_of_bonnie_64() -> None:
+    """It counts in 1024 * 1024 * 1000 bytes, and prints 0 for what is smaller: that tells no size."""
+    head = CLASSIC.replace(b"MB K/sec", b"GB M/sec").replace(b"K/sec", b"M/sec")
+    row = b"host %6d 100.0 27.4 200.0 12.0 300.0  7.3 400.0 40.6 500.0  8.0 111.5  1.3\n"
+    assert parse("bonnie", head + row % 4, size_mib=4000).status is Status.OK
+    assert parse("bonnie", head + row % 4, size_mib=1000).status is Status.FAILED
+    assert parse("bonnie", head + row % 0, size_mib=100).status is Status.OK
+
+
+# --- NPB
+
+
+SUMMARY = """\
+ {code} Benchmark Completed{stop}
+ Class           =                        C
+ Size            =            480x  320x 28
+ Iterations      =                      200
+ Time in seconds =                     7.82
+ Total processes =                       36
+ Total threads   =                       72
+ Mop/s total     =                310414.25
+ Mop/s/thread    =                  4311.31
+ Operation type  =           floating point
+ Verification    =               {said}
+ Version         =                    3.4.3
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ("SUCCESSFUL", Status.OK),
+        ("UNSUCCESSFUL", Status.FAILED),
+        ("NOT PERFORMED", Status.UNVERIFIED),
+        ("SUCCE", Status.UNVERIFIED),
+        ("", Status.UNVERIFIED),
+    ],
+)
+@pytest.mark.parametrize(("code", "stop"), [("BT-MZ", "."), ("IS", ""), ("UA", ".")])
+def test_npb_verification(code: str, stop: str, said: str, status: Status) -> None:
+    report = parse("npb", SUMMARY.format(code=code, stop=stop, said=said).encode())
+    assert report.status is status, report.reason
+    assert values(report) == {"time": 7.82, "mops_total": 310414.25}
+
+
+def test_npb_threads_are_those_of_each_process() -> None:
+    text = SUMMARY.format(code="BT-MZ", stop=".", said="SUCCESSFUL").encode()
+    asked: dict[str, Value] = {"code": "bt-mz", "class": "C", "ranks": 36, "threads": 2}
+    assert parse("npb", text, **asked).status is Status.OK
+    for name, other in {"code": "sp-mz", "class": "B", "ranks": 18, "threads": 4}.items():
+        assert parse("npb", text, **(asked | {name: other})).status is Status.FAILED
+
+
+def test_npb_in_an_unknown_layout() -> None:
+    text = SUMMARY.format(code="EP", stop=".", said="SUCCESSFUL").replace("Mop/s total ", "Gop/s total ").encode()
+    assert parse("npb", text).status is Status.UNPARSABLE
+
+
+def test_npb_runs_over_all_nodes_only_with_ranks() -> None:
+    npb = load("npb")
+    values, _ = complete(npb, {"code": "lu", "class": "B", "threads": 2, "program": "/opt/{code}.{class}"})
+    assert (npb.scope_of(values), npb.command(values).argv) == (Scope.NODE, ("/opt/lu.B",))
+    assert npb.command(values).env == {"OMP_NUM_THREADS": "2"}
+    values, _ = complete(npb, {"ranks": 4})
+    assert (npb.scope_of(values), npb.command(values).ranks) == (Scope.CLUSTER, 4)
+    assert len(complete(npb, {"code": "xx", "class": "AB"})[1]) == 2
+
+
+# --- HPC Challenge
+
+
+def test_hpcc_input_and_command() -> None:
+    hpcc = load("hpcc")
+    given, faults = complete(hpcc, {"n": 600, "nb": 40, "p": 1, "q": 2})
+    assert faults == []
+    command = hpcc.command(given)
+    lines = command.files["hpccinf.txt"].splitlines()
+    assert [lines[at - 1].split()[0] for at in (6, 8, 11, 12)] == ["600", "40", "1", "2"]
+    assert lines[31].startswith("##### This line (no. 32)")
+    assert (command.fresh, command.fetch, command.ranks) == (True, ("hpccoutf.txt",), 2)
+    assert complete(hpcc, {"p": 2, "q": 2, "ranks": 3})[1] == ["ranks: 3 processes cannot fill a grid of 4"]
+
+
+# --- time
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("\nreal\t62m1.5s\nuser\t0m0.25s\nsys\t0m0.125s\n", (3721.5, 0.25, 0.125)),
+        ("real\t0m 1.25s\nuser\t0m 0.50s\nsys\t0m 0.75s\n", (1.25, 0.5, 0.75)),
+        ("real    0m1,250s\nuser    0m0,500s\nsys     0m0,750s\n", (1.25, 0.5, 0.75)),
+        ("real 1.25\nuser 0.50\nsys 0.75\n", (1.25, 0.5, 0.75)),
+        ("0.50user 0.75system 1:02:03.25elapsed 39%CPU (0avgtext+0avgdata 1maxresident)k\n", (3723.25, 0.5, 0.75)),
+        ("./x  0.50s user 0.75s system 96% cpu 1:01.25 total\n", (61.25, 0.5, 0.75)),
+    ],
+)
+def test_every_time(text: str, expected: tuple[float, float, float]) -> None:
+    report = parse("command", b"", text.encode())
+    assert report.status is Status.OK, report.reason
+    assert tuple(values(report)[name] for name in ("real", "user", "sys")) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["real 1.25\nuser 0.5\n", "user 1.25\nsys 1\n", "real 1.25.3\nuser 1\nsys 1\n", "real time 3\n", "1 2 3 4 0\n", ""],
+)
+def test_what_is_no_time(text: str) -> None:
+    assert parse("command", b"", text.encode()).status is Status.FAILED
+
+
+def test_gnu_time_tells_of_a_death_that_no_exit_status_does() -> None:
+    text = b"Command terminated by signal 9\n0.50user 0.75system 0:01.25elapsed 39%CPU (1maxresident)k\n"
+    report = parse("command", b"", text)
+    assert (report.status, "signal 9" in report.reason) == (Status.FAILED, True)
+    assert values(report)["real"] == 1.25
+
+
+# --- the operator's own
+
+
+def own(metrics: str, stdout: bytes = b"", **files: bytes) -> Report:
+    named = {name.replace("_", "."): content for name, content in files.items()}
+    return load("command").parse(Output(stdout, b"", 0, files=named), {"argv": "x", "metrics": metrics})
+
+
+@pytest.mark.parametrize(
+    ("line", "stdout", "expected"),
+    [
+        ("m u higher regex stdout 'v=(\\S+)'", b"v=1\nv=2.5e3\n", 2500.0),
+        ("m u higher regex stdout '^v (\\S+)$'", b"a v 1\r\nv 2,5\r\n", 2.5),
+        ("m u higher regex stdout 'v=(\\S+)'", b"v=1\nv=2", 1.0),
+        ("m u higher json stdout a.0.b", b'{"a": [{"b": "3.5"}]}', 3.5),
+        ("m u higher csv stdout 2", b"1,2\n3,4\n", 4.0),
+        ("m u higher csv stdout b", b"a,b\n3,4\n5,6", 4.0),
+    ],
+)
+def test_a_metric_of_ones_own(line: str, stdout: bytes, expected: float) -> None:
+    report = own(line, stdout)
+    assert (report.status, values(report)) == (Status.OK, {"m": expected}), report.reason
+
+
+@pytest.mark.parametrize(
+    ("line", "stdout"),
+    [
+        ("m u higher regex stdout 'v=(\\S+)'", b"v=fast\n"),
+        ("m u higher regex stdout 'v=(\\S+)'", b"v=nan\n"),
+        ("m u higher regex stdout '(x)?v'", b"v\n"),
+        ("m u higher json stdout a.b", b'{"a": [1]}'),
+        ("m u higher json stdout a", b'{"a": true}'),
+        ("m u higher json stdout a", b'{"a": 1e999}'),
+        ("m u higher json stdout a", b'{"a": 1' + b"0" * 400 + b"}"),
+        ("m u higher json stdout a", b"[" * 5000),
+        ("m u higher csv stdout 9", b"1,2\n"),
+        ("m u higher csv stdout c", b"a,b\n1,2\n"),
+    ],
+)
+def test_a_metric_that_is_not_there(line: str, stdout: bytes) -> None:
+    report = own(line, stdout)
+    assert (report.status, "no number for m" in report.reason) == (Status.UNPARSABLE, True)
+
+
+def test_a_file_that_was_not_written() -> None:
+    assert own("m u higher csv t.csv 1").status is Status.FAILED
+    assert values(own("m u higher csv t.csv 1", t_csv=b"7\n")) == {"m": 7.0}
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({}, "which program"),
+        ({"argv": "'x"}, "argv"),
+        ({"argv": "x", "fetch": "../up"}, "no name"),
+        ({"argv": "x", "fetch": "/etc/passwd"}, "no name"),
+        ({"argv": "x", "metrics": "m u higher"}, "not NAME UNIT"),
+        ({"argv": "x", "metrics": "m u upper regex stdout (x)"}, "not higher or lower"),
+        ({"argv": "x", "metrics": "m u higher regex stdout x"}, "no group"),
+        ({"argv": "x", "metrics": "m u higher regex stdout (("}, "no regular expression"),
+        ({"argv": "x", "metrics": "m u higher csv a 1\nm u lower csv a 2"}, "more than once"),
+        ({"argv": "x", "expect": "(("}, "expect"),
+    ],
+)
+def test_what_a_command_cannot_be(given: dict[str, Value], words: str) -> None:
+    _, faults = complete(load("command"), given)
+    assert any(words in fault for fault in faults), faults
+
+
+def test_times_are_primary_only_where_nothing_else_is() -> None:
+    command = load("command")
+    alone, _ = complete(command, {"argv": "x"})
+    asked, _ = complete(command, {"argv": "x", "metrics": "user u higher csv stdout 1"})
+    assert next((m.name, m.primary) for m in command.metrics_of(alone)) == ("real", True)
+    assert [(m.name, m.primary) for m in command.metrics_of(asked)] == [
+        ("user", True),
+        ("real", False),
+        ("sys", False),
+        ("max_rss", False),
+    ]
+
+
+@settings(deadline=None)
+@given(st.text("realusys 0123456789.,:mhs\telapd%()CPU\n", max_size=200))
+def test_times_of_anything(text: str) -> None:
+    for one in timing.texts(text.encode()):
+        assert not one.is_whole or {"real", "user", "sys"} <= one.values.keys()
