@@ -6,18 +6,24 @@ BIN := $(VENV)/bin
 SETUP := pyproject.toml constraints.txt
 PACKAGES := core plugins tui campaigns
 
-.PHONY: run test test-system soak calibrate check format bench wheels clean
+NODES := 4
+
+.PHONY: run test test-system cluster-qemu soak calibrate check format bench wheels clean
 
 run: $(VENV)/installed
 	@$(BIN)/hpcvirt-tui
 
 # Quick tests. Those that need sshd or tmux are skipped, with the reason printed, where these are missing.
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -n 2 -m "not slow and not cluster" $(PYTEST)
+	$(BIN)/python -m pytest -n 2 -m "not slow and not cluster and not qemu" $(PYTEST)
 
 # What needs root, namespaces or time.
 test-system: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -n 2 -m "slow or cluster" $(PYTEST)
+	$(BIN)/python -m pytest -n 2 -m "slow or cluster or qemu" $(PYTEST)
+
+# Nodes that really reboot, on this machine, until Ctrl-C (root; 0.8 GB of memory each): `make cluster-qemu NODES=1`.
+cluster-qemu: $(VENV)/installed-dev
+	$(BIN)/python -m tests.clusters.qemu $(NODES)
 
 # A quarter of an hour: the runner killed at 200 random points on the cluster of namespaces (root).
 soak: $(VENV)/installed-dev

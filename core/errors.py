@@ -53,6 +53,34 @@ class BenchmarkBroken(HpcvirtError):
     """A plugin is installed but cannot be imported or used."""
 
 
+class BootMethodUnknown(HpcvirtError):
+    """No installed boot method has this name."""
+
+    exit_code = 2
+
+
+class BootMethodBroken(HpcvirtError):
+    """A boot method is installed but cannot be imported or used."""
+
+
+class RebootsUnconfirmed(HpcvirtError):
+    """A campaign would reboot nodes, and the operator has not said that it may."""
+
+    exit_code = 2
+
+
+class BootRefused(HpcvirtError):
+    """A node cannot be told what to boot: no right to, no such entry, no boot loader that we know."""
+
+
+class BootFailed(HpcvirtError):
+    """A node was told to boot and did not come up in another life."""
+
+
+class NodeInUse(HpcvirtError):
+    """Other people work on a node that is to be rebooted."""
+
+
 class CompilerMissing(HpcvirtError):
     """A benchmark must be built and there is no C compiler on this machine."""
 

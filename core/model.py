@@ -67,6 +67,13 @@ class HostKeys(StrEnum):
     """The first key a node shows is taken for its own and written down."""
 
 
+class Where(StrEnum):
+    """Where an operator's own boot command is run."""
+
+    LOGIN = "login"
+    NODE = "node"
+
+
 class Better(StrEnum):
     """Which direction of a metric is good."""
 
@@ -143,6 +150,20 @@ class Expect:
     storage: str | None = None
     """Shell pattern for what the scratch folder is on: ``filesystem device``, as ``ext4 /dev/sda2``."""
     probe: Probe | None = None
+    nonce: str | None = None
+    """A word that /proc/cmdline must hold. Drawn for one boot by the engine; a campaign has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """What a node must be like before the first run of a boot."""
+
+    seconds: float = 0.0
+    """Waited in any case."""
+    load: float | None = None
+    """The load average of a minute is below this."""
+    limit_s: float = 600.0
+    """A node that is busier for longer is set aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +173,21 @@ class Kernel:
     name: str
     boot: str = "none"
     """Boot method. ``none``: whatever runs; it is only proved."""
+    entry: str = ""
+    """Of the boot menu, as the operator sees it there; submenus by `` > ``."""
+    arguments: str = ""
+    """Further words for the kernel's command line."""
+    command: tuple[str, ...] = ()
+    """The operator's own, for method ``command``."""
+    where: Where = Where.LOGIN
+    """Where ``command`` is run."""
+    options: Mapping[str, Value] = field(default_factory=dict)
+    """For a third party's boot method."""
+    boot_limit_s: float = 900.0
+    """From the order to the first answer of the new life."""
+    boot_retries: int = 1
+    """How many more orders a node gets that came up wrong, or not at all, before it is set aside."""
+    settle: Settle = Settle()
     expect: Expect = Expect()
     wrap: tuple[str, ...] = ()
     """Prefix for every command of a run, identity included."""

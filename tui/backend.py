@@ -124,6 +124,7 @@ class LocalBackend:
         """Read a campaign file with pydantic, and what earlier databases or its plugins tell of times."""
         # In this thread, so that the first pick does not wait for scipy.
         from hpcvirt.core import benchmark as plugins
+        from hpcvirt.core import boot_method as methods
         from hpcvirt.core.config import Choice
         from hpcvirt.core.experience import learn
         from hpcvirt.core.model import Order
@@ -146,7 +147,9 @@ class LocalBackend:
             is_lab=campaign.lab,
             is_sequential=campaign.design.order is Order.SEQUENTIAL,
             nodes=tuple(node.name for node in campaign.nodes),
-            kernels=tuple(DraftKernel(k.name, k.boot, " ".join(k.wrap)) for k in campaign.kernels),
+            kernels=tuple(
+                DraftKernel(k.name, k.boot, " ".join(k.wrap), methods.load(k.boot).reboots) for k in campaign.kernels
+            ),
             benchmarks=tuple(benchmarks),
             baseline=campaign.analysis.baseline,
             runs=campaign.design.runs,
@@ -181,7 +184,9 @@ class LocalBackend:
         from hpcvirt.tui import launch
 
         told = changed(draft, pick)
-        return launch.start(draft.path, Choice(told.kernels, told.benchmarks, told.runs, told.blocks))
+        # The dialog has said what will be rebooted, and was answered with yes.
+        choice = Choice(told.kernels, told.benchmarks, told.runs, told.blocks)
+        return launch.start(draft.path, choice, given=launch.consent())
 
     def resume(self, snapshot: Snapshot) -> None:
         """Launch the runner's process on a database that is there."""

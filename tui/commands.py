@@ -97,21 +97,25 @@ def _choice_options(command: Any) -> Any:
 @click.argument("campaign", metavar="CAMPAIGN|DATABASE")
 @click.option("--db", type=click.Path(path_type=Path), help="Results database; made if it is not there.")
 @click.option("--detach", is_flag=True, help="Run in the background, with a log beside the database.")
+@click.option("--yes", is_flag=True, help="Nodes may be rebooted, if the campaign's kernels need that.")
+@click.option("--force", is_flag=True, help="The same, also nodes on which other people work.")
 @_choice_options
-def run(campaign: str, db: Path | None, detach: bool, **picked: Any) -> None:
+def run(campaign: str, db: Path | None, detach: bool, yes: bool, force: bool, **picked: Any) -> None:
     """Run a campaign, or go on with it.
 
     CAMPAIGN is a file, or the name of a bundled campaign. The newest unfinished database of the same plan
     is gone on with; else a new one is made: in the current folder, for bundled campaigns in the data folder.
-    With DATABASE its own campaign goes on, as it was frozen.
+    With DATABASE its own campaign goes on, as it was frozen. Nodes are rebooted only after --yes, which holds
+    for all later lives of the database.
     Ctrl-C once: stop after the runs under way. Twice: abort them.
     """
     from hpcvirt.tui import launch
 
     choice = _choice(picked)
     path = launch.campaign_path(campaign)
+    given = launch.consent(forced=force) if yes or force else None
     if detach:
-        database = launch.start(path, choice, db)
+        database = launch.start(path, choice, db, given)
         click.echo(f"running in the background: {database}")
         click.echo(f"watch it: hpcvirt-tui {database}    or: hpcvirt-tui status {database}")
         return
@@ -121,7 +125,7 @@ def run(campaign: str, db: Path | None, detach: bool, **picked: Any) -> None:
     if not launch.is_database(path):
         for line in launch.chosen(path, choice)[1]:
             click.echo(f"note: {line}", err=True)
-    file, database = launch.prepare(path, choice, db)
+    file, database = launch.prepare(path, choice, db, given)
     for line in launch.left_behind(path, file, database):
         click.echo(line, err=True)
     with shown_progress(database):

@@ -17,9 +17,11 @@ class DraftKernel:
 
     name: str
     boot: str
-    """Boot method; ``none`` reboots nothing."""
+    """Boot method."""
     wrap: str
     """Prefix of every command; empty where there is none."""
+    reboots: bool = False
+    """Whether nodes are rebooted into it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,7 @@ def outlook(draft: Draft, pick: Pick, width: int = 70) -> list[Outlook]:
     return [
         Outlook(count(len(draft.nodes), "node"), _nodes(draft, width)),
         _boots(draft, pick, blocks),
+        *_reboots(draft, pick, blocks, width),
         _runs(draft, pick, runs, blocks),
         Outlook(f"about {duration(takes)}", _pace(draft, pick, forecast)),
         Outlook("verdict", _verdict(draft, pick)),
@@ -174,10 +177,22 @@ def _nodes(draft: Draft, width: int) -> str:
 
 def _boots(draft: Draft, pick: Pick, blocks: int) -> Outlook:
     many = len(draft.nodes) * len(pick.kernels) * blocks
-    rebooting = [k.name for k in draft.kernels if k.name in pick.kernels and k.boot != "none"]
-    what = f"{count(len(pick.kernels), 'kernel')} × {count(blocks, 'block')} on each node; "
-    what += f"reboots nodes into {listing(rebooting, 40)}" if rebooting else "no node is rebooted, kernels are proved"
+    what = f"{count(len(pick.kernels), 'kernel')} × {count(blocks, 'block')} on each node"
+    what += "" if _rebooting(draft, pick) else "; no node is rebooted, kernels are proved"
     return Outlook(count(many, "boot"), what)
+
+
+def _rebooting(draft: Draft, pick: Pick) -> list[str]:
+    return [kernel.name for kernel in draft.kernels if kernel.name in pick.kernels and kernel.reboots]
+
+
+def _reboots(draft: Draft, pick: Pick, blocks: int, width: int) -> list[Outlook]:
+    kernels = _rebooting(draft, pick)
+    if not kernels:
+        return []
+    many = len(draft.nodes) * len(kernels) * blocks
+    where = f"{listing(draft.nodes, width // 2)} into {listing(kernels, width // 2)}"
+    return [Outlook(count(many, "reboot"), f"{where}, {len(kernels) * blocks} times each; not where others work")]
 
 
 def _runs(draft: Draft, pick: Pick, runs: int, blocks: int) -> Outlook:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +17,7 @@ from hpcvirt.core.errors import HpcvirtError, UsageWrong
 if TYPE_CHECKING:
     # pydantic takes its time, and the screen's first paint does not need it.
     from hpcvirt.core.config import CampaignFile, Choice
+    from hpcvirt.core.store.bringups import Consent
 
 START_LIMIT_S = 30.0
 
@@ -60,8 +63,19 @@ def experienced(campaign: Path) -> list[Path]:
     return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
-def prepare(what: Path, choice: Choice, database: Path | None = None) -> tuple[CampaignFile, Path]:
+def consent(*, forced: bool = False) -> Consent:
+    """The operator's word that nodes may be rebooted. ``forced``: also where other people work."""
+    from hpcvirt.core.store.bringups import Consent
+
+    return Consent(f"{getpass.getuser()}@{socket.gethostname()}", forced)
+
+
+def prepare(
+    what: Path, choice: Choice, database: Path | None = None, given: Consent | None = None
+) -> tuple[CampaignFile, Path]:
     """The campaign as chosen, and the database it goes on in; ``what`` is a campaign file, or a database to go on with.
+
+    ``given``: the word that nodes may be rebooted; what was given once for a database holds.
 
     Raises CampaignInvalid, what ``begin`` raises, and UsageWrong when something is picked that was frozen.
     """
@@ -71,9 +85,9 @@ def prepare(what: Path, choice: Choice, database: Path | None = None) -> tuple[C
     if is_database(what):
         if choice != Choice() or database is not None:
             raise UsageWrong(f"{what}: what it runs is frozen", hint=f"go on with it: hpcvirt-tui run {what}")
-        return frozen_campaign(what), what
+        return frozen_campaign(what, consent=given), what
     file, _ = chosen(what, choice)
-    path = begin(file, results_folder(what), database)
+    path = begin(file, results_folder(what), database, consent=given)
     # With what was added since to the database that goes on.
     return frozen_campaign(path), path
 
@@ -114,12 +128,12 @@ def is_database(path: Path) -> bool:
         return False
 
 
-def start(what: Path, choice: Choice, database: Path | None = None) -> Path:
+def start(what: Path, choice: Choice, database: Path | None = None, given: Consent | None = None) -> Path:
     """Start a runner of its own session; the database, once the runner works on it.
 
     Raises what ``prepare`` raises, and HpcvirtError with the runner's last words when it does not start.
     """
-    _, path = prepare(what, choice, database)
+    _, path = prepare(what, choice, database, given)
     log = log_path(path)
     process = _spawn(path, log)
     give_up_at = time.monotonic() + START_LIMIT_S

@@ -11,7 +11,7 @@ from hpcvirt.core.clocks import database_flags
 from hpcvirt.core.disturbance import disturbance_flags
 from hpcvirt.core.errors import HpcvirtError
 from hpcvirt.core.store.queries import read_snapshot
-from hpcvirt.core.store.records import Amendment, RunnerState, Snapshot
+from hpcvirt.core.store.records import Amendment, NodeCard, RunnerState, Snapshot
 from hpcvirt.core.store.runs import read_given_up
 from hpcvirt.core.text import clean_line
 from hpcvirt.tui.launch import data_folder
@@ -105,8 +105,17 @@ def _how_to_go_on(snapshot: Snapshot) -> list[str]:
 
 def _node_line(snapshot: Snapshot, index: int) -> str:
     card = snapshot.nodes[index]
-    kernel = "-" if card.kernel is None else f"{card.kernel} ({'proved' if card.is_proved else 'not proved'})"
-    return f"{card.name}: {card.state}, {kernel}, boot {card.boot} of {card.boots}, {card.ok}/{card.planned} runs ok"
+    state = f"{card.state} ({clean_line(card.detail)})" if card.detail and card.state != "running" else card.state
+    return f"{card.name}: {state}, {_kernel(card)}, boot {card.boot} of {card.boots}, {card.ok}/{card.planned} runs ok"
+
+
+def _kernel(card: NodeCard) -> str:
+    """What is wanted, and what was proved last."""
+    if card.kernel is None:
+        return "-"
+    if card.is_proved:
+        return f"{card.kernel} (proved)"
+    return f"{card.kernel} (not proved; proved last: {card.proved_kernel or 'nothing'})"
 
 
 def _spoilt(count: int) -> str:

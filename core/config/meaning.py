@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import chain
 
+from hpcvirt.core import boot_method as methods
 from hpcvirt.core.config.faults import doubles, nearest
-from hpcvirt.core.model import Campaign, Order, Scope
+from hpcvirt.core.errors import HpcvirtError
+from hpcvirt.core.model import Campaign, Expect, Kernel, Order, Scope
 
 LARGEST_PLAN_RUNS = 5_000_000
 
@@ -28,11 +30,28 @@ def _kernel_faults(campaign: Campaign) -> Iterator[str]:
         bounds = kernel.expect.memory_mib
         if bounds is not None and bounds[0] > bounds[1]:
             yield f"kernel[{index}].expect.memory_mib: {list(bounds)}: the lowest stands first"
-        texts = (*kernel.wrap, *kernel.env.values(), kernel.expect.probe.command if kernel.expect.probe else "")
+        probe = kernel.expect.probe.command if kernel.expect.probe else ""
+        texts = (*kernel.wrap, *kernel.command, *kernel.env.values(), probe)
         if any("\0" in text for text in texts):
             yield f"kernel[{index}]: a NUL character cannot be given to a node"
         if kernel.optional and not campaign.lab:
             yield f"kernel[{index}].optional: only the embedded lab can leave a kernel out; on nodes pick with --kernel"
+        yield from (f"kernel[{index}].{fault}" for fault in _boot_faults(kernel, is_lab=campaign.lab))
+
+
+def _boot_faults(kernel: Kernel, *, is_lab: bool) -> Iterator[str]:
+    try:
+        method = methods.load(kernel.boot)
+        yield from method.faults(kernel)
+    except HpcvirtError as error:
+        yield f"boot: {error.message}; {error.hint}"
+    except Exception as error:  # noqa: BLE001 - a third party's method may raise anything
+        yield f"boot: method {kernel.boot} cannot judge its settings: {type(error).__name__}: {error}"
+    else:
+        if method.reboots and kernel.expect == Expect():
+            yield f"expect: a node is booted into {kernel.name}, and nothing says how that is proved: give its release"
+        if is_lab and method.reboots:
+            yield f"boot: the nodes of the embedded lab cannot be rebooted, so not by {kernel.boot}"
 
 
 def _node_faults(campaign: Campaign) -> Iterator[str]:

@@ -43,7 +43,9 @@ from hpcvirt.core.model import (
     Order,
     Probe,
     Scope,
+    Settle,
     Telemetry,
+    Where,
 )
 from hpcvirt.core.text import clean_line
 
@@ -245,6 +247,14 @@ def _kernel(table: KernelTable) -> Kernel:
     return Kernel(
         name=table.name,
         boot=table.boot,
+        entry=table.entry,
+        arguments=table.arguments,
+        command=tuple(table.command),
+        where=Where(table.where),
+        options=table.options,
+        boot_limit_s=table.boot_limit,
+        boot_retries=table.boot_retries,
+        settle=Settle(table.settle.seconds, table.settle.load, table.settle.limit),
         expect=Expect(
             release=told.release,
             version=told.version,

@@ -162,13 +162,41 @@ class ExpectTable(Table):
     """A command of one's own, where the rest cannot tell the kernels apart."""
 
 
+class SettleTable(Table):
+    """What a node must be like, once its kernel is proved, before the first run of a boot."""
+
+    seconds: Annotated[float, Field(ge=0, le=86_400)] = 0.0
+    """Waited in any case."""
+    load: Annotated[float, Field(gt=0)] | None = None
+    """The load average of one minute is waited for to fall below this."""
+    limit: Annotated[float, Field(ge=1, le=86_400)] = 600.0
+    """A node that is busier for so many seconds is set aside."""
+
+
 class KernelTable(Table):
     """A treatment: how to bring a node into it, and how to prove that it is there."""
 
     name: Name
     """Its name in results."""
-    boot: Literal["none"] = "none"
-    """Boot method. none: whatever runs, which is only proved."""
+    boot: str = "none"
+    """Boot method. none: whatever runs, which is only proved. grub: an entry of the boot menu, for one boot. command:
+    a script of your own. Further ones are packages with an entry point in hpcvirt.kernels."""
+    entry: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=500)] = ""
+    """For grub: the entry as the boot menu shows it; one in a submenu may be written "Submenu > Entry"."""
+    arguments: Annotated[str, Field(pattern=r"^[A-Za-z0-9._,:=/+@% -]*$", max_length=900)] = ""
+    """For grub: further words for the kernel's command line, for this boot only."""
+    command: list[str] = []
+    """For command: program and arguments; HPCVIRT_NODE, HPCVIRT_KERNEL and HPCVIRT_CAMPAIGN are in its environment."""
+    where: Literal["login", "node"] = "login"
+    """For command: where it is run."""
+    options: dict[Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$")], Value] = {}
+    """For a boot method of somebody else's; for command: HPCVIRT_OPTION_NAME in its environment."""
+    boot_limit: Annotated[float, Field(ge=1, le=86_400)] = 900.0
+    """Seconds from the order until the node answers from another life."""
+    boot_retries: Annotated[int, Field(ge=0, le=20)] = 1
+    """How many more orders a node gets that came up wrong, or not at all, before it is set aside."""
+    settle: SettleTable = SettleTable()
+    """What is waited for between the proof and the first run of a boot."""
     expect: ExpectTable = ExpectTable()
     """How it is proved, before and after every run."""
     wrap: list[str] = []

@@ -14,9 +14,11 @@ from typing import Any
 from hpcvirt.core.config import CampaignFile, Choice, choose, parse_campaign
 from hpcvirt.core.engine.artifacts import build
 from hpcvirt.core.engine.changes import changes
+from hpcvirt.core.engine.reboots import rebooting, refuse_unconfirmed
 from hpcvirt.core.errors import HpcvirtError, PlanChanged, StoreUnusable, UsageWrong
 from hpcvirt.core.model import Campaign, Plan, Scope
 from hpcvirt.core.plan import canonical_json, make_plan
+from hpcvirt.core.store.bringups import Consent, read_consent, record_consent
 from hpcvirt.core.store.creation import Frozen
 from hpcvirt.core.store.database import Database
 from hpcvirt.core.store.filesystem import is_on_network
@@ -27,24 +29,36 @@ from hpcvirt.core.store.records import FrozenRecord
 DIFFERENCES_TOLD = 10
 
 
-def begin(file: CampaignFile, folder: Path, database: Path | None = None) -> Path:
+def begin(file: CampaignFile, folder: Path, database: Path | None = None, *, consent: Consent | None = None) -> Path:
     """The database to work on, made if need be: nothing is made when anything is wrong.
 
-    Raises PlanChanged when ``database`` was started from another plan, UsageWrong when it is finished or the
-    engine cannot run the campaign, CompilerMissing or BuildFailed when a benchmark cannot be built, StoreUnusable.
+    ``consent``: the operator's word, just given, that nodes may be rebooted; it is filed.
+
+    Raises RebootsUnconfirmed, PlanChanged when ``database`` was started from another plan, UsageWrong when it is
+    finished or the engine cannot run the campaign, CompilerMissing or BuildFailed when a benchmark cannot be built,
+    StoreUnusable.
     """
     _refuse_cluster_scope(file.campaign)
     _refuse_without_locks(folder if database is None else database.parent)
     plan = make_plan(file.campaign)
     if database is not None and database.exists():
         _check_same(database, file.campaign, plan)
-        return database
+        return _confirmed(file.campaign, database, consent)
     if database is None:
         unfinished = _unfinished(folder, file.campaign.name, plan.digest)
         if unfinished is not None:
-            return unfinished
+            return _confirmed(file.campaign, unfinished, consent)
+    refuse_unconfirmed(file.campaign, consent)
     target = database or folder / f"{file.campaign.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.db"
-    return _create(file, plan, _free(target), make_folder=database is None)
+    return _confirmed(file.campaign, _create(file, plan, _free(target), make_folder=database is None), consent)
+
+
+def _confirmed(campaign: Campaign, database: Path, consent: Consent | None) -> Path:
+    """Now, or in an earlier life of the campaign."""
+    if consent is not None and rebooting(campaign):
+        record_consent(database, consent)
+    refuse_unconfirmed(campaign, consent or read_consent(database))
+    return database
 
 
 def _refuse_cluster_scope(campaign: Campaign) -> None:
@@ -59,8 +73,8 @@ def _refuse_cluster_scope(campaign: Campaign) -> None:
         )
 
 
-def frozen_campaign(database: Path) -> CampaignFile:
-    """The campaign of a database as it was started, to go on with.
+def frozen_campaign(database: Path, *, consent: Consent | None = None) -> CampaignFile:
+    """The campaign of a database as it was started, to go on with; ``consent`` as for ``begin``.
 
     Raises StoreUnusable, and UsageWrong when it is finished.
     """
@@ -68,7 +82,9 @@ def frozen_campaign(database: Path) -> CampaignFile:
     frozen = read_frozen(database)
     if frozen.is_finished:
         raise _finished(database)
-    return thawed(database, frozen)
+    file = thawed(database, frozen)
+    _confirmed(file.campaign, database, consent)
+    return file
 
 
 def thawed(database: Path, frozen: FrozenRecord) -> CampaignFile:

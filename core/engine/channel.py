@@ -59,6 +59,10 @@ class NodeChannel:
             await self._wishes.unless_stopped(self._link.connect_again(limit_s))
         self._was_reached = True
 
+    async def unless_stopped(self, work: Coroutine[Any, Any, T]) -> T:
+        """Work that no run depends on. Raises Interrupted when the operator stops."""
+        return await self._wishes.unless_stopped(work)
+
     def refuse_too_many(self, losses: int, what: str) -> None:
         """Raises NodeUnreachable when something was lost too often in a row."""
         if losses >= self._campaign.design.losses:

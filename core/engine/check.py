@@ -13,12 +13,13 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from hpcvirt.core import boot_method as methods
 from hpcvirt.core.benchmark import load
+from hpcvirt.core.engine.check_boots import check_boots
 from hpcvirt.core.engine.detached import warnings
 from hpcvirt.core.engine.judging import Surveyed, findings
 from hpcvirt.core.engine.runner import nodes_and_credentials
 from hpcvirt.core.errors import HpcvirtError, NodeUnreachable
-from hpcvirt.core.kernels import METHODS
 from hpcvirt.core.lab import start_lab
 from hpcvirt.core.model import Campaign, Kernel, Node
 from hpcvirt.core.preflight import Finding, Level, Need
@@ -92,7 +93,7 @@ async def _check(campaign: Campaign, folder: Path) -> Checked:
             lab = await stack.enter_async_context(await start_lab(Path(place), len(campaign.nodes), keep=False))
         nodes, credentials = nodes_and_credentials(campaign, lab)
         handshakes = Handshakes(campaign.connecting.handshakes)
-        kernels = tuple(kernel for kernel in campaign.kernels if kernel.boot == "none")
+        kernels = tuple(kernel for kernel in campaign.kernels if not methods.load(kernel.boot).reboots)
         ground = _Ground(campaign, credentials, handshakes, kernels, needs_of(campaign))
         found = tuple(await asyncio.gather(*(_look(ground, node) for node in nodes)))
     here = list(await asyncio.to_thread(_databases, folder))
@@ -102,10 +103,9 @@ async def _check(campaign: Campaign, folder: Path) -> Checked:
 
 
 def needs_of(campaign: Campaign) -> tuple[Need, ...]:
-    """What the campaign's boot methods and benchmarks need of every node, each once."""
-    booting = [need for kernel in campaign.kernels for need in METHODS[kernel.boot].needs(kernel)]
-    running = [need for use in campaign.benchmarks for need in load(use.plugin).needs(use.parameters)]
-    return tuple(dict.fromkeys((*booting, *running)))
+    """What the campaign's benchmarks need of every node, each once."""
+    running = (need for use in campaign.benchmarks for need in load(use.plugin).needs(use.parameters))
+    return tuple(dict.fromkeys(running))
 
 
 async def _look(ground: _Ground, node: Node) -> NodeCheck:
@@ -122,6 +122,7 @@ async def _look(ground: _Ground, node: Node) -> NodeCheck:
             told.insert(0, Finding(Level.PASS, node.name, f"{where}, host key {link.host_key}{new}"))
             seen = await _surveyed(ground, node, link)
             told += findings(ground.campaign, ground.kernels, ground.needs, seen)
+            told += await check_boots(ground.campaign, link)
             found = dataclasses.replace(found, identity=seen.survey.identity)
         if not ground.campaign.lab:
             found = dataclasses.replace(found, is_locked_out=await _is_locked_out(ground, node))

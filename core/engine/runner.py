@@ -14,6 +14,7 @@ from typing import Any
 
 from hpcvirt.core.config import CampaignFile
 from hpcvirt.core.engine.lock import runner_lock
+from hpcvirt.core.engine.reboots import refuse_unconfirmed
 from hpcvirt.core.engine.seat import refuse_twins, seat_of
 from hpcvirt.core.engine.walker import Ground, NodeWalker
 from hpcvirt.core.engine.wishes import Interrupted, Wishes
@@ -25,6 +26,8 @@ from hpcvirt.core.plan import make_plan
 from hpcvirt.core.process import this_process
 from hpcvirt.core.remote.connection import Credentials, Handshakes, NodeConnection
 from hpcvirt.core.remote.job import Seat
+from hpcvirt.core.store import bringups
+from hpcvirt.core.store.bringups import read_consent
 from hpcvirt.core.store.database import Database, RunHistory
 from hpcvirt.core.store.queries import read_totals
 from hpcvirt.core.store.writer import Writer
@@ -66,8 +69,9 @@ def run_campaign(file: CampaignFile, database: Path) -> Outcome:
 
     SIGINT, SIGTERM and SIGHUP stop it after the runs under way; a second one aborts those.
 
-    Raises StoreLocked, StoreUnusable, LabFailed.
+    Raises RebootsUnconfirmed, StoreLocked, StoreUnusable, LabFailed.
     """
+    refuse_unconfirmed(file.campaign, read_consent(database))
     with runner_lock(database):
         return asyncio.run(_live(file.campaign, database))
 
@@ -116,7 +120,8 @@ async def _walk_all(
     plan = make_plan(campaign)
     artifacts = await store.do(lambda database: database.artifacts())
     places = asyncio.Semaphore(campaign.design.at_once or len(nodes))
-    ground = Ground(campaign, store, wishes, places, artifacts)
+    consent = await store.do(bringups.current_consent)
+    ground = Ground(campaign, store, wishes, places, artifacts, consent)
     handshakes = Handshakes(campaign.connecting.handshakes)
     uuid = await store.do(lambda database: database.uuid())
     async with AsyncExitStack() as stack:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 
+from hpcvirt.core import boot_method as methods
 from hpcvirt.core.benchmark import Command, load
 from hpcvirt.core.engine.artifacts import frozen_files, is_harmless, make_same
 from hpcvirt.core.engine.channel import SHORT_S, NodeChannel, unanswering
@@ -24,7 +25,9 @@ from hpcvirt.core.engine.readiness import (
     prepare,
     refuse_differences,
 )
+from hpcvirt.core.engine.reboots import Reboots, expect_of
 from hpcvirt.core.engine.retry import PROVED_AGAIN, is_used_up
+from hpcvirt.core.engine.settling import settle
 from hpcvirt.core.engine.spools import Spools
 from hpcvirt.core.engine.wishes import Interrupted, Wishes
 from hpcvirt.core.errors import (
@@ -37,11 +40,12 @@ from hpcvirt.core.errors import (
     OutputUnparsable,
     WrongKernel,
 )
-from hpcvirt.core.kernels import METHODS
-from hpcvirt.core.model import Benchmark, Boot, Campaign, Kernel, Node, Run, Status
+from hpcvirt.core.model import Benchmark, Boot, Campaign, Expect, Kernel, Node, Run, Status
 from hpcvirt.core.remote import job as jobs
 from hpcvirt.core.remote.connection import NodeConnection
 from hpcvirt.core.remote.identity import mismatches, storage_mismatch
+from hpcvirt.core.store import bringups
+from hpcvirt.core.store.bringups import Consent
 from hpcvirt.core.store.database import Database, Ended, OpenAttempt, RunHistory
 from hpcvirt.core.store.writer import Writer
 
@@ -63,6 +67,8 @@ class Ground:
     """One for each node that may run a benchmark at the same time."""
     artifacts: Mapping[str, Sequence[tuple[str, str, bytes]]]
     """By benchmark label: name, SHA-256, content."""
+    consent: Consent | None = None
+    """None: no node may be rebooted."""
     running: set[str] = field(default_factory=set)
     """Names of the nodes on which a run is under way."""
 
@@ -84,6 +90,11 @@ class NodeWalker:
         self._seat = seat
         self._link = connection
         self._channel = NodeChannel(ground.campaign, ground.store, ground.wishes, connection)
+        self._reboots = Reboots(
+            ground.campaign, ground.store, ground.wishes, self._channel, connection, seat, ground.consent
+        )
+        self._expected: tuple[int, Expect] | None = None
+        """Of the boot that was asked for last."""
         self._frozen = frozen_files(ground.campaign, ground.artifacts, f"{seat.campaign} {node.name}")
         self._histories: dict[int, RunHistory] = {}
         self._spools = Spools()
@@ -123,6 +134,7 @@ class NodeWalker:
 
     async def _walk(self, runs: Sequence[Run], open_attempts: Sequence[OpenAttempt]) -> bool:
         await self._channel.state("connecting")
+        await self._reboots.await_under_way()
         await self._collect_leftovers(open_attempts, {run.id: run for run in runs})
         for boot, members in groupby(runs, key=lambda run: run.boot):
             if not await self._boot(boot, list(members)):
@@ -139,30 +151,25 @@ class NodeWalker:
             return False
         await self._store.do(lambda database: database.boot_started(boot.id))
         await self._prove(boot, left)
-        await self._settle()
+        await settle(self._ground.campaign, self._ground.kernel(boot.kernel), self._channel, self._link)
         for run in left:
             if not await self._run(run):
                 return False
         await self._store.do(lambda database: database.boot_ended(boot.id))
         return True
 
-    async def _settle(self) -> None:
-        """A node that has just come up is still busy with itself."""
-        settle_s = self._ground.campaign.design.settle_s
-        if settle_s:
-            await self._channel.state("settling", f"{settle_s:g} s")
-            await self._ground.wishes.unless_stopped(asyncio.sleep(settle_s))
-
-    async def _prove(self, boot: Boot, runs: Sequence[Run]) -> None:
-        """Bring the node into the kernel, and prove it."""
+    async def _prove(self, boot: Boot, runs: Sequence[Run], *, is_wrong: bool = False) -> None:
+        """Bring the node into the kernel, and prove it. ``is_wrong``: it was proved, and is not there any more."""
         kernel = self._ground.kernel(boot.kernel)
-        method = METHODS[kernel.boot]
+        method = methods.load(kernel.boot)
         await self._channel.state("proving", kernel.name)
-        await self._channel.connect()
-        await method.bring_up(self._link, kernel)
-        # Looking at a node, and copying to it, would disturb those that share a machine or storage with it.
-        async with self._ground.places:
-            found = await self._verify(boot, runs)
+        prove = partial(self._verify, boot, runs)
+        self._expected = None
+        if method.reboots:
+            found = await self._reboots.bring_up(boot, kernel, prove, is_wrong=is_wrong)
+        else:
+            await self._channel.connect()
+            found = await prove(kernel.expect)
         identity, rebooted = dataclasses.asdict(found.identity), method.reboots
         proved = partial(Database.boot_proved, identity=identity, environment=found.environment, rebooted=rebooted)
         await self._store.do(partial(proved, boot=boot.id))
@@ -171,14 +178,28 @@ class NodeWalker:
         """After an attempt that leaves the node in doubt: it is brought up anew only if it is in the wrong kernel."""
         await self._channel.state("proving", run.boot.kernel)
         try:
-            await self._verify(run.boot, [run])
+            await self._verify(run.boot, [run], await self._expect(run.boot))
         except WrongKernel:
-            if not METHODS[self._ground.kernel(run.boot.kernel).boot].reboots:
+            if not methods.load(self._ground.kernel(run.boot.kernel).boot).reboots:
                 raise
-            await self._prove(run.boot, [run])
+            await self._prove(run.boot, [run], is_wrong=True)
 
-    async def _verify(self, boot: Boot, runs: Sequence[Run]) -> jobs.Look:
-        """Lock the node, prove that it is in the kernel, and see that the artifacts are the frozen ones."""
+    async def _expect(self, boot: Boot) -> Expect:
+        """What the kernel's ``expect`` says, and what this boot's own order added to it."""
+        if self._expected is None or self._expected[0] != boot.id:
+            tried = await self._store.do(partial(bringups.last, boot=boot.id))
+            self._expected = boot.id, expect_of(self._ground.kernel(boot.kernel), tried)
+        return self._expected[1]
+
+    async def _verify(self, boot: Boot, runs: Sequence[Run], expect: Expect) -> jobs.Look:
+        """Lock the node, prove that it is in the kernel, and see that the artifacts are the frozen ones.
+
+        Looking at a node, and copying to it, would disturb those that share a machine or storage with it.
+        """
+        async with self._ground.places:
+            return await self._verified(boot, runs, expect)
+
+    async def _verified(self, boot: Boot, runs: Sequence[Run], expect: Expect) -> jobs.Look:
         kernel = self._ground.kernel(boot.kernel)
         frozen = {run.benchmark.label: self._frozen[run.benchmark.label] for run in runs}
         found = await self._look(kernel, [path for one in frozen.values() for path in one.paths])
@@ -187,7 +208,7 @@ class NodeWalker:
                 f"{self._node.name}: the wrap of kernel {kernel.name} did not start: {found.wrap_words}",
                 hint=f"is {kernel.wrap[0]} installed there, and may this user run it?",
             )
-        wrong = (*mismatches(kernel.expect, found.identity), *storage_mismatch(kernel.expect, found.environment))
+        wrong = (*mismatches(expect, found.identity), *storage_mismatch(expect, found.environment))
         if wrong:
             raise WrongKernel(
                 f"{self._node.name} is not in kernel {kernel.name}: {'; '.join(wrong)}",
@@ -238,12 +259,15 @@ class NodeWalker:
                 await self._give_up(run)
                 break
             await self._channel.connect()
+            if self._is_in_doubt:
+                # Not in a place of its own: a reboot would keep others from theirs.
+                if not await self._ground.wishes.may_go_on():
+                    return False
+                await self._prove_again(run)
             async with self._ground.places:
                 # Asked within: the wish may have come while this node waited for its turn.
                 if not await self._ground.wishes.may_go_on():
                     return False
-                if self._is_in_doubt:
-                    await self._prove_again(run)
                 await self._attempt(run)
         return True
 
@@ -359,11 +383,11 @@ class NodeWalker:
         unfinished: Status = Status.LOST,
         why: str = "",
     ) -> None:
-        kernel = self._ground.kernel(run.boot.kernel)
+        expect = await self._expect(run.boot)
         plugin = load(run.benchmark.plugin)
         judged = partial(judge, elapsed=elapsed, unfinished=unfinished, why=why)
         # A parser may take its time over megabytes: not on the loop that keeps connections alive.
-        ended = await asyncio.to_thread(judged, reply, kernel.expect, plugin, run.benchmark.parameters)
+        ended = await asyncio.to_thread(judged, reply, expect, plugin, run.benchmark.parameters)
         if reply.cleaned:
             await self._channel.event(
                 "warning", f"{reply.cleaned} processes of earlier runs were still there, and were ended"
@@ -431,7 +455,11 @@ class NodeWalker:
                     await self._link.run(jobs.hold(self._node.scratch, self._seat), SHORT_S)
 
     async def _leave(self) -> None:
-        """Give the node free, unless a run of ours is still there: then its lock ends some time after it."""
+        """Put back what it boots by default, and give the node free.
+
+        Unless a run of ours is still there: then its lock ends some time after it.
+        """
+        await self._reboots.restore()
         if self._under_way is None:
             with suppress(HpcvirtError, TimeoutError):
                 spools = (*self._spools.filed, *self._claimed)

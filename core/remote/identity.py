@@ -144,6 +144,8 @@ def _mismatches(expect: Expect, found: Identity) -> Iterator[str]:
         pattern, value = getattr(expect, name), getattr(found, name)
         if pattern is not None and not _matches(pattern, value):
             yield _told(name, pattern, value)
+    if expect.nonce is not None and expect.nonce not in (found.cmdline or "").split():
+        yield _told("cmdline", f"the word {expect.nonce} of this boot", found.cmdline)
     if expect.cpus is not None and expect.cpus != found.cpus:
         yield _told("cpus", expect.cpus, found.cpus)
     if expect.memory_mib is not None and not _within(expect.memory_mib, found.memory_kib):

@@ -209,6 +209,11 @@ class Database:
             yield
 
     @property
+    def connection(self) -> sqlite3.Connection:
+        """For the parts of the store that are modules of their own."""
+        return self._db.conn
+
+    @property
     def is_in_transaction(self) -> bool:
         """Whether one is open."""
         return bool(self._db.conn.in_transaction)

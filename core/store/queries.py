@@ -364,8 +364,9 @@ def _card(connection: sqlite3.Connection, node: sqlite3.Row) -> NodeCard:
         detail=node["detail"],
         since=node["since"],
         kernel=None if boot is None else boot["kernel"],
-        is_proved=boot is not None and boot["proved_at"] is not None,
+        is_proved=boot is not None and boot["proved_at"] is not None and not boot["is_in_doubt"],
         release=release,
+        proved_kernel=_last_proved(connection, node["name"]),
         boot=0 if boot is None else boot["visited"],
         boots=boots,
         block=0 if boot is None else boot["block"],
@@ -390,6 +391,8 @@ _UNDER_WAY = """
 def _current_boot(connection: sqlite3.Connection, node: str) -> sqlite3.Row | None:
     row: sqlite3.Row | None = connection.execute(
         """SELECT boots.*, identities.content,
+                  EXISTS (SELECT 1 FROM bringups AS late WHERE late.boot = boots.id AND late.proved_at IS NULL
+                          AND late.number = (SELECT max(number) FROM bringups WHERE boot = boots.id)) AS is_in_doubt,
                   (SELECT count(*) FROM boots AS earlier WHERE earlier.node = boots.node AND earlier.id <= boots.id)
                   AS visited
            FROM boots LEFT JOIN identities ON identities.id = boots.identity
@@ -397,6 +400,14 @@ def _current_boot(connection: sqlite3.Connection, node: str) -> sqlite3.Row | No
         (node,),
     ).fetchone()
     return row
+
+
+def _last_proved(connection: sqlite3.Connection, node: str) -> str | None:
+    row = connection.execute(
+        "SELECT kernel FROM boots WHERE node = ? AND proved_at IS NOT NULL ORDER BY proved_at DESC, id DESC LIMIT 1",
+        (node,),
+    ).fetchone()
+    return None if row is None else str(row[0])
 
 
 def _last_run(connection: sqlite3.Connection, node: str) -> sqlite3.Row | None:

@@ -128,6 +128,8 @@ class NodeCard:
     """The kernel was proved in the boot under way."""
     release: str
     """``uname -r`` as proved; empty before."""
+    proved_kernel: str | None = field(default=None, kw_only=True)
+    """The last that was proved on it, in this boot or an earlier one."""
     boot: int
     """Which of its boots is under way, from 1; 0 before the first."""
     boots: int

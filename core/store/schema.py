@@ -106,6 +106,43 @@ CREATE TABLE boots (
     ended_at TEXT
 ) STRICT;
 
+-- One try to bring a node into the kernel of a boot, as far as it has come: ordered, accepted, gone, back, proved or
+-- failed. A later life of the runner goes on from here.
+CREATE TABLE bringups (
+    id INTEGER PRIMARY KEY,
+    boot INTEGER NOT NULL REFERENCES boots (id),
+    number INTEGER NOT NULL,         -- within the boot
+    old_boot_id TEXT NOT NULL,       -- of the life that was to end, read just before the order
+    nonce TEXT NOT NULL,             -- a word for the new command line; empty: the method cannot set one
+    ordered_at TEXT NOT NULL,        -- before anything was sent
+    accepted_at TEXT,                -- the node, or the operator's script, said so; NULL: not known
+    gone_at TEXT,                    -- it did not answer; NULL: nobody saw it
+    back_at TEXT,                    -- it answered, with another boot_id
+    new_boot_id TEXT,
+    proved_at TEXT,                  -- its identity was the kernel's
+    failed_at TEXT,
+    failure TEXT                     -- what was expected, and what was found
+) STRICT;
+CREATE INDEX bringups_by_boot ON bringups (boot, number);
+
+-- What a node booted by default before the first change to it.
+CREATE TABLE boot_defaults (
+    node TEXT NOT NULL REFERENCES nodes (name),
+    method TEXT NOT NULL,
+    remembered TEXT NOT NULL,        -- JSON, as the method wants it back
+    recorded_at TEXT NOT NULL,
+    restored_at TEXT,                -- NULL: not yet
+    PRIMARY KEY (node, method)
+) STRICT;
+
+-- Who said that the campaign may reboot its nodes.
+CREATE TABLE consents (
+    id INTEGER PRIMARY KEY,
+    at TEXT NOT NULL,
+    origin TEXT NOT NULL,            -- who
+    forced INTEGER NOT NULL          -- 1: also where other people work
+) STRICT;
+
 -- What was found of each artifact on the node, once per boot (and again after each new life of the runner).
 CREATE TABLE artifact_checks (
     boot INTEGER NOT NULL REFERENCES boots (id),

@@ -11,9 +11,18 @@ import pytest
 from hpcvirt.core.config import CampaignFile
 from hpcvirt.core.engine import begin as module
 from hpcvirt.core.engine.begin import begin, databases
-from hpcvirt.core.errors import BuildFailed, CompilerMissing, HpcvirtError, PlanChanged, StoreUnusable, UsageWrong
-from hpcvirt.core.model import Campaign, Status
+from hpcvirt.core.errors import (
+    BuildFailed,
+    CompilerMissing,
+    HpcvirtError,
+    PlanChanged,
+    RebootsUnconfirmed,
+    StoreUnusable,
+    UsageWrong,
+)
+from hpcvirt.core.model import Campaign, Expect, Status
 from hpcvirt.core.process import this_process
+from hpcvirt.core.store.bringups import Consent, read_consent
 from hpcvirt.core.store.database import Database
 from hpcvirt.core.store.queries import read_totals
 from tests.core.factories import STREAM, TOML, campaign, cluster_wide, do_run, ended, new_database
@@ -193,3 +202,34 @@ def test_the_newest_stands_first(tmp_path: Path) -> None:
     found = {stamp: make(tmp_path, stamp) for stamp in stamps}
     os.utime(found["20260101T000000Z"])
     assert databases(tmp_path, "small") == [found[stamp] for stamp in sorted(stamps, reverse=True)]
+
+
+REBOOTS = replace(
+    TOLD,
+    kernels=tuple(
+        replace(kernel, boot="grub", entry="Debian", expect=Expect(release="6.1")) for kernel in TOLD.kernels
+    ),
+)
+
+
+def test_nothing_is_made_for_a_campaign_that_reboots_unless_confirmed(tmp_path: Path) -> None:
+    with pytest.raises(RebootsUnconfirmed, match="this campaign reboots node1 into native, other, 2 times each"):
+        begin(file_of(REBOOTS), tmp_path)
+    assert names(tmp_path) == []
+
+
+def test_the_operators_word_holds_for_later_lives_of_a_database(tmp_path: Path) -> None:
+    path = begin(file_of(REBOOTS), tmp_path, consent=Consent("me@login"))
+    assert read_consent(path) == Consent("me@login")
+    assert begin(file_of(REBOOTS), tmp_path) == path
+    assert begin(file_of(REBOOTS), tmp_path, consent=Consent("me@login", is_forced=True)) == path
+    assert read_consent(path) == Consent("me@login", is_forced=True)
+    (tmp_path / "other").mkdir()
+    unconfirmed = make(tmp_path / "other", "20260101T000000Z", REBOOTS)
+    with pytest.raises(RebootsUnconfirmed):
+        begin(file_of(REBOOTS), tmp_path / "other", unconfirmed)
+
+
+def test_no_word_is_filed_where_nothing_is_rebooted(tmp_path: Path) -> None:
+    path = begin(file_of(), tmp_path, consent=Consent("me@login"))
+    assert read_consent(path) is None

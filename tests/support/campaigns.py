@@ -11,6 +11,14 @@ from pathlib import Path
 
 from tests.support.ledger import LedgerFolder
 
+KERNELS = """
+[[kernel]]
+name = "native"
+expect = { release = "*" }
+[[kernel]]
+name = "native-again"
+"""
+
 PROGRAM = [sys.executable, "-P", "-m", "hpcvirt.tui"]
 
 
@@ -26,6 +34,8 @@ def ssh_campaign(ledger: LedgerFolder, nodes: str, *, extra: str = "", **setting
 
 def _campaign(ledger: LedgerFolder, nodes: str, extra: str, settings: Mapping[str, object]) -> str:
     values = {"runs": 4, "blocks": 2, "seconds": 0.05, "timeout": 30, "retries": 2, "mode": "ok"} | settings
+    values.setdefault("kernels", KERNELS)
+    values.setdefault("baseline", "native")
     return f"""
 [campaign]
 name = "small"
@@ -35,13 +45,9 @@ blocks = {values["blocks"]}
 retries = {values["retries"]}
 seed = 7
 [analysis]
-baseline = "native"
+baseline = "{values["baseline"]}"
 {nodes}
-[[kernel]]
-name = "native"
-expect = {{ release = "*" }}
-[[kernel]]
-name = "native-again"
+{values["kernels"]}
 {extra}
 [[benchmark]]
 plugin = "ledger"

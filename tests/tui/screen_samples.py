@@ -222,7 +222,7 @@ def paper_draft() -> Draft:
         title="CHAOS, RHEL4 and a Xen guest, as in the paper",
         is_lab=False,
         at_once=None,
-        kernels=tuple(DraftKernel(name, "grub", "") for name in PAPER_KERNELS),
+        kernels=tuple(DraftKernel(name, "grub", "", reboots=True) for name in PAPER_KERNELS),
         benchmarks=tuple(DraftBenchmark(label, label, 600.0) for label in (STREAM, *PAPER)),
         baseline="chaos",
     )

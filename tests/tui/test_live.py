@@ -53,6 +53,16 @@ async def test_a_card_without_a_history() -> None:
         assert "nothing has happened yet" in text
 
 
+async def test_a_card_of_a_node_that_reboots_says_what_is_wanted_and_what_was_proved() -> None:
+    rebooting = make_card(
+        state="booting", kernel="rt", is_proved=False, proved_kernel="stock", detail="rt: gone down", last_value=None
+    )
+    async with at_database(watched(make_snapshot(nodes=[rebooting]))) as eye:
+        text = await eye.until("↻ booting")
+        assert "rt ? not proved, was stock" in text
+        assert "rt: gone down" in text
+
+
 async def test_trouble_is_said_in_words() -> None:
     lost = make_card("node2", state="set aside", detail="node2 was lost 3 times in a row [/]")
     snapshot = make_snapshot(

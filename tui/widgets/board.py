@@ -163,7 +163,9 @@ def _kernel_name(card: NodeCard) -> Content:
     if card.kernel is None:
         return Content.styled("no kernel yet", MUTED)
     proof = ("✓ proved", GOOD) if card.is_proved else ("? not proved", CARE)
-    return Content.assemble(safe(card.kernel, 64), " ", proof)
+    is_other = not card.is_proved and card.proved_kernel not in {None, card.kernel}
+    before = (f", was {safe(card.proved_kernel or '', 64)}", MUTED) if is_other else ("", MUTED)
+    return Content.assemble(safe(card.kernel, 64), " ", proof, before)
 
 
 def _kernel(card: NodeCard, width: int) -> Content:

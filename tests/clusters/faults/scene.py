@@ -42,27 +42,40 @@ class Scene:
         """As this process sees it: the folder is /shared on all nodes."""
         self.campaign = self.work / "small.toml"
 
-    def write(self, *, connection: dict[str, Any] | None = None, nodes: int | None = None, **settings: Any) -> None:
+    def write(
+        self,
+        *,
+        connection: dict[str, Any] | None = None,
+        nodes: int | None = None,
+        user: str = "root",
+        **settings: Any,
+    ) -> None:
         """The campaign file; ``settings`` are those of ``ssh_campaign``."""
         lines = "".join(f"{name} = {value}\n" for name, value in (CONNECTION | (connection or {})).items())
         tables = "".join(
-            f'[[node]]\nname = "{node.name}"\nscratch = "/scratch/{node.name}"\n' for node in self.cluster.nodes[:nodes]
+            f'[[node]]\nname = "{node.name}"\nscratch = "{_scratch(user)}/{node.name}"\nuser = "{user}"\n'
+            for node in self.cluster.nodes[:nodes]
         )
         on_nodes = dataclasses.replace(self.ledger, ledgers=Path("/shared") / self.folder.name / "ledgers")
         text = ssh_campaign(on_nodes, f"[connection]\n{lines}{tables}", **settings)
         self.campaign = write_campaign(self.work, text)
 
-    def start(self) -> subprocess.Popen[bytes]:
-        """`hpcvirt-tui run` on the login node; a session of its own."""
+    def start(self, *words: str) -> subprocess.Popen[bytes]:
+        """`hpcvirt-tui run` on the login node, with further words; a session of its own."""
         env = self.cluster.client_env | {"PYTHONPATH": str(self.ledger.site), "PYTHONDONTWRITEBYTECODE": "1"}
         with (self.work / "program.log").open("ab") as log:
             return self.cluster.exec_login(
-                [*PROGRAM, "run", str(self.campaign)], env=env, cwd=self.work, stdout=log, stderr=log
+                [*PROGRAM, "run", str(self.campaign), *words], env=env, cwd=self.work, stdout=log, stderr=log
             )
 
-    def finish(self, limit_s: float = 90) -> None:
+    def check(self) -> subprocess.CompletedProcess[str]:
+        """`hpcvirt-tui check` on the login node."""
+        env = self.cluster.client_env | {"PYTHONPATH": str(self.ledger.site)}
+        return self.cluster.run_login([*PROGRAM, "check", str(self.campaign)], env=env, cwd=self.work, limit_s=40)
+
+    def finish(self, *words: str, limit_s: float = 90) -> None:
         """Run, or go on, to the end, and let the ledgers judge."""
-        assert self.start().wait(limit_s) == 0, self.log
+        assert self.start(*words).wait(limit_s) == 0, self.log
         self.judge()
 
     def judge(self) -> None:
@@ -129,6 +142,10 @@ class Scene:
         """How one attempt ended."""
         found: str | None = self.one(f"SELECT status FROM attempts WHERE id = '{attempt}'")
         return found
+
+
+def _scratch(user: str) -> str:
+    return "/scratch" if user == "root" else "/tmp/scratch"
 
 
 def until(is_so: Callable[[], bool], limit_s: float, told: Callable[[], str] = lambda: "") -> None:

@@ -1,0 +1,333 @@
+"""Bringing one node into a kernel by a reboot, step by step, each step in the store before the next is taken.
+
+ordered (the old boot_id is read) -> gone -> back with another boot_id -> its identity is the kernel's. A new boot_id
+does not prove the kernel, and one that could not be read is not another one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import random
+import secrets
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from functools import cache, partial
+from importlib.resources import files
+from typing import Any, TypeVar
+
+from hpcvirt.core import boot_method as methods
+from hpcvirt.core.boot_method import BootMethod, Remembered, Visit
+from hpcvirt.core.engine.channel import SHORT_S, NodeChannel
+from hpcvirt.core.engine.wishes import Wishes
+from hpcvirt.core.errors import (
+    BootFailed,
+    BootRefused,
+    ConnectionLost,
+    HpcvirtError,
+    NodeInUse,
+    NodeUnreachable,
+    NodeUnusable,
+    OutputUnparsable,
+    PermissionRefused,
+    RebootsUnconfirmed,
+    WrongKernel,
+)
+from hpcvirt.core.model import Boot, Campaign, Expect, Kernel, Node
+from hpcvirt.core.remote import job as jobs
+from hpcvirt.core.remote.connection import NodeConnection
+from hpcvirt.core.remote.shell import RemoteShell
+from hpcvirt.core.store import bringups
+from hpcvirt.core.store.bringups import Bringup, Consent, Step
+from hpcvirt.core.store.writer import Writer
+from hpcvirt.core.text import clean_line
+
+POLL_LIMIT_S = 20.0
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 15.0
+LEAVE_S = 20.0
+NONCE = "hpcvirt.boot="
+OTHERS_SHOWN = 5
+
+AWAY = (NodeUnreachable, ConnectionLost, PermissionRefused, OutputUnparsable, TimeoutError)
+"""What a node that is going down, or coming up, answers with: its network, its sshd, its homes come one by one."""
+
+T = TypeVar("T")
+Prove = Callable[[Expect], Awaitable[jobs.Look]]
+"""Looks at the node; raises WrongKernel when it is not in the kernel."""
+
+
+def rebooting(campaign: Campaign) -> tuple[Kernel, ...]:
+    """The kernels that nodes are rebooted into. Raises BootMethodUnknown or BootMethodBroken."""
+    return tuple(kernel for kernel in campaign.kernels if methods.load(kernel.boot).reboots)
+
+
+def refuse_unconfirmed(campaign: Campaign, consent: Consent | None) -> None:
+    """Raises RebootsUnconfirmed when the campaign reboots nodes and nobody has said that it may."""
+    kernels = rebooting(campaign)
+    if kernels and consent is None:
+        nodes = ", ".join(node.name for node in campaign.nodes)
+        names = ", ".join(kernel.name for kernel in kernels)
+        raise RebootsUnconfirmed(
+            f"this campaign reboots {nodes} into {names}, {campaign.design.blocks * len(kernels)} times each",
+            hint="if nobody else needs them: run it with --yes",
+        )
+
+
+class Reboots:
+    """Brings one node into kernels that need a reboot, and puts back what the node boots by default."""
+
+    def __init__(
+        self,
+        campaign: Campaign,
+        store: Writer,
+        wishes: Wishes,
+        channel: NodeChannel,
+        link: NodeConnection,
+        seat: jobs.Seat,
+        consent: Consent | None,
+    ) -> None:
+        self._campaign = campaign
+        self._store = store
+        self._wishes = wishes
+        self._channel = channel
+        self._link = link
+        self._seat = seat
+        self._consent = consent
+        self._shell = RemoteShell(link)
+
+    @property
+    def _node(self) -> Node:
+        return self._link.node
+
+    async def bring_up(self, boot: Boot, kernel: Kernel, prove: Prove, *, is_wrong: bool = False) -> jobs.Look:
+        """Have the node in the kernel, proved. ``is_wrong``: it was in it and is not any more.
+
+        What an earlier life of the runner had ordered is waited for, not ordered again. Raises WrongKernel or
+        BootFailed when the retries are used up, with what was expected and what was found; NodeInUse, BootRefused,
+        Interrupted, and what the proof and a connection raise.
+        """
+        method = methods.load(kernel.boot)
+        tried = await self._store.do(partial(bringups.last, boot=boot.id))
+        if tried is not None and tried.step is Step.PROVED and not is_wrong:
+            with suppress(WrongKernel):
+                return await prove(expect_of(kernel, tried))
+        failures = 0
+        while True:
+            if tried is None or not tried.is_open:
+                tried = await self._begin(boot, kernel, method, tried if failures else None)
+            try:
+                return await self._tried(tried, boot, kernel, method, prove)
+            except (BootFailed, WrongKernel) as error:
+                await self._reach(tried, Step.FAILED, error.message)
+                failures += 1
+                if failures > kernel.boot_retries:
+                    raise type(error)(f"{error.message} (order {failures} of {failures})", hint=error.hint) from error
+                await self._channel.event("warning", f"{error.message}; it is ordered again")
+                tried = dataclasses.replace(tried, step=Step.FAILED)
+            except BootRefused as error:
+                await self._reach(tried, Step.FAILED, error.message)
+                raise
+
+    async def await_under_way(self) -> None:
+        """On resume: a node that is rebooting by our order is not unreachable but on its way."""
+        tried = await self._store.do(partial(bringups.open_of, node=self._node.name))
+        if tried is None or tried.step is Step.BACK:
+            return
+        kernel = next(one for one in self._campaign.kernels if one.name == tried.kernel)
+        await self._channel.event("info", f"a reboot into {kernel.name} was ordered by an earlier runner: waiting")
+        with suppress(*AWAY):
+            if tried.step is Step.ORDERED and await self._boot_id() == tried.old_boot_id:
+                # Whether it was sent is not known: it is given anew, after another look at who works there.
+                await self._reach(tried, Step.FAILED, "the runner ended before it was confirmed")
+                return
+        try:
+            await self._await_new_life(tried, kernel)
+        except BootFailed as error:
+            await self._reach(tried, Step.FAILED, error.message)
+
+    async def restore(self) -> None:
+        """Put back what the node boots by default, if it was recorded; what cannot be is told."""
+        if await self._store.do(partial(bringups.is_under_way, node=self._node.name)):
+            # The order is for one boot, and that boot uses it up.
+            return
+        recorded = await self._store.do(partial(bringups.defaults_to_restore, node=self._node.name))
+        for name, values in recorded.items():
+            try:
+                async with asyncio.timeout(LEAVE_S):
+                    await methods.load(name).restore(self._shell, Remembered(values))
+                await self._store.do(partial(bringups.default_restored, node=self._node.name, method=name))
+            except Exception as error:  # noqa: BLE001 - a third party's method may raise anything; it is told
+                words = error.message if isinstance(error, HpcvirtError) else type(error).__name__
+                told = ", ".join(f"{key}={value}" for key, value in values.items())
+                await self._channel.event(
+                    "error", f"what it boots by default was not put back: {words}; it was {clean_line(told, 500)}"
+                )
+
+    # -- one try
+
+    async def _begin(self, boot: Boot, kernel: Kernel, method: BootMethod, before: Bringup | None) -> Bringup:
+        """File a new try. The boot_id of the life that shall end is read.
+
+        Of a node that did not come back from the try ``before`` it is known. Raises OutputUnparsable where it
+        answers and cannot tell.
+        """
+        refuse_unconfirmed(self._campaign, self._consent)
+        await self._channel.state("booting", f"{kernel.name}: looking")
+        try:
+            old = await self._boot_id()
+        except OutputUnparsable:
+            raise
+        except AWAY:
+            if before is not None:
+                # Nobody can be working there, and nothing can be read.
+                return await self._filed(boot, before.new_boot_id or before.old_boot_id, "")
+            await self._channel.connect()
+            old = await self._boot_id()
+        await self._refuse_if_in_use()
+        script = jobs.hold(self._node.scratch, self._seat)
+        jobs.parse_done(script, await self._channel.run(script))
+        await self._remember(kernel, method)
+        can_mark = await self._asked(self._of_method(kernel, method.can_mark(self._shell, kernel)))
+        nonce = NONCE + secrets.token_hex(6) if can_mark else ""
+        return await self._filed(boot, old, nonce)
+
+    async def _filed(self, boot: Boot, old: str, nonce: str) -> Bringup:
+        return await self._store.do(partial(bringups.order, boot=boot.id, old_boot_id=old, nonce=nonce))
+
+    async def _tried(self, tried: Bringup, boot: Boot, kernel: Kernel, method: BootMethod, prove: Prove) -> jobs.Look:
+        if tried.step is Step.ORDERED:
+            await self._order(tried, boot, kernel, method)
+        if tried.step is not Step.BACK:
+            await self._await_new_life(tried, kernel)
+        await self._channel.state("proving", kernel.name)
+        found = await prove(expect_of(kernel, tried))
+        await self._reach(tried, Step.PROVED)
+        return found
+
+    async def _order(self, tried: Bringup, boot: Boot, kernel: Kernel, method: BootMethod) -> None:
+        """Tell the node, unless it is in another life already: an order is never given twice to two lives."""
+        with suppress(*AWAY):
+            if await self._boot_id() != tried.old_boot_id:
+                return
+        await self._channel.state("booting", f"{kernel.name}: ordered")
+        await self._channel.event("info", f"reboot into {kernel.name} ordered (block {boot.block})")
+        visit = Visit(self._campaign.name, kernel, boot.block, tried.old_boot_id, tried.nonce)
+        try:
+            await self._wishes.unless_aborted(self._of_method(kernel, method.order(self._shell, visit)))
+        except NodeUnreachable as error:
+            raise BootFailed(f"{error.message}: it cannot be told to boot {kernel.name}", hint=error.hint) from error
+        except (ConnectionLost, TimeoutError, OutputUnparsable) as error:
+            # A node that obeys at once has no time to say so.
+            await self._channel.event("info", f"it did not confirm the order: {_words(error)}")
+        else:
+            await self._reach(tried, Step.ACCEPTED)
+
+    async def _await_new_life(self, tried: Bringup, kernel: Kernel) -> None:
+        """Until it answers with another boot_id. Raises BootFailed after the kernel's limit, Interrupted."""
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + kernel.boot_limit_s
+        pause_s = FIRST_PAUSE_S
+        is_gone = tried.step is Step.GONE
+        while True:
+            try:
+                found = await self._wishes.unless_stopped(self._boot_id())
+                seen = f"boot_id {found}, as before: it has not rebooted"
+            except AWAY as error:
+                found, seen = None, f"no answer: {_words(error)}"
+                await self._link.close()
+                if not is_gone:
+                    is_gone = True
+                    await self._reach(tried, Step.GONE)
+                    await self._channel.state("booting", f"{kernel.name}: gone down")
+            if found is not None and found != tried.old_boot_id:
+                return await self._back(tried, kernel, found)
+            if loop.time() > give_up_at:
+                raise BootFailed(
+                    f"{self._node.name} did not come up for kernel {kernel.name} within {kernel.boot_limit_s:g} s: "
+                    f"expected another boot_id than {tried.old_boot_id}, found {seen}",
+                    hint="look at its console; a slow machine needs a longer boot_limit",
+                )
+            # All nodes come back at once: they are not asked all at once.
+            await self._wishes.unless_stopped(asyncio.sleep(pause_s * random.uniform(0.5, 1.0)))  # noqa: S311 - jitter
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    async def _back(self, tried: Bringup, kernel: Kernel, boot_id: str) -> None:
+        await self._reach(tried, Step.BACK, boot_id)
+        await self._channel.state("booting", f"{kernel.name}: back")
+
+    async def _boot_id(self) -> str:
+        """What the node says. Raises OutputUnparsable when it cannot: that is nothing to compare with."""
+        script = jobs.identify()
+        boot_id = jobs.parse_identify(script, await self._link.run(script, POLL_LIMIT_S)).boot_id
+        if boot_id is None:
+            raise OutputUnparsable(
+                f"{self._node.name} answers, and its boot_id cannot be read", hint="is /proc mounted there?"
+            )
+        return boot_id
+
+    async def _refuse_if_in_use(self) -> None:
+        if self._consent is not None and self._consent.is_forced:
+            return
+        found = await self._asked(others(self._shell))
+        if found:
+            more = f" and {len(found) - OTHERS_SHOWN} more" if found[OTHERS_SHOWN:] else ""
+            raise NodeInUse(
+                f"{self._node.name} is not rebooted, others work on it: {'; '.join(found[:OTHERS_SHOWN])}{more}",
+                hint="ask them, then `run` again; `run --force` reboots all the same",
+            )
+
+    async def _remember(self, kernel: Kernel, method: BootMethod) -> None:
+        """Before the first change, and once: a later life must not take our own change for what was there."""
+        recorded = await self._store.do(partial(bringups.defaults_to_restore, node=self._node.name))
+        if kernel.boot in recorded:
+            return
+        found = await self._asked(self._of_method(kernel, method.remember(self._shell)))
+        if found.values:
+            filed = partial(bringups.remember_default, node=self._node.name, method=kernel.boot, values=found.values)
+            await self._store.do(filed)
+
+    async def _of_method(self, kernel: Kernel, work: Coroutine[Any, Any, T]) -> T:
+        """What a boot method does. Raises BootRefused for whatever a third party's raises that is no word of ours."""
+        try:
+            return await work
+        except (HpcvirtError, TimeoutError):
+            raise
+        except Exception as error:
+            raise BootRefused(
+                f"{self._node.name}: boot method {kernel.boot} failed: {type(error).__name__}: {error}",
+                hint="mend or replace the package that it comes from",
+            ) from error
+
+    async def _asked(self, work: Awaitable[T]) -> T:
+        try:
+            async with asyncio.timeout(SHORT_S):
+                return await work
+        except TimeoutError:
+            raise NodeUnusable(
+                f"{self._node.name} is connected and does not answer", hint="is it overloaded, or its disk stuck?"
+            ) from None
+
+    async def _reach(self, tried: Bringup, step: Step, told: str = "") -> None:
+        await self._store.do(partial(bringups.reach, bringup=tried.id, step=step, told=told))
+
+
+def expect_of(kernel: Kernel, tried: Bringup | None) -> Expect:
+    """What a node must show after this try."""
+    nonce = tried.nonce if tried is not None else ""
+    return dataclasses.replace(kernel.expect, nonce=nonce or None)
+
+
+def _words(error: BaseException) -> str:
+    return error.message if isinstance(error, HpcvirtError) else "not in time"
+
+
+async def others(shell: RemoteShell) -> list[str]:
+    """Other people's sessions, and what of theirs runs on the node: a line each. Raises what a connection raises."""
+    answer = await shell.ask(_others_script(), {}, SHORT_S)
+    return [clean_line(line) for line in answer.lines("other")]
+
+
+@cache
+def _others_script() -> str:
+    return files("hpcvirt.core.remote").joinpath("others.sh").read_text(encoding="ascii")

@@ -1,0 +1,165 @@
+"""Boot method ``grub``: an entry of the node's own boot menu, for one boot.
+
+The order is used up by the boot it causes: a kernel that does not come up falls back by itself to what the node boots
+by default, which this method does not change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+
+from hpcvirt.core.boot_method import (
+    Answer,
+    BootMethod,
+    NodeShell,
+    Remembered,
+    Visit,
+)
+from hpcvirt.core.errors import BootRefused, HpcvirtError
+from hpcvirt.core.kernels.grub_menu import Entry, find, parse_grub2, parse_grubby, parse_legacy
+from hpcvirt.core.model import Kernel
+from hpcvirt.core.preflight import Finding, Level
+from hpcvirt.core.text import clean_line
+
+LIMIT_S = 60.0
+REMEMBERED = ("saved_entry", "next_entry", "hpcvirt_arguments")
+LEAST_FREE_KIB = 10 * 1024
+UNWRITABLE = ("btrfs", "zfs", "iso9660", "squashfs")
+"""File systems on which GRUB cannot take its own order back: the entry would be booted for ever."""
+
+
+class Grub(BootMethod):
+    """``grub-reboot`` or ``grub2-reboot``; GRUB Legacy by ``savedefault --once``."""
+
+    takes = ("entry", "arguments")
+    requires = ("entry",)
+
+    async def order(self, shell: NodeShell, visit: Visit) -> None:
+        """Look the entry up as it is called now, make it the next one, reboot."""
+        menu = await _asked(shell, "menu")
+        entry = find(_entries(menu), visit.kernel.entry, shell.node.name)
+        arguments = " ".join(filter(None, (visit.nonce, visit.kernel.arguments)))
+        if visit.kernel.arguments and not _takes_arguments(menu):
+            raise _deaf(shell.node.name)
+        told = {"hv_old": visit.boot_id, "hv_place": entry.place, "hv_arguments": arguments}
+        await _asked(shell, "order", told)
+
+    async def can_mark(self, shell: NodeShell, kernel: Kernel) -> bool:
+        """Where grub.cfg hands ``hpcvirt_arguments`` on."""
+        del kernel
+        return _takes_arguments(await _asked(shell, "menu"))
+
+    async def remember(self, shell: NodeShell) -> Remembered:
+        """``saved_entry`` and its like."""
+        pairs = (line.partition("=") for line in (await _asked(shell, "remember")).lines("env"))
+        found = {name: value for name, _, value in pairs}
+        return Remembered({name: found.get(name, "") for name in REMEMBERED})
+
+    async def restore(self, shell: NodeShell, remembered: Remembered) -> None:
+        """Only what is not as it was is written."""
+        await _asked(shell, "restore", {f"hv_{name}": remembered.values.get(name, "") for name in REMEMBERED})
+
+    async def check(self, shell: NodeShell, kernel: Kernel) -> Sequence[Finding]:
+        """Rights, entry, arguments, default, and the disk they are written to."""
+        try:
+            answer = await _asked(shell, "check")
+        except BootRefused as error:
+            return (Finding(Level.FAILURE, shell.node.name, error.message, error.hint),)
+        return tuple(_findings(answer, kernel, shell.node.name))
+
+
+def _findings(answer: Answer, kernel: Kernel, node: str) -> Iterator[Finding]:
+    for told in answer.lines("maynot"):
+        yield Finding(
+            Level.FAILURE,
+            node,
+            f"root is needed, and refused: {told}",
+            "allow it without a password in /etc/sudoers.d, see docs/kernels.md",
+        )
+    try:
+        found = find(_entries(answer), kernel.entry, node)
+        yield Finding(Level.PASS, node, f"kernel {kernel.name}: boot entry {found.shown}")
+    except HpcvirtError as error:
+        yield Finding(Level.FAILURE, node, f"kernel {kernel.name}: {error.message}", error.hint)
+    if kernel.arguments and not _takes_arguments(answer):
+        deaf = _deaf(node)
+        yield Finding(Level.FAILURE, node, f"kernel {kernel.name}: {deaf.message}", deaf.hint)
+    yield from _defaults(answer, node)
+    yield from _disk(answer, node)
+
+
+def _defaults(answer: Answer, node: str) -> Iterator[Finding]:
+    if answer.values.get("kind") == "legacy":
+        return
+    if not any("next_entry" in line for line in answer.lines("menu")):
+        yield Finding(
+            Level.FAILURE,
+            node,
+            "its grub.cfg does not look at next_entry: an order for one boot would be passed over",
+            "GRUB_DEFAULT=saved in /etc/default/grub, then update-grub or grub2-mkconfig",
+        )
+    default = answer.values.get("default", "").strip("\"'")
+    if default and default != "saved":
+        yield Finding(
+            Level.WARNING,
+            node,
+            f"GRUB_DEFAULT={default}: the default goes by its place in the menu, which a new kernel changes",
+            "GRUB_DEFAULT=saved in /etc/default/grub, then update-grub and grub-set-default ENTRY",
+        )
+    saved = [line for line in answer.lines("env") if line.startswith("saved_entry=") and line != "saved_entry="]
+    if default == "saved" and not saved:
+        yield Finding(Level.WARNING, node, "no default entry is saved: the first one is it", "grub-set-default ENTRY")
+
+
+def _disk(answer: Answer, node: str) -> Iterator[Finding]:
+    free = answer.values.get("free", "")
+    if free.isdigit() and int(free) < LEAST_FREE_KIB:
+        yield Finding(Level.WARNING, node, f"only {int(free) // 1024} MiB are free in /boot", "remove old kernels")
+    for told in answer.lines("grubenv_on"):
+        device, _, kind = told.partition(" ")
+        if kind in UNWRITABLE or device.startswith(("/dev/mapper/", "/dev/md")):
+            yield Finding(
+                Level.FAILURE,
+                node,
+                f"grubenv is on {device} ({kind}), where GRUB cannot write: it would boot the entry again and again",
+                "put /boot on a plain partition with ext4 or xfs",
+            )
+
+
+def _entries(answer: Answer) -> list[Entry]:
+    lines = answer.lines("menu")
+    if answer.values.get("kind") == "legacy":
+        return parse_legacy(lines)
+    found = parse_grub2(lines)
+    if any("blscfg" in line for line in lines):
+        found += parse_grubby(answer.lines("grubby"))
+    return found
+
+
+def _takes_arguments(answer: Answer) -> bool:
+    return any("hpcvirt_arguments" in line for line in answer.lines("menu"))
+
+
+def _deaf(node: str) -> BootRefused:
+    return BootRefused(
+        f"{node}: its grub.cfg does not hand on hpcvirt_arguments, so the kernel arguments cannot be set for one boot",
+        hint="prepare the node as docs/kernels.md says, or make a boot entry with these arguments",
+    )
+
+
+async def _asked(shell: NodeShell, action: str, settings: Mapping[str, str] | None = None) -> Answer:
+    answer = await shell.ask(_script(), {"hv_action": action, **(settings or {})}, LIMIT_S)
+    if answer.status:
+        why = answer.values.get("refused") or f"exit status {answer.status}: {answer.said[-300:]}"
+        raise BootRefused(
+            f"{shell.node.name}: {clean_line(why, 400)}",
+            hint="`sudo -n` must work there without a password, see docs/kernels.md; `hpcvirt-tui check` looks",
+        )
+    return answer
+
+
+@cache
+def _script() -> str:
+    return files("hpcvirt.core.kernels").joinpath("grub.sh").read_text(encoding="ascii")

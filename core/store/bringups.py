@@ -1,0 +1,179 @@
+"""Reboots on their way, step by step, and what must be put back afterwards. The writing side; see ``writer``."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from hpcvirt.core.errors import StoreUnusable
+from hpcvirt.core.plan import canonical_json
+from hpcvirt.core.store.creation import now
+from hpcvirt.core.store.database import Database
+from hpcvirt.core.store.queries import PATIENCE_S, reading
+
+
+class Step(StrEnum):
+    """How far a try has come; each names its column."""
+
+    ORDERED = "ordered"
+    ACCEPTED = "accepted"
+    GONE = "gone"
+    BACK = "back"
+    PROVED = "proved"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Bringup:
+    """One try to bring a node into the kernel of a boot."""
+
+    id: int
+    boot: int
+    number: int
+    old_boot_id: str
+    nonce: str
+    step: Step
+    """The furthest that was reached."""
+    new_boot_id: str | None = None
+    kernel: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """It has no end yet."""
+        return self.step not in {Step.PROVED, Step.FAILED}
+
+
+def order(database: Database, boot: int, old_boot_id: str, nonce: str) -> Bringup:
+    """File a try before anything of it is sent to the node."""
+    with database.transaction():
+        number = database.connection.execute(
+            "SELECT coalesce(max(number), 0) + 1 FROM bringups WHERE boot = ?", (boot,)
+        ).fetchone()[0]
+        made = database.connection.execute(
+            "INSERT INTO bringups (boot, number, old_boot_id, nonce, ordered_at) VALUES (?, ?, ?, ?, ?)",
+            (boot, number, old_boot_id, nonce, now()),
+        )
+    return Bringup(int(made.lastrowid or 0), boot, int(number), old_boot_id, nonce, Step.ORDERED)
+
+
+def reach(database: Database, bringup: int, step: Step, told: str = "") -> None:
+    """File that a try has come so far. ``told``: the new boot_id of ``BACK``, the reason of ``FAILED``."""
+    sql = {
+        Step.ACCEPTED: "UPDATE bringups SET accepted_at = coalesce(accepted_at, :at) WHERE id = :id",
+        Step.GONE: "UPDATE bringups SET gone_at = coalesce(gone_at, :at) WHERE id = :id",
+        Step.BACK: "UPDATE bringups SET back_at = :at, new_boot_id = :told WHERE id = :id",
+        Step.PROVED: "UPDATE bringups SET proved_at = :at WHERE id = :id",
+        Step.FAILED: "UPDATE bringups SET failed_at = :at, failure = :told WHERE id = :id",
+    }[step]
+    database.connection.execute(sql, {"at": now(), "id": bringup, "told": told})
+
+
+_TRIES = """
+    SELECT bringups.id, bringups.boot, bringups.number, old_boot_id, nonce,
+           CASE WHEN failed_at IS NOT NULL THEN 'failed' WHEN bringups.proved_at IS NOT NULL THEN 'proved'
+                WHEN back_at IS NOT NULL THEN 'back' WHEN gone_at IS NOT NULL THEN 'gone'
+                WHEN accepted_at IS NOT NULL THEN 'accepted' ELSE 'ordered' END, new_boot_id, boots.kernel
+    FROM bringups JOIN boots ON boots.id = bringups.boot
+"""
+
+
+def last(database: Database, boot: int) -> Bringup | None:
+    """The latest try of a boot."""
+    row = database.connection.execute(
+        f"{_TRIES} WHERE bringups.boot = ? ORDER BY bringups.number DESC LIMIT 1", (boot,)
+    ).fetchone()
+    return None if row is None else _bringup(row)
+
+
+def open_of(database: Database, node: str) -> Bringup | None:
+    """The try that an earlier life of the runner left without an end, if there is one."""
+    row = database.connection.execute(
+        f"""{_TRIES} WHERE boots.node = ? AND failed_at IS NULL AND bringups.proved_at IS NULL
+            ORDER BY bringups.id DESC LIMIT 1""",
+        (node,),
+    ).fetchone()
+    return None if row is None else _bringup(row)
+
+
+def _bringup(row: tuple[Any, ...]) -> Bringup:
+    number, boot, tried, old_boot_id, nonce, step, new_boot_id, kernel = row
+    return Bringup(number, boot, tried, old_boot_id, nonce, Step(step), new_boot_id, kernel)
+
+
+def is_under_way(database: Database, node: str) -> bool:
+    """Whether a reboot of the node was ordered and nobody has seen its end."""
+    sql = """SELECT 1 FROM bringups JOIN boots ON boots.id = bringups.boot
+             WHERE boots.node = ? AND back_at IS NULL AND failed_at IS NULL"""
+    return database.connection.execute(sql, (node,)).fetchone() is not None
+
+
+def remember_default(database: Database, node: str, method: str, values: Mapping[str, str]) -> None:
+    """File what a node boots by default. What is recorded and not yet put back stays as it is."""
+    with database.transaction():
+        database.connection.execute(
+            "DELETE FROM boot_defaults WHERE node = ? AND method = ? AND restored_at IS NOT NULL", (node, method)
+        )
+        database.connection.execute(
+            "INSERT OR IGNORE INTO boot_defaults (node, method, remembered, recorded_at) VALUES (?, ?, ?, ?)",
+            (node, method, canonical_json(values), now()),
+        )
+
+
+def defaults_to_restore(database: Database, node: str) -> dict[str, dict[str, str]]:
+    """By method: what was recorded and not yet put back."""
+    rows = database.connection.execute(
+        "SELECT method, remembered FROM boot_defaults WHERE node = ? AND restored_at IS NULL", (node,)
+    )
+    return {str(method): json.loads(remembered) for method, remembered in rows}
+
+
+def default_restored(database: Database, node: str, method: str) -> None:
+    """File that it is as it was."""
+    database.connection.execute(
+        "UPDATE boot_defaults SET restored_at = ? WHERE node = ? AND method = ?", (now(), node, method)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """The operator's word that nodes may be rebooted."""
+
+    origin: str
+    is_forced: bool = False
+    """Also where other people work."""
+
+
+def record_consent(path: Path, given: Consent) -> None:
+    """File it; it holds for every later life of the runner. Raises StoreUnusable."""
+    with reading(path):
+        pass
+    try:
+        with closing(sqlite3.connect(path, timeout=PATIENCE_S, isolation_level=None)) as connection:
+            values = (now(), given.origin, int(given.is_forced))
+            connection.execute("INSERT INTO consents (at, origin, forced) VALUES (?, ?, ?)", values)
+    except sqlite3.Error as error:
+        raise StoreUnusable(
+            f"{path}: {error}", hint="only who may write the database can let it reboot nodes"
+        ) from error
+
+
+def current_consent(database: Database) -> Consent | None:
+    """The latest."""
+    row = database.connection.execute(_CONSENT).fetchone()
+    return None if row is None else Consent(str(row[0]), bool(row[1]))
+
+
+def read_consent(path: Path) -> Consent | None:
+    """The same without writing. Raises StoreUnusable."""
+    with reading(path) as connection:
+        row = connection.execute(_CONSENT).fetchone()
+        return None if row is None else Consent(str(row[0]), bool(row[1]))
+
+
+_CONSENT = "SELECT origin, forced FROM consents ORDER BY id DESC LIMIT 1"

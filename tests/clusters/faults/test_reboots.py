@@ -1,0 +1,313 @@
+"""Nodes are rebooted into kernels by grub, and everything that can go wrong with that does."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+
+import pytest
+
+from tests.clusters.faults.reboots import MENU, Rebooting, rebooting
+from tests.clusters.faults.scene import Scene, until
+from tests.clusters.netns.firmware import REFUSED, MenuEntry
+
+pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture
+def nodes(scene: Scene) -> Iterator[Rebooting]:
+    with rebooting(scene) as scenery:
+        yield scenery
+
+
+def aside(nodes: Rebooting) -> dict[str, str]:
+    """Why nodes were set aside."""
+    return dict(nodes.scene.rows("SELECT name, detail FROM nodes WHERE state = 'set aside'"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_four_nodes_four_kernels_two_blocks(nodes: Rebooting) -> None:
+    nodes.write(kernels=4, nodes=4, blocks=2, limit_s=60)
+    nodes.scene.finish("--yes", limit_s=200)
+    nodes.judge()
+    for node in nodes.firmware.nodes:
+        # Every visit was one boot of the machine into the right entry: no more, no less, in the plan's order.
+        assert nodes.firmware.booted[node.name] == nodes.planned(node.name)
+        lives = nodes.scene.rows(f"SELECT boot_id FROM boots WHERE node = '{node.name}'")
+        assert len(set(lives)) == 8
+        # The old boot_id of a try is the new one of the try before it: nothing rebooted the node in between.
+        tries = nodes.scene.rows(
+            f"""SELECT old_boot_id, new_boot_id FROM bringups JOIN boots ON boots.id = bringups.boot
+                WHERE node = '{node.name}' ORDER BY bringups.id"""
+        )
+        assert all(earlier[1] == later[0] for earlier, later in pairwise(tries))
+    assert nodes.scene.statuses() == {"ok": 32}
+    steps = nodes.scene.rows("SELECT count(*), count(back_at), count(proved_at), count(failed_at) FROM bringups")
+    assert steps == [(32, 32, 32, 0)]
+    nonces = nodes.scene.rows(
+        """SELECT bringups.nonce, identities.content ->> 'cmdline' FROM bringups
+           JOIN boots ON boots.id = bringups.boot JOIN identities ON identities.id = boots.identity"""
+    )
+    assert all(nonce and nonce in cmdline.split() for nonce, cmdline in nonces)
+
+
+def test_nothing_is_rebooted_before_the_operator_has_said_so(nodes: Rebooting) -> None:
+    nodes.write()
+    assert nodes.scene.start().wait(30) == 2
+    assert "this campaign reboots node1 into stock, rt, 2 times each" in nodes.scene.log
+    assert "--yes" in nodes.scene.log
+    assert nodes.firmware.booted["node1"] == []
+    assert list(nodes.scene.work.glob("*.db")) == []
+    nodes.scene.finish("--yes")
+    nodes.judge()
+
+
+def test_a_kernel_that_panics_falls_back_and_the_others_go_on(nodes: Rebooting) -> None:
+    """Its node comes back with ssh, a new boot_id, and the old kernel."""
+    nodes.firmware.panics["node1"] = {MENU[1].title}
+    nodes.write(nodes=4)
+    assert nodes.scene.start("--yes").wait(90) == 4, nodes.scene.log
+    assert set(aside(nodes)) == {"node1"}
+    assert "release: expected 6.1.0-56-rt-amd64, found 6.1.0-56-amd64" in aside(nodes)["node1"]
+    assert aside(nodes)["node1"].endswith("(order 2 of 2)")
+    assert nodes.scene.rows("SELECT DISTINCT node FROM results WHERE kernel = 'rt' ORDER BY 1") == [
+        ("node2",),
+        ("node3",),
+        ("node4",),
+    ]
+    failed = nodes.scene.rows("SELECT new_boot_id <> old_boot_id, failure FROM bringups WHERE failed_at IS NOT NULL")
+    assert [one[0] for one in failed] == [1, 1]
+    nodes.assert_default()
+    nodes.firmware.panics.clear()
+    nodes.scene.finish()
+    nodes.judge()
+
+
+@pytest.mark.slow
+def test_a_node_that_never_comes_back(nodes: Rebooting) -> None:
+    nodes.firmware.dead.add("node1")
+    nodes.write(nodes=2, limit_s=8, extra="boot_retries = 0")
+    assert nodes.scene.start("--yes").wait(90) == 4, nodes.scene.log
+    assert set(aside(nodes)) == {"node1"}
+    assert "within 8 s: expected another boot_id" in aside(nodes)["node1"]
+    assert "no answer" in aside(nodes)["node1"]
+    assert nodes.scene.rows("SELECT DISTINCT node FROM results") == [("node2",)]
+    nodes.firmware.dead.clear()
+    nodes.firmware.nodes[0].boot()
+    nodes.scene.finish()
+    nodes.judge()
+
+
+@pytest.mark.slow
+def test_an_order_that_is_passed_over_is_given_again(nodes: Rebooting) -> None:
+    nodes.firmware.deaf["node1"] = 1
+    nodes.write(limit_s=8)
+    nodes.scene.finish("--yes")
+    nodes.judge()
+    ((failure,),) = nodes.scene.rows("SELECT failure FROM bringups WHERE failed_at IS NOT NULL")
+    assert "as before: it has not rebooted" in failure
+
+
+@pytest.mark.slow
+def test_coming_back_with_the_old_boot_id_is_no_reboot(nodes: Rebooting) -> None:
+    nodes.firmware.same_life["node1"] = 1
+    nodes.write(limit_s=8, extra="boot_retries = 0")
+    assert nodes.scene.start("--yes").wait(60) == 4, nodes.scene.log
+    assert "as before: it has not rebooted (order 1 of 1)" in aside(nodes)["node1"]
+    assert nodes.scene.one("SELECT count(*) FROM attempts") == 0
+    nodes.scene.finish()
+    nodes.judge()
+
+
+@pytest.mark.slow
+def test_a_boot_id_that_cannot_be_read_is_not_another_one(nodes: Rebooting) -> None:
+    nodes.firmware.mute.add("node1")
+    nodes.write(limit_s=8, extra="boot_retries = 0")
+    assert nodes.scene.start("--yes").wait(60) == 4, nodes.scene.log
+    assert "its boot_id cannot be read" in aside(nodes)["node1"]
+    assert nodes.scene.rows("SELECT count(back_at), count(proved_at) FROM bringups") == [(0, 0)]
+    # Nor is anything ordered where it cannot be read to begin with.
+    booted = list(nodes.firmware.booted["node1"])
+    assert nodes.scene.start().wait(60) == 4, nodes.scene.log
+    assert nodes.firmware.booted["node1"] == booted
+    nodes.firmware.mute.clear()
+    node = nodes.firmware.nodes[0]
+    node.reboot()
+    nodes.scene.finish()
+    nodes.judge()
+
+
+def test_the_wrong_entry_comes_up(nodes: Rebooting) -> None:
+    nodes.firmware.wrong["node1"] = {MENU[1].title: MENU[2].title}
+    nodes.write()
+    assert nodes.scene.start("--yes").wait(60) == 4, nodes.scene.log
+    assert "expected 6.1.0-56-rt-amd64, found 2.6.9-chaos" in aside(nodes)["node1"]
+    assert nodes.scene.one("SELECT count(*) FROM results WHERE kernel = 'rt'") == 0
+    nodes.firmware.wrong.clear()
+    nodes.scene.finish()
+    nodes.judge()
+
+
+def test_an_entry_that_was_renamed_after_the_check(nodes: Rebooting) -> None:
+    nodes.write()
+    checked = nodes.scene.check()
+    assert checked.returncode == 0, checked.stdout
+    renamed = MenuEntry("Debian, with Linux 6.1.0-57-rt-amd64", MENU[1].kernel, MENU[1].submenu)
+    nodes.firmware.write_menu(nodes.firmware.nodes[0], (MENU[0], renamed))
+    assert nodes.scene.start("--yes").wait(60) == 4, nodes.scene.log
+    assert "no entry of its boot menu is called 'Debian, with Linux 6.1.0-56-rt-amd64'" in aside(nodes)["node1"]
+    assert MENU[1].title not in nodes.firmware.booted["node1"]
+    nodes.assert_default()
+    nodes.firmware.write_menu(nodes.firmware.nodes[0], MENU)
+    nodes.scene.finish()
+    nodes.judge()
+
+
+def test_sudo_refused(nodes: Rebooting) -> None:
+    node = nodes.firmware.nodes[0]
+    nodes.write(user="bench")
+    node.path(REFUSED).write_text("")
+    checked = nodes.scene.check()
+    assert checked.returncode == 4
+    assert "root is needed, and refused" in checked.stdout
+    assert nodes.scene.start("--yes").wait(60) == 4, nodes.scene.log
+    assert "a password is required" in aside(nodes)["node1"]
+    assert nodes.firmware.booted["node1"] == []
+    node.path(REFUSED).unlink()
+    nodes.scene.finish()
+    nodes.judge()
+
+
+@pytest.mark.slow
+def test_a_node_that_reboots_in_mid_run_is_brought_up_again(nodes: Rebooting) -> None:
+    node = nodes.firmware.nodes[0]
+    nodes.write(runs=3, seconds=1.0)
+    runner = nodes.scene.start("--yes")
+    until(lambda: nodes.scene.one("SELECT count(*) FROM boots WHERE kernel = 'rt' AND proved_at > ''"), 40)
+    kernel = "SELECT kernel FROM boots WHERE started_at IS NOT NULL AND ended_at IS NULL"
+    until(lambda: nodes.scene.one(kernel) == "rt", 40, lambda: nodes.scene.log)
+    attempt = nodes.scene.wait_under_way(node.name)
+    node.run(["/usr/sbin/reboot"])  # somebody else's: the order for one boot is used up, so the default comes up
+    assert runner.wait(90) == 0, nodes.scene.log
+    nodes.judge()
+    assert nodes.scene.status_of(attempt) == "lost"
+    lives = nodes.scene.rows(
+        """SELECT DISTINCT attempts.boot_id FROM attempts JOIN runs ON runs.id = attempts.run
+           JOIN boots ON boots.id = runs.boot WHERE kernel = 'rt' AND status = 'ok'"""
+    )
+    assert nodes.firmware.booted["node1"].count(MENU[0].title) == 2
+    assert 1 <= len(lives) <= 2
+
+
+def killed_after(nodes: Rebooting, step: str, *words: str) -> bool:
+    """Whether a runner lived until one more reboot had come so far, and was killed then."""
+    sql = f"SELECT count(*) FROM bringups WHERE {step} IS NOT NULL"
+    before = nodes.scene.one(sql) or 0
+    runner = nodes.scene.start(*words)
+    until(lambda: (nodes.scene.one(sql) or 0) > before or runner.poll() is not None, 60)
+    is_alive = runner.poll() is None
+    if is_alive:
+        os.killpg(runner.pid, signal.SIGKILL)
+    runner.wait()
+    return is_alive
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_the_manager_is_killed_while_nodes_reboot(nodes: Rebooting) -> None:
+    nodes.firmware.down_s = 0.7
+    nodes.write(nodes=2, kernels=3, limit_s=40)
+    steps = ("ordered_at", "accepted_at", "gone_at", "back_at", "proved_at")
+    kills = 0
+    for number, step in enumerate(steps):
+        kills += killed_after(nodes, step, *(["--yes"] if number == 0 else []))
+        time.sleep(0.3)
+    nodes.scene.finish(limit_s=120)
+    nodes.judge()
+    assert kills >= 4
+    orders = nodes.scene.one("SELECT count(*) FROM bringups")
+    booted = sum(len(titles) for titles in nodes.firmware.booted.values())
+    assert 6 <= booted <= orders <= 6 + kills * 2
+    # What was confirmed was waited for, never ordered again.
+    assert nodes.scene.one("SELECT count(*) FROM bringups WHERE failed_at IS NOT NULL AND accepted_at IS NOT NULL") == 0
+
+
+def test_other_peoples_work_stops_the_reboot(nodes: Rebooting) -> None:
+    node = nodes.firmware.nodes[0]
+    node.run(["sh", "-c", "setpriv --reuid 7700 --regid 7700 --clear-groups sleep 300 >/dev/null 2>&1 &"])
+    nodes.write()
+    assert nodes.scene.start("--yes").wait(60) == 4, nodes.scene.log
+    assert "runs sleep" in aside(nodes)["node1"]
+    assert "--force" in nodes.scene.log
+    assert nodes.firmware.booted["node1"] == []
+    nodes.scene.finish("--force")
+    nodes.judge()
+
+
+def test_stopped_while_it_reboots_it_goes_on_and_the_default_is_as_before(nodes: Rebooting) -> None:
+    nodes.firmware.down_s = 3
+    nodes.write()
+    runner = nodes.scene.start("--yes")
+    until(lambda: nodes.scene.one("SELECT count(*) FROM bringups WHERE gone_at > ''"), 30, lambda: nodes.scene.log)
+    runner.send_signal(signal.SIGINT)
+    assert runner.wait(60) == 3, nodes.scene.log
+    nodes.firmware.down_s = 0.0
+    nodes.scene.finish()
+    nodes.judge()
+    assert nodes.firmware.booted["node1"] == nodes.planned("node1")
+
+
+def test_kernel_arguments_are_for_one_boot(nodes: Rebooting) -> None:
+    nodes.write(extra='arguments = "mitigations=off quiet"')
+    nodes.scene.finish("--yes")
+    nodes.judge()
+    lines = nodes.scene.rows("SELECT DISTINCT content ->> 'cmdline' FROM identities")
+    assert all("mitigations=off quiet" in line for (line,) in lines)
+
+
+def test_a_menu_without_arguments_gets_no_nonce_and_refuses_arguments(scene: Scene) -> None:
+    with rebooting(scene, takes_arguments=False) as nodes:
+        nodes.write(extra='arguments = "quiet"')
+        assert nodes.scene.start("--yes").wait(60) == 4
+        assert "does not hand on hpcvirt_arguments" in aside(nodes)["node1"]
+        (scene.database).unlink()
+        nodes.write()
+        nodes.scene.finish("--yes")
+        nodes.judge()
+        assert scene.rows("SELECT DISTINCT nonce FROM bringups") == [("",)]
+
+
+@pytest.mark.parametrize("where", ["node", "login"])
+def test_the_operators_own_script(nodes: Rebooting, where: str) -> None:
+    script = nodes.scene.cluster.shared / f"boot-{where}"
+    over = "" if where == "node" else 'ssh "$HPCVIRT_HOST" '
+    place = '"$HPCVIRT_OPTION_PLACE"' if where == "node" else "\"'$HPCVIRT_OPTION_PLACE'\""
+    script.write_text(
+        f'#!/bin/sh -e\n[ "$HPCVIRT_CAMPAIGN.$HPCVIRT_NODE" = small.node1 ]\n{over}grub-reboot {place}\n{over}reboot\n'
+    )
+    script.chmod(0o755)
+    path = script if where == "login" else f"/shared/{script.name}"
+    tables = "".join(
+        f'[[kernel]]\nname = "{name}"\nboot = "command"\ncommand = ["{path}"]\nwhere = "{where}"\nboot_limit = 20\n'
+        f'options = {{ place = "{entry.place}" }}\nexpect = {{ release = "{entry.kernel.release}" }}\n'
+        for name, entry in zip(("stock", "rt"), MENU, strict=False)
+    )
+    nodes.scene.write(kernels=tables, baseline="stock", runs=2, blocks=1, nodes=1)
+    nodes.scene.finish("--yes")
+    nodes.judge()
+    assert nodes.firmware.booted["node1"] == nodes.planned("node1")
+
+
+def test_a_node_is_left_alone_until_its_load_has_fallen(scene: Scene) -> None:
+    node = scene.cluster.nodes[0]
+    kernels = '[[kernel]]\nname = "native"\nsettle = { seconds = 0.5, load = 0.5, limit = 3 }\n'
+    scene.write(kernels=kernels, runs=1, blocks=1, nodes=1)
+    node.fake_file("/proc/loadavg", "7.00 3.00 1.00 1/100 4242\n")
+    assert scene.start().wait(60) == 4, scene.log
+    assert "does not settle: its load is 7, not below 0.5 after 3 s" in scene.log
+    assert scene.told == []
+    node.fake_file("/proc/loadavg", "0.20 3.00 1.00 1/100 4242\n")
+    scene.finish()
+    node.reboot()

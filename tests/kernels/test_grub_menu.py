@@ -1,0 +1,86 @@
+"""Boot menus as distributions write them, and the entry that an operator means."""
+
+from __future__ import annotations
+
+import pytest
+
+from hpcvirt.core.errors import BootRefused
+from hpcvirt.core.kernels.grub_menu import find, parse_grub2, parse_grubby, parse_legacy
+
+DEBIAN = """
+function load_video {
+  if [ x$feature_all_video_module = xy ]; then
+    insmod all_video
+  fi
+}
+menuentry 'Debian GNU/Linux' --class debian $menuentry_id_option 'gnulinux-simple-U' {
+	linux /boot/vmlinuz-6.1.0-56-rt-amd64 root=UUID=U ro
+}
+submenu 'Advanced options for Debian GNU/Linux' $menuentry_id_option 'gnulinux-advanced-U' {
+	menuentry 'Debian GNU/Linux, with Linux 6.1.0-56-rt-amd64' --class debian $menuentry_id_option 'gnulinux-rt-U' {
+		linux /boot/vmlinuz-6.1.0-56-rt-amd64 root=UUID=U ro
+	}
+	menuentry 'Debian GNU/Linux, with Linux 6.1.0-56-amd64' --class debian $menuentry_id_option 'gnulinux-stock-U' {
+		linux /boot/vmlinuz-6.1.0-56-amd64 root=UUID=U ro
+	}
+}
+submenu 'Xen' {
+	menuentry "It's \\"Xen\\" 4 > 3" {
+		multiboot2 /boot/xen.gz
+	}
+	menuentry 'Debian GNU/Linux, with Linux 6.1.0-56-amd64' {
+		multiboot2 /boot/xen.gz
+	}
+}
+menuentry 'The operator'\\''s own' {
+	chainloader +1
+}
+""".splitlines()
+
+
+def place(wanted: str) -> str:
+    return find(parse_grub2(DEBIAN), wanted, "node1").place
+
+
+def test_entries_are_found_by_what_the_menu_shows() -> None:
+    assert place("Debian GNU/Linux") == "gnulinux-simple-U"
+    assert place("Debian GNU/Linux, with Linux 6.1.0-56-rt-amd64") == "gnulinux-advanced-U>gnulinux-rt-U"
+    whole = "Advanced options for Debian GNU/Linux > Debian GNU/Linux, with Linux 6.1.0-56-amd64"
+    assert place(whole) == "gnulinux-advanced-U>gnulinux-stock-U"
+    assert place("gnulinux-stock-U") == "gnulinux-advanced-U>gnulinux-stock-U"
+    assert place("The operator's own") == "The operator's own"
+
+
+def test_a_title_is_quoted_for_grub_where_there_is_no_id() -> None:
+    assert place('It\'s "Xen" 4 > 3') == 'Xen>It\'s "Xen" 4 >> 3'
+
+
+def test_one_title_in_two_submenus_is_asked_about() -> None:
+    with pytest.raises(BootRefused, match="2 entries") as refused:
+        place("Debian GNU/Linux, with Linux 6.1.0-56-amd64")
+    assert "Xen > Debian GNU/Linux, with Linux 6.1.0-56-amd64" in refused.value.hint
+
+
+def test_the_same_path_twice_is_the_first() -> None:
+    """Debian lists Xen's entries twice, for two files of the same hypervisor; GRUB boots the first."""
+    twice = ["menuentry 'Xen' --id 'first' {", "}", "menuentry 'Xen' --id 'second' {", "}"]
+    assert find(parse_grub2(twice), "Xen", "node1").place == "first"
+
+
+def test_what_is_not_there_is_said_with_what_is_near() -> None:
+    with pytest.raises(BootRefused, match="no entry of its boot menu is called") as refused:
+        place("Debian GNU/Linux, with Linux 6.1.0-55-rt-amd64")
+    assert "did you mean 'Debian GNU/Linux, with Linux 6.1.0-56-rt-amd64'?" in refused.value.hint
+    with pytest.raises(BootRefused) as refused:
+        find([], "anything", "node1")
+    assert refused.value.hint == "its menu could not be read"
+
+
+def test_grubby_and_legacy() -> None:
+    told = 'index=0\nkernel="/boot/vmlinuz-5"\ntitle="Rocky (5.14)"\nid="abc-5.14"\nindex=1\ntitle="Old"\nid="abc-5.13"'
+    assert [(entry.shown, entry.place) for entry in parse_grubby(told.splitlines())] == [
+        ("Rocky (5.14)", "abc-5.14"),
+        ("Old", "abc-5.13"),
+    ]
+    menu = "default=0\ntitle CHAOS 3 (2.6.9)\n\tkernel /vmlinuz\n  title RHEL4\n".splitlines()
+    assert [(entry.shown, entry.place) for entry in parse_legacy(menu)] == [("CHAOS 3 (2.6.9)", "0"), ("RHEL4", "1")]
