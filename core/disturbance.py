@@ -49,38 +49,34 @@ class Disturbance:
 def disturbances(path: Path) -> list[Disturbance]:
     """Every ok attempt on a disturbed node; none of a lab. Raises StoreUnusable."""
     attempts = read_watched_attempts(path)
-    logins: dict[str, int] = {}
-    excess: dict[str, float] = {}
+    logins: dict[WatchedAttempt, int] = {}
+    excess: dict[WatchedAttempt, float] = {}
     for node, members in groupby(attempts, key=lambda attempt: attempt.node):
         series = read_columns(path, node, COLUMNS)
         for attempt in members:
-            logins[attempt.id] = _logins(attempt, series)
+            logins[attempt] = _logins(attempt, series)
             used = _others_cores(attempt, series)
             if used is not None:
-                excess[attempt.id] = used
-    usual = _usual(attempts, excess)
-    return list(
-        _found(
-            attempts, logins, {one.id: excess[one.id] - usual[one.benchmark] for one in attempts if one.id in excess}
-        )
-    )
+                excess[attempt] = used
+    usual = _usual(excess)
+    beyond = {attempt: used - usual[attempt.benchmark] for attempt, used in excess.items()}
+    return list(_found(attempts, logins, beyond))
 
 
 def _found(
-    attempts: Iterable[WatchedAttempt], logins: Mapping[str, int], beyond: Mapping[str, float]
+    attempts: Iterable[WatchedAttempt], logins: Mapping[WatchedAttempt, int], beyond: Mapping[WatchedAttempt, float]
 ) -> Iterator[Disturbance]:
     for attempt in attempts:
-        others = beyond.get(attempt.id, 0.0)
-        if logins[attempt.id] or others > OTHERS_CORES:
-            yield Disturbance(attempt, logins[attempt.id], others if others > OTHERS_CORES else None)
+        others = beyond.get(attempt, 0.0)
+        if logins[attempt] or others > OTHERS_CORES:
+            yield Disturbance(attempt, logins[attempt], others if others > OTHERS_CORES else None)
 
 
-def _usual(attempts: Iterable[WatchedAttempt], excess: Mapping[str, float]) -> dict[str, float]:
+def _usual(excess: Mapping[WatchedAttempt, float]) -> dict[str, float]:
     """By benchmark, over all nodes and kernels; what is below nothing is the grain of the clocks."""
     by: dict[str, list[float]] = defaultdict(list)
-    for attempt in attempts:
-        if attempt.id in excess:
-            by[attempt.benchmark].append(excess[attempt.id])
+    for attempt, used in excess.items():
+        by[attempt.benchmark].append(used)
     return {benchmark: max(0.0, median(values)) for benchmark, values in by.items()}
 
 

@@ -6,6 +6,7 @@ so that the first paint waits for none of it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -14,6 +15,7 @@ from hpcvirt.core.errors import HpcvirtError
 from hpcvirt.core.model import Campaign
 from hpcvirt.core.preflight import Finding
 from hpcvirt.core.store.records import Snapshot
+from hpcvirt.core.store.samples import Sample
 from hpcvirt.tui.comparison import ResultTable
 from hpcvirt.tui.draft import Draft, DraftBenchmark, DraftKernel, Forecast, Pick, changed
 
@@ -50,6 +52,12 @@ class Backend(Protocol):
 
     def read_snapshot(self, database: Path) -> Snapshot:
         """Where the campaign is now."""
+
+    def pulse(self, database: Path) -> object:
+        """Something that differs after every write but those of telemetry."""
+
+    def telemetry(self, database: Path) -> Mapping[str, tuple[Sample, ...]]:
+        """The last samples of each node."""
 
     def write_wish(self, database: Path, kind: str) -> None:
         """Ask the runner for pause, resume, stop or abort."""
@@ -206,6 +214,18 @@ class LocalBackend:
         from hpcvirt.core.store import queries
 
         return queries.read_snapshot(database)
+
+    def pulse(self, database: Path) -> object:
+        """One short query."""
+        from hpcvirt.core.store import queries
+
+        return queries.read_pulse(database)
+
+    def telemetry(self, database: Path) -> Mapping[str, tuple[Sample, ...]]:
+        """A row or two of each node."""
+        from hpcvirt.core.store import queries
+
+        return queries.read_telemetry(database)
 
     def write_wish(self, database: Path, kind: str) -> None:
         """One row in the control table, in the name of this process."""

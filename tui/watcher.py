@@ -41,6 +41,8 @@ class Watcher:
         self._deliver = deliver
         self._view = View(path)
         self._seen: object = None
+        self._pulse: object = None
+        """Of the snapshot in sight."""
         self._was_alive = False
         self._ended = threading.Event()
         self._hurry = threading.Event()
@@ -75,8 +77,14 @@ class Watcher:
             alive = self._is_runner_alive()
             if seen == self._seen and alive == self._was_alive and not self._view.problem:
                 return None
+            pulse = self._backend.pulse(self._view.path)
+            old = self._view.snapshot
+            if old is not None and (pulse, alive) == (self._pulse, self._was_alive) and not self._view.problem:
+                self._seen = seen
+                # Read as little as there is new; what is left of the time was reckoned when the rest was read.
+                return replace(self._view, snapshot=replace(old, telemetry=self._backend.telemetry(self._view.path)))
             snapshot = self._backend.read_snapshot(self._view.path)
-            self._seen = seen
+            self._seen, self._pulse = seen, pulse
             self._was_alive = is_alive(snapshot.runner.process) if snapshot.runner.process else False
             return View(self._view.path, snapshot, "", time.monotonic())
         except HpcvirtError as error:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hpcvirt.core.errors import StoreUnusable
+from hpcvirt.core.model import ALL_NODES
 from hpcvirt.core.store.queries import reading
 from hpcvirt.core.store.samples import Sample, between
 
@@ -90,7 +91,10 @@ def read_attempt(path: Path, attempt: str) -> AttemptDetail:
         row = AttemptRow(*found)
         more = connection.execute(_MORE, (attempt,)).fetchone()
         values = connection.execute(_VALUES, (attempt,)).fetchall()
-        samples = between(connection, row.node, row.started_at, more["ended_at"] or "9999-01-01T00:00:00.000Z")
+        # Of the first node, where it had all.
+        (first,) = connection.execute("SELECT name FROM nodes ORDER BY position LIMIT 1").fetchone()
+        node = first if row.node == ALL_NODES else row.node
+        samples = between(connection, node, row.started_at, more["ended_at"] or "9999-01-01T00:00:00.000Z")
         return AttemptDetail(
             row=row,
             ended_at=more["ended_at"],

@@ -35,7 +35,7 @@ from hpcvirt.core.store.records import (
     RunnerState,
     Snapshot,
 )
-from hpcvirt.core.store.samples import latest
+from hpcvirt.core.store.samples import Sample, latest
 
 EVENTS_SHOWN = 200
 SAMPLES_SHOWN = 60
@@ -113,8 +113,38 @@ def read_snapshot(path: Path) -> Snapshot:
             statuses=_statuses(connection),
             eta_s=remaining_s(connection),
             amendments=_amendments(connection),
-            telemetry={name: latest(connection, name, SAMPLES_SHOWN) for name in campaign.nodes},
+            telemetry=_telemetry(connection),
         )
+
+
+def read_pulse(path: Path) -> tuple[object, ...]:
+    """Something that differs after every write but those of telemetry, which come every second. Raises StoreUnusable.
+
+    Costs next to nothing, whereas a snapshot of very many runs takes its time. That a run is given up or requeued
+    shows in the event that tells of it.
+    """
+    with reading(path) as connection:
+        return tuple(connection.execute(_PULSE).fetchone())
+
+
+def read_telemetry(path: Path) -> dict[str, tuple[Sample, ...]]:
+    """The last samples of each node, as a snapshot has them. Raises StoreUnusable."""
+    with reading(path) as connection:
+        return _telemetry(connection)
+
+
+def _telemetry(connection: sqlite3.Connection) -> dict[str, tuple[Sample, ...]]:
+    names = _column(connection, "SELECT name FROM nodes ORDER BY position")
+    return {name: latest(connection, name, SAMPLES_SHOWN) for name in names}
+
+
+_PULSE = """
+    SELECT (SELECT max(rowid) FROM attempts), (SELECT count(*) FROM attempts WHERE status IS NULL),
+           (SELECT max(id) FROM events), (SELECT max(id) || ' ' || count(obeyed_at) FROM wishes),
+           (SELECT group_concat(name || ' ' || state || ' ' || detail || ' ' || coalesce(since, '')) FROM nodes),
+           (SELECT max(id) || ' ' || count(ended_at) FROM runners), (SELECT max(id) FROM amendments),
+           (SELECT count(started_at) || ' ' || count(proved_at) || ' ' || count(ended_at) FROM boots)
+"""
 
 
 def read_runner(path: Path) -> RunnerRecord:

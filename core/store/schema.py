@@ -329,12 +329,12 @@ VIEWS = {
     """,
     # Where the telemetry of an attempt is: samples of its node that were taken while it ran are in these rows.
     "attempt_samples": """
-        SELECT attempts.id AS attempt, attempts.started_at, attempts.ended_at, boots.node,
+        SELECT attempts.id AS attempt, attempts.started_at, attempts.ended_at, samples.node,
                samples.started_at AS samples_started_at, samples.ended_at AS samples_ended_at, samples.content
         FROM attempts
         JOIN runs ON runs.id = attempts.run
         JOIN boots ON boots.id = runs.boot
-        JOIN samples ON samples.node = boots.node
+        JOIN samples ON boots.node IN (samples.node, '*')
             AND samples.started_at <= coalesce(attempts.ended_at, '9999') AND samples.ended_at >= attempts.started_at
     """,
     # How far each kernel, benchmark and node has come; warm-up runs are not counted.

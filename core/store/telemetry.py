@@ -58,17 +58,17 @@ def attempt_at(attempts: Sequence[AttemptTime], at: int) -> AttemptTime | None:
 
 
 _TIMES = """
-    SELECT boots.node, boots.kernel, benchmarks.label, runs.number, attempts.number,
+    SELECT nodes.name, boots.kernel, benchmarks.label, runs.number, attempts.number,
            attempts.started_at, attempts.ended_at
     FROM attempts JOIN runs ON runs.id = attempts.run JOIN boots ON boots.id = runs.boot
-    JOIN benchmarks ON benchmarks.id = runs.benchmark
-    ORDER BY boots.node, attempts.started_at
+    JOIN benchmarks ON benchmarks.id = runs.benchmark JOIN nodes ON boots.node IN (nodes.name, '*')
+    ORDER BY nodes.name, attempts.started_at
 """
 
 
 @dataclass(frozen=True, slots=True)
 class WatchedAttempt:
-    """An ok attempt, for asking what else its node did meanwhile."""
+    """An ok attempt on one of its nodes, for asking what else that node did meanwhile."""
 
     id: str
     node: str
@@ -120,18 +120,18 @@ def read_columns(path: Path, node: str, names: Sequence[str]) -> Series:
 
 
 _WATCHED = """
-    SELECT attempts.id, boots.node, boots.kernel, benchmarks.label, attempts.started_at, attempts.ended_at,
+    SELECT attempts.id, nodes.name, boots.kernel, benchmarks.label, attempts.started_at, attempts.ended_at,
            user_s + system_s, duration_s
     FROM attempts JOIN runs ON runs.id = attempts.run JOIN boots ON boots.id = runs.boot
-    JOIN benchmarks ON benchmarks.id = runs.benchmark
+    JOIN benchmarks ON benchmarks.id = runs.benchmark JOIN nodes ON boots.node IN (nodes.name, '*')
     WHERE attempts.status = 'ok'
-    ORDER BY boots.node, attempts.started_at
+    ORDER BY nodes.name, attempts.started_at
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """The telemetry of one attempt's node, from a little before it to a little after it."""
+    """The telemetry of an attempt's node, from a little before to a little after it; of the first, where it had all."""
 
     attempt: str
     node: str
@@ -168,8 +168,8 @@ def read_around(path: Path, attempt: str | None = None, margin_s: float = 30.0) 
 LAST = "9999-01-01T00:00:00.000Z"
 
 _AROUND = """
-    SELECT boots.node, boots.kernel, benchmarks.label, runs.number, attempts.started_at, attempts.ended_at
+    SELECT nodes.name, boots.kernel, benchmarks.label, runs.number, attempts.started_at, attempts.ended_at
     FROM attempts JOIN runs ON runs.id = attempts.run JOIN boots ON boots.id = runs.boot
-    JOIN benchmarks ON benchmarks.id = runs.benchmark
-    WHERE attempts.id = ?
+    JOIN benchmarks ON benchmarks.id = runs.benchmark JOIN nodes ON boots.node IN (nodes.name, '*')
+    WHERE attempts.id = ? ORDER BY nodes.position
 """

@@ -8,8 +8,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-MODULES = ("startup", "plans", "stats", "remote")
-MODULES = ("startup", "stats", "remote", "monitor")
+MODULES = ("startup", "plans", "stats", "remote", "monitor")
 
 
 def main(wanted: list[str]) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from hpcvirt.core.errors import StoreUnusable
 from hpcvirt.core.model import Better, Status
+from hpcvirt.core.process import this_process
 from hpcvirt.core.store import schema
 from hpcvirt.core.store.database import Database
 from hpcvirt.core.store.queries import (
@@ -20,13 +21,16 @@ from hpcvirt.core.store.queries import (
     read_campaign_record,
     read_frozen,
     read_measurements,
+    read_pulse,
     read_runner,
     read_snapshot,
+    read_telemetry,
     read_totals,
     read_values,
     write_wish,
 )
 from hpcvirt.core.store.records import RunnerState
+from hpcvirt.core.store.samples import Sample
 from tests.core.factories import DEAD, STREAM, TOML, campaign, do_run, ended, new_database, process
 
 LONGER = replace(STREAM, parameters={"array_size": 2000, "ntimes": 2, "threads": 1})
@@ -400,4 +404,30 @@ def test_nothing_left_is_no_time(path: Path) -> None:
     database, _ = new_database(path)
     run_all(database, 16)
     assert read_snapshot(path).eta_s == 0.0
+    database.close()
+
+
+def test_the_pulse_differs_after_every_write_but_those_of_telemetry(tmp_path: Path) -> None:
+    path = tmp_path / "small.db"
+    database, _ = new_database(path)
+    pulses = [read_pulse(path)]
+    writes = [
+        lambda: database.event("info", "x"),
+        lambda: database.node_state("node1", "proving", "native"),
+        lambda: database.begin_attempt("a", 1),
+        lambda: database.end_attempt("a", ended(Status.FAILED)),
+        lambda: database.boot_started(1),
+        lambda: database.boot_ended(1),
+        lambda: write_wish(path, "pause", "me"),
+        lambda: database.obey(1),
+        lambda: database.register_runner(this_process()),
+        lambda: database.runner_ended(1, "done"),
+    ]
+    for number, write in enumerate(writes):
+        write()
+        pulses.append(read_pulse(path))
+        assert pulses[-1] != pulses[-2], number
+    database.file_samples([("node1", [Sample(1_750_000_000_000, load=1.0)])])
+    assert read_pulse(path) == pulses[-1]
+    assert [sample.load for sample in read_telemetry(path)["node1"]] == [1.0]
     database.close()

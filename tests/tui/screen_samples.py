@@ -408,6 +408,15 @@ class SampleBackend:
     def fingerprint(self, database: Path) -> object:
         return id(self.snapshots.get(database))
 
+    def pulse(self, database: Path) -> object:
+        found = self.snapshots.get(database)
+        return replace(found, telemetry={}) if isinstance(found, Snapshot) else id(found)
+
+    def telemetry(self, database: Path) -> Mapping[str, tuple[Sample, ...]]:
+        found = self.snapshots[database]
+        assert isinstance(found, Snapshot)
+        return found.telemetry
+
     def read_snapshot(self, database: Path) -> Snapshot:
         self.reads += 1
         found = self.snapshots.get(database, FileNotFoundError(f"{database}: no such file"))

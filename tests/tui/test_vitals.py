@@ -14,7 +14,7 @@ from hpcvirt.core.store.records import RunnerState
 from hpcvirt.core.store.samples import Sample
 from hpcvirt.tui.widgets.node_table import node_table
 from hpcvirt.tui.widgets.vitals import Vitals, cost_words, freshness, rate, spark, vital_line, vital_lines
-from tests.tui.screen_samples import make_card, make_samples, make_snapshot, watched
+from tests.tui.screen_samples import DATABASE, make_card, make_samples, make_snapshot, watched
 from tests.tui.seeing import SIZES, at_database
 
 NODES = tuple(f"node{n}" for n in range(1, 5))
@@ -123,3 +123,19 @@ async def test_nobody_samples_when_the_runner_is_gone() -> None:
     async with at_database(watched(snapshot), (120, 40)) as eye:
         await eye.until("last sampled")
         assert "stale" not in eye.text
+
+
+async def test_new_samples_alone_are_read_alone() -> None:
+    """A snapshot of very many runs takes its time, and samples come every second."""
+    snapshot = make_snapshot(telemetry={name: make_samples(monitor_s=0.002) for name in NODES})
+    backend = watched(snapshot)
+    async with at_database(backend, (120, 40)) as eye:
+        await eye.until("0.15 % of a core")
+        reads = backend.reads
+        telemetry = {name: make_samples(monitor_s=0.02) for name in NODES}
+        backend.snapshots[DATABASE] = replace(snapshot, telemetry=telemetry)
+        await eye.until("1.05 % of a core")
+        assert backend.reads == reads
+        backend.snapshots[DATABASE] = replace(snapshot, ok=149, telemetry=telemetry)
+        await eye.until("149/400 runs")
+        assert backend.reads == reads + 1

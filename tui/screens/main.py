@@ -118,7 +118,8 @@ class MainScreen(Screen[None]):
             "resume": runner is RunnerState.PAUSED or (runner in RESTARTABLE and not self._state.is_starting),
             "stop": runner in STEERABLE,
             "abort": runner in STEERABLE,
-            "export": snapshot is not None and snapshot.ok > 0,
+            # Plots and Runs have keys of their own, and a footer has 80 columns.
+            "export": snapshot is not None and snapshot.ok > 0 and self.pane not in {"plots", "runs"},
         }
         return conditions.get(action, True)
 

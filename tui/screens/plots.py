@@ -137,8 +137,11 @@ class PlotsPane(Pane):
 
     def can(self, action: str) -> bool:
         """Something is there to be drawn."""
-        is_there = self._state.charts is not None
-        return is_there and action in {"next_plot", "last_plot", "next_metric", "choose", "save"}
+        if self._state.charts is None:
+            return False
+        return action in {"next_plot", "last_plot", "choose", "save"} or (
+            action == "next_metric" and len(self._choices()) > 1
+        )
 
     def perform(self, action: str) -> None:
         """Another view, other metrics, files."""

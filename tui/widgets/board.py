@@ -28,7 +28,7 @@ def columns_for(nodes: int, width: int) -> int:
     """How many cards stand side by side: even rows look calmer than full ones."""
     fitting = max(1, min(nodes, width // NARROWEST_CARD))
     rows = -(-nodes // fitting)
-    return -(-nodes // rows)
+    return -(-nodes // rows) if nodes else 1
 
 
 def compact_lines(card_width: int) -> int:
@@ -54,9 +54,9 @@ def board_height(nodes: int, width: int, look: Look) -> int:
     lines = {
         Look.CARDS: CARD_LINES + VITAL_LINES + 2,
         Look.SHORT_CARDS: CARD_LINES + 1 + 2,
-        Look.COMPACT: compact_lines(width // columns) if nodes else 0,
+        Look.COMPACT: compact_lines(width // columns),
     }
-    return lines[look] * (-(-nodes // columns) if nodes else 0)
+    return lines[look] * -(-nodes // columns)
 
 
 class NodeBoard(Lines):
