@@ -1,0 +1,79 @@
+"""What method grub says of a node before anything is changed there, from what its script answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import pytest
+
+from hpcvirt.core.boot_method import Answer
+from hpcvirt.core.kernels.grub import Grub
+from hpcvirt.core.model import Kernel, Node
+from hpcvirt.core.preflight import Level
+
+GOOD = """kind grub2
+menu if [ "${next_entry}" ] ; then
+menu if [ "${boot_once}" != true ]; then set hpcvirt_arguments=; fi
+menu menuentry 'Debian, with Linux 6.1' $menuentry_id_option 'gnulinux-6.1' {
+menu }
+may grub-reboot
+may grub-editenv
+env saved_entry=gnulinux-6.1
+may reboot
+default saved
+free 900000
+grubenv_on /dev/sda1 ext4
+"""
+KERNEL = Kernel("stock", boot="grub", entry="Debian, with Linux 6.1", arguments="quiet")
+
+
+class Told:
+    """A node that answers this, whatever it is asked."""
+
+    node = Node("node1", "host1")
+
+    def __init__(self, said: str, status: int = 0) -> None:
+        self.answer = Answer(status, said)
+
+    async def ask(self, script: str, settings: Mapping[str, str], limit_s: float) -> Answer:
+        assert settings == {"hv_action": "check"}
+        return self.answer
+
+
+def found(said: str, status: int = 0) -> list[tuple[Level, str]]:
+    told = asyncio.run(Grub().check(Told(said, status), KERNEL))
+    assert all(one.where == "node1" for one in told)
+    assert all(bool(one.remedy) is (one.level is not Level.PASS) for one in told)
+    return [(one.level, one.message) for one in told]
+
+
+def test_a_node_that_is_ready() -> None:
+    assert found(GOOD) == [(Level.PASS, "kernel stock: boot entry Debian, with Linux 6.1")]
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "level", "words"),
+    [
+        ("may reboot", "maynot reboot: a password is required", Level.FAILURE, "refused: reboot: a password"),
+        ("menu menuentry 'Debian, ", "menu menuentry 'Other, ", Level.FAILURE, "no entry of its boot menu"),
+        ("next_entry", "other_entry", Level.FAILURE, "does not look at next_entry"),
+        ("hpcvirt_arguments", "other", Level.FAILURE, "does not hand on hpcvirt_arguments"),
+        ("default saved", "default 0", Level.WARNING, "GRUB_DEFAULT=0: the default goes by its place"),
+        ("env saved_entry=gnulinux-6.1\n", "", Level.WARNING, "no default entry is saved"),
+        ("free 900000", "free 5000", Level.WARNING, "only 4 MiB are free in /boot"),
+        ("/dev/sda1 ext4", "/dev/mapper/vg-root ext4", Level.FAILURE, "where GRUB cannot write"),
+        ("/dev/sda1 ext4", "/dev/sda1 btrfs", Level.FAILURE, "boot the entry again and again"),
+    ],
+)
+def test_each_thing_that_is_wrong(was: str, now: str, level: Level, words: str) -> None:
+    assert was in GOOD
+    ((seen, message),) = [one for one in found(GOOD.replace(was, now)) if one[0] is not Level.PASS]
+    assert seen is level
+    assert words in message
+
+
+def test_no_boot_loader_that_we_know() -> None:
+    said = "refused neither grub-reboot nor grub2-reboot nor GRUB Legacy is installed"
+    ((level, message),) = found(said, status=1)
+    assert (level, message) == (Level.FAILURE, f"node1: {said.removeprefix('refused ')}")
