@@ -196,6 +196,12 @@ class Kernel:
     """Left out, and said so, where this machine does not allow its wrap. For the embedded lab only."""
 
 
+def label_of(plugin: str, parameters: Mapping[str, object]) -> str:
+    """A benchmark in one line: ``stream array_size=2000000 ntimes=10 threads=1``. Empty parameters are left out."""
+    words = [f"{name}={value}" for name, value in sorted(parameters.items()) if value != ""]
+    return " ".join(" ".join([plugin, *words]).split())
+
+
 @dataclass(frozen=True, slots=True)
 class Benchmark:
     """A plugin plus parameters."""
@@ -212,12 +218,8 @@ class Benchmark:
 
     @property
     def label(self) -> str:
-        """Name and parameters in one line: ``stream array_size=2000000 ntimes=10 threads=1``.
-
-        Empty ones are left out.
-        """
-        words = [f"{name}={value}" for name, value in sorted(self.parameters.items()) if value != ""]
-        return " ".join(" ".join([self.plugin, *words]).split())
+        """Name and parameters in one line: see ``label_of``."""
+        return label_of(self.plugin, self.parameters)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from hpcvirt.core.model import label_of
+
 LONGEST_VALUE = 80
 
 _NAMED = {"kernels": "kernel", "nodes": "node", "benchmarks": "benchmark"}
@@ -48,7 +50,7 @@ def _named(what: str, was: Sequence[Mapping[str, Any]], now: Sequence[Mapping[st
 def _name(one: Mapping[str, Any]) -> str:
     if "name" in one:
         return str(one["name"])
-    return " ".join([str(one["plugin"]), *(f"{key}={value}" for key, value in sorted(one["parameters"].items()))])
+    return label_of(str(one["plugin"]), one["parameters"])
 
 
 def _shown(value: Any) -> str:

@@ -33,12 +33,17 @@ def judge(
     elapsed: float | None,
     unfinished: Status = Status.LOST,
     why: str = "",
+    proved: str | None = None,
+    limit_s: float | None = None,
 ) -> Ended:
     """File-ready end of an attempt.
 
-    ``unfinished`` and ``why`` are for jobs that we ended: ``TIMEOUT`` or ``ABORTED``.
+    ``unfinished`` and ``why`` are for jobs that we ended: ``TIMEOUT`` or ``ABORTED``. ``proved``: the boot_id with
+    which the kernel was proved, if that is known. ``limit_s``: the run's, which it may have passed while nobody saw.
     """
     report = _verdict(reply, expect, plugin, parameters, unfinished, why)
+    if reply.state is JobState.FINISHED and report.status is not Status.VOID:
+        report = _in_its_life_and_time(reply, proved, limit_s) or report
     before, after = reply.before, reply.after
     return Ended(
         status=report.status,
@@ -88,14 +93,28 @@ def _verdict(
     why: str,
 ) -> Report:
     if reply.state is not JobState.FINISHED:
-        if reply.state is JobState.NEVER and unfinished is Status.TIMEOUT:
-            # The login node stood still, or the way to the node did: no time of the benchmark's has passed.
-            return Report(Status.LOST, f"{LOST[JobState.NEVER]} in its time")
+        if reply.state in {JobState.NEVER, JobState.REBOOTED} and unfinished is Status.TIMEOUT:
+            # The login node stood still, or the node died: it was not the benchmark that took too long.
+            return Report(Status.LOST, LOST[reply.state])
         if reply.state is JobState.STUCK:
             why = f"{why}; some of its processes cannot be ended"
         return Report(unfinished, why or LOST.get(reply.state, ""))
     doubt = _doubt(reply, expect)
     return Report(Status.VOID, doubt) if doubt else _parsed(reply, plugin, parameters)
+
+
+def _in_its_life_and_time(reply: Reply, proved: str | None, limit_s: float | None) -> Report | None:
+    """None: nothing speaks against it."""
+    if reply.before is None or reply.after is None:
+        return None
+    (identity, before), (_, after) = reply.before, reply.after
+    if proved is not None and identity.boot_id != proved:
+        # Its kernel may be the right one; whether the benchmark's files are still there, nobody has looked.
+        return Report(Status.LOST, "the node has rebooted since its kernel was proved")
+    if limit_s is None or before.uptime_s is None or after.uptime_s is None:
+        return None
+    took_s = after.uptime_s - before.uptime_s
+    return Report(Status.TIMEOUT, f"longer than {limit_s:g} s: {took_s:g} s") if took_s > limit_s else None
 
 
 def _doubt(reply: Reply, expect: Expect) -> str:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from itertools import groupby
 
@@ -106,6 +107,8 @@ class NodeWalker:
         """Lost attempts in a row."""
         self._prepared: set[tuple[str | None, str, str]] = set()
         """Boot_id, kernel and benchmark of what was made ready."""
+        self._proved: str | None = None
+        """The boot_id with which its kernel was proved."""
         self._is_in_doubt = False
         """Kernel and artifacts must be looked at again before the next attempt."""
 
@@ -201,6 +204,7 @@ class NodeWalker:
 
     async def _verified(self, boot: Boot, runs: Sequence[Run], expect: Expect) -> jobs.Look:
         kernel = self._ground.kernel(boot.kernel)
+        self._proved = None
         frozen = {run.benchmark.label: self._frozen[run.benchmark.label] for run in runs}
         found = await self._look(kernel, [path for one in frozen.values() for path in one.paths])
         if found.identity.boot_id is None and found.wrap_status:
@@ -220,6 +224,7 @@ class NodeWalker:
             checks += await self._make_ready(boot, kernel, use, found)
             await self._store.do(partial(Database.artifacts_checked, boot=boot.id, benchmark=label, checks=checks))
         self._is_in_doubt = False
+        self._proved = found.identity.boot_id
         return found
 
     async def _make_ready(self, boot: Boot, kernel: Kernel, use: Benchmark, found: jobs.Look) -> list[Check]:
@@ -344,8 +349,11 @@ class NodeWalker:
                 return await self._end(run, attempt, Status.TIMEOUT, f"longer than {run.benchmark.timeout_s:g} s", None)
             except Interrupted:
                 return await self._end_unwanted(run, attempt, None)
-            except (ConnectionLost, OutputUnparsable) as error:
+            except (ConnectionLost, NodeUnreachable, OutputUnparsable) as error:
                 # However often: what runs there is not lost, and its time limit holds.
+                if left_s <= 0:
+                    why = f"longer than {run.benchmark.timeout_s:g} s, and not collected: {error.message}"
+                    return await self._end(run, attempt, Status.TIMEOUT, why, None)
                 await self._channel.event("warning", f"not collected yet: {error.message}")
                 await asyncio.sleep(PAUSE_S)
             else:
@@ -362,9 +370,8 @@ class NodeWalker:
     async def _end(self, run: Run, attempt: str, status: Status, why: str, started: float | None) -> None:
         """End an attempt's processes; it is filed only when the node has said what became of it."""
         await self._channel.state("ending", run.benchmark.label)
-        script = jobs.end(self._node.scratch, attempt)
-        await self._link.connect_again(END_S)
-        reply = await self._exchange(script, END_S)
+        patience_s = END_S if status is Status.ABORTED else self._ground.campaign.connecting.patience_s
+        reply = await self._ended(attempt, patience_s)
         elapsed = None if started is None else time.monotonic() - started
         await self._file(run, attempt, reply, elapsed, unfinished=status, why=why)
         if reply.state is jobs.JobState.STUCK:
@@ -372,6 +379,20 @@ class NodeWalker:
                 f"{self._node.name}: processes of an ended run cannot be killed",
                 hint="reboot the node, then `run` again",
             )
+
+    async def _ended(self, attempt: str, patience_s: float) -> jobs.Reply:
+        """What the node says of an attempt that it was told to end; asked again when the connection is lost."""
+        cuts = 0
+        while True:
+            script = jobs.end(self._node.scratch, attempt)
+            await self._link.connect_again(patience_s)
+            try:
+                return await self._exchange(script, END_S)
+            except (ConnectionLost, NodeUnreachable, OutputUnparsable) as error:
+                cuts += 1
+                self._channel.refuse_too_many(cuts, "answers")
+                await self._channel.event("warning", f"not ended yet: {error.message}")
+                await asyncio.sleep(PAUSE_S)
 
     async def _file(
         self,
@@ -385,7 +406,14 @@ class NodeWalker:
     ) -> None:
         expect = await self._expect(run.boot)
         plugin = load(run.benchmark.plugin)
-        judged = partial(judge, elapsed=elapsed, unfinished=unfinished, why=why)
+        judged = partial(
+            judge,
+            elapsed=elapsed,
+            unfinished=unfinished,
+            why=why,
+            proved=self._proved,
+            limit_s=run.benchmark.timeout_s,
+        )
         # A parser may take its time over megabytes: not on the loop that keeps connections alive.
         ended = await asyncio.to_thread(judged, reply, expect, plugin, run.benchmark.parameters)
         if reply.cleaned:
@@ -430,7 +458,7 @@ class NodeWalker:
         for attempt in attempts:
             run = runs[attempt.run]
             await self._channel.event("info", f"{_told(run)}: begun by an earlier runner, and now collected")
-            await self._collect(run, attempt.id, run.benchmark.timeout_s)
+            await self._collect(run, attempt.id, run.benchmark.timeout_s - _passed_s(attempt))
             # Lost with the runner, not by the node.
             self._losses = 0
         filed = set(await self._store.do(lambda database: database.ended_attempts(self._node.name)))
@@ -479,6 +507,11 @@ class NodeWalker:
 
     def _history(self, run: Run) -> RunHistory:
         return self._histories.get(run.id, RunHistory())
+
+
+def _passed_s(attempt: OpenAttempt) -> float:
+    """Since it was begun, by the login node's clock."""
+    return max((datetime.now(UTC) - datetime.fromisoformat(attempt.started_at)).total_seconds(), 0.0)
 
 
 def _size_bytes(reply: jobs.Reply) -> int:

@@ -284,7 +284,10 @@ def within(env: Mapping[str, str], *argv: str) -> str:
 
 
 def _job_text(job: Job) -> str:
-    """Claims the attempt, says how to find its processes, runs ``inner`` under the wrap, says that it is done.
+    """Says how to find its processes, claims the attempt, runs ``inner`` under the wrap, says that it is done.
+
+    In this order: whoever finds it claimed finds who leads it. A benchmark may signal its process group: this shell
+    outlives that, to say how it ended.
 
     Run by a shell of its own, or by that of the launcher: so it never exits, and no special builtin has a
     redirection that may fail. A program costs the node a millisecond, so it starts none that a builtin can stand for.
@@ -293,20 +296,23 @@ def _job_text(job: Job) -> str:
     # Identity does not depend on the environment, but what the probe says may.
     is_apart = job.wrap or (job.env and job.probe)
     inner = f'{within(job.env, *job.wrap)} /bin/sh "./$1"' if is_apart else '. "./$1"'
-    return f"""if {{ set -C; true >claim; }} 2>/dev/null; then
-set +C
-if [ -z "${{hv_leads:-}}" ]; then
+    return f"""if [ -z "${{hv_leads:-}}" ]; then
 IFS= read -r hv_stat </proc/$$/stat
 set -- "$1" ${{hv_stat##*) }}
-hv_leads="$$ $5 ${{21}}"
+hv_leads="$$ $5 ${{21}} ${{21}}"
 fi
-echo "$hv_leads" >leader
+trap ':' HUP INT PIPE TERM
+if echo "$hv_leads" >"leader.$$" && {{ set -C; true >claim; }} 2>/dev/null; then
+set +C
 {{ {inner}; }} </dev/null >wrapped 2>&1
 printf 'wrap_status %s\n' "$?" >>meta
 [ -f err ] || mv wrapped err
 true >done
-fi
+else
 set +C
+true >"leader.$$"
+fi
+trap - INT TERM
 unset HPCVIRT_RUN HPCVIRT_SEAT
 """
 

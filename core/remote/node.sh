@@ -3,7 +3,7 @@
 #
 # Under hv_scratch:  hpcvirt-USER/                   0700, ours
 #                      bench/DIGEST/                 a benchmark's artifacts
-#                      spool/HOST.BOOT_ID/ATTEMPT/   one attempt: claim, leader, meta, out, err, done, and the
+#                      spool/HOST.BOOT_ID/ATTEMPT/   one attempt: claim, meta, out, err, done, and the leader.PID,
 #                                                    job.PID and inner.PID of whoever launched it; empty: one to come
 #
 # An attempt is started by whoever makes "claim" first: the job itself, or somebody who came to
@@ -22,7 +22,7 @@ export LC_ALL
 
 # A dead connection must not kill the shell before it has let go of what it started; a handler (unlike '')
 # is not inherited by the benchmark.
-trap ':' HUP PIPE
+trap ':' HUP INT PIPE
 
 hv_say() { printf '\n@%s %s\n' "$hv_nonce" "$1"; }
 hv_fail() {
@@ -48,8 +48,13 @@ hv_shut() { # what somebody else could have put there is found by its digest
 hv_claim() { # SPOOL: whoever makes the file has the attempt; noclobber asks the kernel to refuse the second
     (
         set -C
-        : >"$1/claim"
+        # A job's is empty.
+        echo never >"$1/claim"
     ) 2>/dev/null
+}
+
+hv_is_never() { # SPOOL: it was claimed, so that it never starts
+    [ -f "$1/claim" ] && [ -s "$1/claim" ]
 }
 
 hv_forget_spools() { # of attempts whose end is on the runner's disk
@@ -108,9 +113,15 @@ hv_stat() { # PID: hv_parent, hv_sid and hv_since, when it started; fails if it 
     hv_since=$1
 }
 
-hv_leader() { # SPOOL: hv_pid, hv_session and hv_begun of its job, as that wrote them; fails if they tell nothing
+hv_leader() { # SPOOL: of its job, as that wrote them: hv_pid, hv_session, hv_begun (when it started, as hv_since) and
+    # hv_from: what is older and in its session is not of the job. Fails if they tell nothing
     case $1 in *."$hv_boot"/*) ;; *) return 1 ;; esac
-    { read -r hv_pid hv_session hv_begun <"$1/leader"; } 2>/dev/null && [ -n "$hv_begun" ]
+    for hv_file in "$1"/leader.*; do
+        # Whoever came second has emptied his.
+        hv_from=
+        { read -r hv_pid hv_session hv_begun hv_from <"$hv_file"; } 2>/dev/null && [ -n "$hv_from" ] && return
+    done
+    return 1
 }
 
 hv_is_led() { # SPOOL: its job is still there, and is not this shell, which has come to its end
@@ -133,12 +144,14 @@ hv_add_session() { # SPOOL: to hv_pids, what runs in the session of its job
         case " $hv_pids " in *" $hv_file "*) continue ;; esac
         [ "$hv_file" != $$ ] && [ "$hv_file" != "$hv_sender" ] && hv_stat "$hv_file" || continue
         [ "$hv_sid" = "$hv_session" ] && [ "$hv_parent" != "$hv_sender" ] || continue
-        case $hv_file in
-            # First of all: it shall not live to file the end of a benchmark that we ended.
-            "$hv_session") hv_pids="$hv_file$hv_pids" ;;
-            *) hv_pids="$hv_pids $hv_file" ;;
-        esac
+        # What the login left there was there before.
+        [ "$hv_file" = "$hv_pid" ] || [ "$hv_since" -ge "$hv_from" ] || continue
+        hv_pids="$hv_pids $hv_file"
     done
+}
+
+hv_end_leader() { # SPOOL: it shall not live to file the end of a benchmark that we ended
+    ! hv_is_led "$1" || kill -KILL "$hv_pid" 2>/dev/null
 }
 
 hv_of_attempt() { # hv_pids: the processes of the attempt
@@ -255,10 +268,12 @@ hv_start() { # and wait for it
     # Names of our own: another launcher may be writing at this moment.
     printf '%s' "$hv_job" >"job.$$" && printf '%s' "$hv_inner" >"inner.$$" ||
         hv_fail "$hv_spool cannot be written: is it full?"
-    if hv_stat $$ && [ "$hv_sid" = $$ ]; then
+    if hv_stat $$ && [ "$hv_sid" = $$ ] && read -r hv_now hv_line </proc/uptime; then
         # sshd has given this shell a session of its own, which outlives the connection as one of setsid's does.
         hv_lock_job $$
-        hv_leads="$$ $hv_sid $hv_since"
+        export HPCVIRT_RUN=$hv_attempt HPCVIRT_SEAT=$hv_seat
+        # Hundredths of a second, as /proc tells when a process started.
+        hv_leads="$$ $hv_sid $hv_since ${hv_now%.*}${hv_now#*.}"
         set -- "inner.$$"
         . "./job.$$" </dev/null >/dev/null 2>&1
         return
@@ -288,6 +303,8 @@ hv_is_running() { # from within the spool
 }
 
 hv_await() { # the attempt's end; hv_state says which
+    hv_state=never
+    ! hv_is_never "$hv_spool" || return 0
     hv_count=0
     while [ ! -f done ]; do
         case $hv_spool in
@@ -332,7 +349,7 @@ hv_do_collect() {
     hv_open
     hv_find
     hv_enter
-    if hv_claim .; then
+    if hv_claim . || hv_is_never .; then
         hv_state=never
     else
         hv_await
@@ -345,16 +362,14 @@ hv_do_end() {
     hv_find
     hv_enter
     hv_claim .
+    hv_end_leader "$hv_spool"
     hv_end_all hv_of_attempt
-    if [ -n "$hv_pids" ]; then
-        hv_report stuck
-    elif [ -f done ]; then
-        hv_report finished
-    elif [ ! -e leader ]; then # claimed by us, now or before: it is the first that a job writes
-        hv_report never
-    else
-        hv_report ended
-    fi
+    hv_state=ended
+    case $hv_spool in *."$hv_boot"/*) ;; *) hv_state=rebooted ;; esac
+    ! hv_is_never . || hv_state=never
+    [ ! -f done ] || hv_state=finished
+    [ -z "$hv_pids" ] || hv_state=stuck
+    hv_report "$hv_state"
 }
 
 hv_look() { # identity under the wrap; and what the wrap says about itself
@@ -424,8 +439,9 @@ hv_do_folder() {
 }
 
 hv_leave() { # no launcher of this campaign is on its way any more
-    hv_remove_graves
     hv_lock_base
+    # Who was refused the node, or came too late, leaves what may be another campaign's.
+    [ -n "$hv_base" ] && [ ! -d "$hv_lock" ] || hv_remove_graves
     # Also locks of earlier boots that were never given back.
     [ -z "$hv_base" ] || rm -rf "$hv_base"/hpcvirt-lock.*."$hv_seat"
 }

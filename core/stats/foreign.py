@@ -10,7 +10,7 @@ from math import isfinite
 from pathlib import Path
 
 from hpcvirt.core.errors import UsageWrong
-from hpcvirt.core.model import Better
+from hpcvirt.core.model import Better, label_of
 from hpcvirt.core.stats.model import Series, Summary
 from hpcvirt.core.text import clean_line
 
@@ -111,11 +111,7 @@ def _label(row: Mapping[str, str]) -> str:
         parameters = json.loads(row.get("parameters", ""))
     except ValueError:
         return name
-    return (
-        " ".join([name, *(f"{key}={value}" for key, value in sorted(parameters.items()))])
-        if isinstance(parameters, dict)
-        else name
-    )
+    return label_of(name, parameters) if isinstance(parameters, dict) else name
 
 
 def _runs(rows: Iterator[tuple[int, dict[str, str]]], header: list[str], faults: list[str]) -> Foreign:

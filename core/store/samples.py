@@ -6,12 +6,15 @@ A row holds many samples, as compressed columns of whole numbers: a row for each
 from __future__ import annotations
 
 import json
-import sqlite3
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite3
 
 LARGEST = float(1 << 53)
 """What a node may say at most: beyond, a float is no whole number any more."""

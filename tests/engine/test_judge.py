@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 import pytest
 
 from hpcvirt.core.benchmark import BenchmarkPlugin, Category, Command, Metric, Output, Reading, Report
-from hpcvirt.core.engine.judge import judge
+from hpcvirt.core.engine.judge import LOST, judge
 from hpcvirt.core.model import Better, Expect, Status, Value
 from hpcvirt.core.remote.identity import Identity, Moment
 from hpcvirt.core.remote.job import JobState, Reply
@@ -83,9 +83,9 @@ def test_what_did_not_finish_is_never_parsed(state: JobState, unfinished: Status
         raise AssertionError
 
     found = judged(replace(GOOD, state=state), never, unfinished=unfinished, why="told so")
-    if (state, unfinished) == (JobState.NEVER, Status.TIMEOUT):
+    if state in {JobState.NEVER, JobState.REBOOTED} and unfinished is Status.TIMEOUT:
         # Whatever time has passed was none of the benchmark's.
-        assert (found.status, found.reason) == (Status.LOST, "it was never started on the node in its time")
+        assert (found.status, found.reason) == (Status.LOST, LOST[state])
     else:
         assert found.status is unfinished
         assert found.reason.startswith("told so")
@@ -108,6 +108,23 @@ def test_what_cannot_be_killed_is_told() -> None:
 
 def test_what_finished_while_we_ended_it_counts() -> None:
     assert judged(GOOD, unfinished=Status.TIMEOUT, why="longer than 5 s").status is Status.OK
+
+
+def test_a_run_in_another_life_than_was_proved_is_lost() -> None:
+    assert judge(GOOD, Expect(), Told(ok), {}, elapsed=3.0, proved="b-1").status is Status.OK
+    found = judge(GOOD, Expect(), Told(ok), {}, elapsed=3.0, proved="b-0")
+    assert (found.status, found.reason) == (Status.LOST, "the node has rebooted since its kernel was proved")
+    assert found.readings == {}
+
+
+def test_what_took_too_long_while_nobody_saw_is_a_timeout() -> None:
+    assert GOOD.before is not None
+    assert GOOD.after is not None
+    (one, before), (other, after) = GOOD.before, GOOD.after
+    slow = replace(GOOD, before=(one, replace(before, uptime_s=10.0)), after=(other, replace(after, uptime_s=13.0)))
+    assert judge(slow, Expect(), Told(ok), {}, elapsed=None, limit_s=3.0).status is Status.OK
+    found = judge(slow, Expect(), Told(ok), {}, elapsed=None, limit_s=2.5)
+    assert (found.status, found.reason, found.readings) == (Status.TIMEOUT, "longer than 2.5 s: 3 s", {})
 
 
 # -- proof

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from hpcvirt.core.errors import NodeUnusable
+from hpcvirt.core.errors import NodeHeld, NodeUnusable
 from hpcvirt.core.remote import job as jobs
 from hpcvirt.core.remote.job import Job, JobState
 from tests.remote.nodes import FOLDER, LocalNode, cut_off, new_job, shell_job, wait_until
@@ -41,7 +41,8 @@ def is_running(pid: int) -> bool:
 
 
 def leader(node: LocalNode, job: Job) -> int:
-    return int((node.spool(job.attempt) / "leader").read_text().split()[0])
+    (told,) = node.spool(job.attempt).glob("leader.*")
+    return int(told.read_text().split()[0])
 
 
 @pytest.fixture
@@ -126,6 +127,76 @@ def test_what_never_started_is_told_apart_from_what_was_ended(node: LocalNode) -
         node.launch(job)
 
 
+def test_between_claim_and_start_it_is_no_dead_run(node: LocalNode, signs: Path) -> None:
+    job = shell_job('echo x >>"$1"', str(signs))
+    script = node.launching(job)
+    slow = replace(script, text=script.text.replace(b"true >claim", b"true >claim; sleep 1"))
+    launcher = node.begin(slow)
+    wait_until(lambda: (node.spool(job.attempt) / "claim").exists())
+    assert node.collect(job.attempt).state is JobState.FINISHED
+    launcher.communicate(timeout=20)
+    assert lines(signs) == ["x"]
+
+    job = shell_job('echo x >>"$1"', str(signs))
+    script = node.launching(job)
+    launcher = node.begin(replace(script, text=script.text.replace(b"true >claim", b"true >claim; sleep 5")))
+    wait_until(lambda: (node.spool(job.attempt) / "claim").exists())
+    assert node.end(job.attempt).state is JobState.ENDED
+    launcher.communicate(timeout=20)
+    assert lines(signs) == ["x"]
+
+
+@pytest.mark.parametrize(("name", "status"), [("TERM", 143), ("INT", 130), ("HUP", 129)])
+def test_a_benchmark_that_signals_its_process_group_ends_itself(node: LocalNode, name: str, status: int) -> None:
+    if name == "INT" and not node.has_sessions:
+        pytest.skip("what a shell starts in the background ignores INT")
+    reply = node.launch(shell_job(f"echo out; trap - {name}; kill -{name} 0; sleep 60"))
+    assert (reply.state, reply.exit_status, reply.stdout) == (JobState.FINISHED, status, b"out\n")
+
+
+def test_what_the_login_left_running_is_not_ours(node: LocalNode, signs: Path) -> None:
+    for _ in range(2):
+        script = node.launching(new_job("true"))
+        login = f"sleep 300 </dev/null >/dev/null 2>&1 & echo $! >>{signs}\nsleep 0.05\n".encode()
+        reply = jobs.parse_reply(script, node.run(replace(script, text=login + script.text)))
+        assert (reply.state, reply.cleaned) == (JobState.FINISHED, 0)
+        past = [path.name for path in (node.root / "spool").glob("*/*")]
+        assert node.launch(new_job("true"), forget=past).cleaned == 0
+    left = list(map(int, lines(signs)))
+    assert all(map(is_running, left))
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_a_refused_campaign_leaves_the_graves_of_who_holds_the_node(node: LocalNode, signs: Path) -> None:
+    late = shell_job('echo x >>"$1"', str(signs))
+    node.launch(new_job("true"))
+    assert node.end(late.attempt).state is JobState.NEVER
+    other = replace(node, seat=replace(node.seat, campaign="f" * 32))
+    with pytest.raises(NodeHeld):
+        other.launch(new_job("true"))
+    other.leave()
+    with pytest.raises(NodeUnusable, match="given up"):
+        node.launch(late)
+    assert lines(signs) == []
+
+
+# -- a wrap that leaves the session
+
+
+def test_what_a_wrap_starts_in_another_session_is_ended(node: LocalNode, signs: Path) -> None:
+    stubborn = f"trap '' TERM; \"$@\"; echo $$ >>{signs}; while :; do sleep 0.1; done"
+    setsid = shutil.which("setsid")
+    if setsid is None:
+        pytest.skip("no setsid on this machine")
+    job = new_job("true", wrap=(setsid, "-w", "/bin/sh", "-c", stubborn, "wrap"))
+    launcher = node.begin(node.launching(job))
+    wait_until(lambda: lines(signs))
+    assert node.end(job.attempt).state is JobState.ENDED
+    launcher.communicate(timeout=20)
+    assert not is_running(int(lines(signs)[0]))
+
+
 # -- a wrap that clears the environment
 
 
@@ -150,8 +221,8 @@ def test_a_session_of_another_job_is_left_alone(node: LocalNode) -> None:
     job = shell_job("true")
     node.launch(job)
     with subprocess.Popen(["sleep", "60"], start_new_session=True) as other:
-        (node.spool(job.attempt) / "done").unlink()
-        (node.spool(job.attempt) / "leader").write_text(f"{other.pid} {other.pid} 1\n")
+        _forget_end(node, job)
+        (node.spool(job.attempt) / "leader.1").write_text(f"{other.pid} {other.pid} 1 1\n")
         assert node.end(job.attempt).state is JobState.ENDED
         assert node.collect(job.attempt).state is JobState.KILLED
         assert node.launch(new_job("true"), forget=[job.attempt]).cleaned == 0
@@ -159,15 +230,21 @@ def test_a_session_of_another_job_is_left_alone(node: LocalNode) -> None:
         other.kill()
 
 
-@pytest.mark.parametrize("left", ["", "12", "x y z", "1 1", "999999999 999999999 5", "\n\n"])
+@pytest.mark.parametrize("left", ["", "12", "x y z", "x y z w", "1 1", "1 1 1", "999999999 999999999 5 5", "\n\n"])
 def test_a_leader_that_was_not_written_whole_harms_nobody(node: LocalNode, left: str) -> None:
     job = shell_job("true")
     node.launch(job)
-    (node.spool(job.attempt) / "done").unlink()
-    (node.spool(job.attempt) / "leader").write_text(left)
+    _forget_end(node, job)
+    (node.spool(job.attempt) / "leader.1").write_text(left)
     assert node.collect(job.attempt).state is JobState.KILLED
     assert node.end(job.attempt).state is JobState.ENDED
     assert node.launch(new_job("true"), forget=[job.attempt]).cleaned == 0
+
+
+def _forget_end(node: LocalNode, job: Job) -> None:
+    """As if it had not come to its end, and nobody knew who led it."""
+    for told in (node.spool(job.attempt) / "done", *node.spool(job.attempt).glob("leader.*")):
+        told.unlink()
 
 
 def _as_another_user(tmp_path: Path, signs: Path) -> str:
@@ -353,9 +430,9 @@ def test_a_leader_of_an_earlier_boot_leads_nobody(node: LocalNode) -> None:
     (spool / "claim").mkdir(parents=True)
     with subprocess.Popen(["sh", "-c", "sleep 60 & exec sleep 60"], start_new_session=True) as other:
         since = Path(f"/proc/{other.pid}/stat").read_text().rpartition(")")[2].split()[19]
-        (spool / "leader").write_text(f"{other.pid} {other.pid} {since}\n")
+        (spool / "leader.1").write_text(f"{other.pid} {other.pid} {since} 1\n")
         assert node.collect(job.attempt).state is JobState.REBOOTED
-        assert node.end(job.attempt).state is JobState.ENDED
+        assert node.end(job.attempt).state is JobState.REBOOTED
         assert node.launch(new_job("true"), forget=[job.attempt]).cleaned == 0
         assert other.poll() is None
         os.killpg(other.pid, signal.SIGKILL)

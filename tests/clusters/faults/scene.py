@@ -73,6 +73,14 @@ class Scene:
         env = self.cluster.client_env | {"PYTHONPATH": str(self.ledger.site)}
         return self.cluster.run_login([*PROGRAM, "check", str(self.campaign)], env=env, cwd=self.work, limit_s=40)
 
+    def command(self, word: str) -> None:
+        """`hpcvirt-tui WORD DATABASE` on the login node."""
+        env = self.cluster.client_env | {"PYTHONPATH": str(self.ledger.site), "PYTHONDONTWRITEBYTECODE": "1"}
+        with (self.work / "program.log").open("ab") as log:
+            words = [*PROGRAM, word, str(self.database)]
+            asked = self.cluster.exec_login(words, env=env, cwd=self.work, stdout=log, stderr=log)
+        assert asked.wait(30) == 0, self.log
+
     def finish(self, *words: str, limit_s: float = 90) -> None:
         """Run, or go on, to the end, and let the ledgers judge."""
         assert self.start(*words).wait(limit_s) == 0, self.log

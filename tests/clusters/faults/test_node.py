@@ -1,6 +1,7 @@
 """A node fails: it reboots, its disk is full, its clock jumps, its benchmark does not end."""
 
 import contextlib
+import shutil
 import time
 
 import pytest
@@ -33,6 +34,22 @@ def test_a_node_that_reboots_in_mid_run_loses_the_attempt_only(scene: Scene, how
     )
     assert len(boots) == 24
     assert all(before == after for before, after in boots)
+
+
+def test_a_node_that_reboots_between_runs_is_proved_again(scene: Scene) -> None:
+    node = scene.cluster.nodes[0]
+    scene.write(runs=4, blocks=1, seconds=0.5, nodes=1, retries=1)
+    runner = scene.start()
+    scene.wait_ok()
+    scene.command("pause")
+    until(lambda: not scene.one("SELECT count(*) FROM attempts WHERE status IS NULL"), 20, lambda: scene.log)
+    node.reboot()
+    for left in node.path(f"/scratch/{node.name}").iterdir():
+        shutil.rmtree(left)
+    scene.command("resume")
+    assert runner.wait(60) == 0, scene.log
+    scene.judge()
+    assert scene.statuses() == {"ok": 8, "lost": 1}
 
 
 def test_another_boot_id_after_the_run_than_before_is_void(scene: Scene) -> None:
