@@ -40,6 +40,12 @@ def of_form(error: ValidationError) -> Iterator[str]:
             yield f"{key}: {fault['msg'][0].lower()}{fault['msg'][1:]}{_shown(fault['input'])}"
 
 
+def places(error: ValidationError) -> Iterator[list[int | str]]:
+    """Where the faults are."""
+    for fault in error.errors(include_url=False):
+        yield [part for part in fault["loc"] if not _is_branch(part)]
+
+
 def _is_branch(part: int | str) -> bool:
     """Pydantic's own word for one of several types."""
     return str(part) in {"str", "int", "float", "bool"} or str(part).startswith(("list[", "function-", "constrained-"))

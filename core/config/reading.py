@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import re
 import tomllib
@@ -9,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -100,12 +102,33 @@ def parse_campaign(text: str, source: str = "campaign") -> Campaign:
     try:
         file = FileTable.model_validate(table)
     except ValidationError as error:
-        raise _refused(source, words.of_form(error)) from None
+        raise _refused(source, [*words.of_form(error), *_faults_besides(table, error)]) from None
     campaign, faults = _campaign(file)
     faults += list(faults_of(campaign))
     if faults:
         raise _refused(source, faults)
     return campaign
+
+
+def _faults_besides(table: dict[str, Any], error: ValidationError) -> list[str]:
+    """What is wrong besides values that are none, found by leaving those out; nothing if they cannot be left out."""
+    rest = copy.deepcopy(table)
+    for path in words.places(error):
+        _leave_out(rest, path)
+    try:
+        return _campaign(FileTable.model_validate(rest))[1]
+    except ValidationError:
+        return []
+
+
+def _leave_out(table: Any, path: Sequence[int | str]) -> None:
+    for part in path[:-1]:
+        try:
+            table = table[part]
+        except (LookupError, TypeError):
+            return
+    if path and isinstance(table, dict):
+        table.pop(path[-1], None)
 
 
 def _refused(source: str, faults: Iterable[str], hint: str = "") -> CampaignInvalid:

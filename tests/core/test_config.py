@@ -255,6 +255,16 @@ def test_toml_syntax_is_told_with_its_line(text: str, fault: str) -> None:
     assert found.startswith(fault), found
 
 
+def test_faults_of_form_hide_no_others() -> None:
+    text = TOML.replace('plugin = "stream"', 'plugin = "streem"').replace("[design]", "[design]\nretries = -1")
+    with pytest.raises(CampaignInvalid) as caught:
+        parse_campaign(text, "c.toml")
+    first, second = str(caught.value).split("\n")[:2]
+    assert first.startswith("c.toml: design.retries: ")
+    assert second.startswith("c.toml: benchmark[1].plugin: ")
+    assert "streem" in second
+
+
 def test_five_faults_are_five_lines() -> None:
     text = TOML.replace("runs = 4", "runs = 0").replace("blocks = 2", "blocs = 2").replace("nodes = 2", 'nodes = "2"')
     text = text.replace('name = "other"', 'name = "o ther"').replace('"stream"', '"stream"\ntimeout = -1')
