@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hpcvirt.core import boot_method
 from hpcvirt.core.benchmark import kept_metrics, load
 from hpcvirt.core.experience import Experience
 from hpcvirt.core.model import Benchmark, Campaign, Order, Scope
@@ -75,7 +76,7 @@ def prospect(campaign: Campaign, spread: Spread | None = None, known: Experience
     spread = spread or known.spread or Spread()
     design = campaign.design
     visits = len(campaign.nodes) * len(campaign.kernels) * len(phases(campaign))
-    rebooting = [kernel.name for kernel in campaign.kernels if kernel.boot != "none"]
+    rebooting = [kernel.name for kernel in campaign.kernels if boot_method.load(kernel.boot).reboots]
     each = len(campaign.nodes) * len(phases(campaign)) * design.blocks
     places = sum(1 if use.scope is Scope.CLUSTER else len(campaign.nodes) for use in campaign.benchmarks)
     return Prospect(
