@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from hpcvirt.core import boot_method as methods
 from hpcvirt.core.boot_method import BootMethod, Remembered, Visit
 from hpcvirt.core.engine.channel import SHORT_S, NodeChannel
-from hpcvirt.core.engine.wishes import Wishes
+from hpcvirt.core.engine.wishes import Interrupted, Wishes
 from hpcvirt.core.errors import (
     BootFailed,
     BootRefused,
@@ -115,6 +115,8 @@ class Reboots:
         failures = 0
         while True:
             if tried is None or not tried.is_open:
+                if not await self._wishes.may_go_on():
+                    raise Interrupted
                 tried = await self._begin(boot, kernel, method, tried if failures else None)
             try:
                 return await self._tried(tried, boot, kernel, method, prove)
@@ -124,7 +126,8 @@ class Reboots:
                 if failures > kernel.boot_retries:
                     raise type(error)(f"{error.message} (order {failures} of {failures})", hint=error.hint) from error
                 await self._channel.event("warning", f"{error.message}; it is ordered again")
-                tried = dataclasses.replace(tried, step=Step.FAILED)
+                # Which life it came up with stands there, too.
+                tried = await self._store.do(partial(bringups.last, boot=boot.id))
             except BootRefused as error:
                 await self._reach(tried, Step.FAILED, error.message)
                 raise
@@ -178,8 +181,9 @@ class Reboots:
             old = await self._boot_id()
         except OutputUnparsable:
             raise
-        except AWAY:
-            if before is not None:
+        except AWAY as error:
+            # Who is refused is refused by a node that lives, perhaps by its administrator.
+            if before is not None and not isinstance(error, PermissionRefused):
                 # Nobody can be working there, and nothing can be read.
                 return await self._filed(boot, before.new_boot_id or before.old_boot_id, "")
             await self._channel.connect()
@@ -207,9 +211,13 @@ class Reboots:
 
     async def _order(self, tried: Bringup, boot: Boot, kernel: Kernel, method: BootMethod) -> None:
         """Tell the node, unless it is in another life already: an order is never given twice to two lives."""
+        is_there = False
         with suppress(*AWAY):
             if await self._boot_id() != tried.old_boot_id:
                 return
+            is_there = True
+        if is_there:
+            await self._refuse_at_last(tried)
         await self._channel.state("booting", f"{kernel.name}: ordered")
         await self._channel.event("info", f"reboot into {kernel.name} ordered (block {boot.block})")
         visit = Visit(self._campaign.name, kernel, boot.block, tried.old_boot_id, tried.nonce)
@@ -228,18 +236,18 @@ class Reboots:
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + kernel.boot_limit_s
         pause_s = FIRST_PAUSE_S
-        is_gone = tried.step is Step.GONE
+        is_gone, was_connected = tried.step is Step.GONE, self._link.is_connected
         while True:
+            if was_connected and not self._link.is_connected and not is_gone:
+                # Seen here: the next question may wait until the node is back, and never be refused.
+                is_gone = await self._gone(tried, kernel)
             try:
                 found = await self._wishes.unless_stopped(self._boot_id())
                 seen = f"boot_id {found}, as before: it has not rebooted"
             except AWAY as error:
                 found, seen = None, f"no answer: {_words(error)}"
                 await self._link.close()
-                if not is_gone:
-                    is_gone = True
-                    await self._reach(tried, Step.GONE)
-                    await self._channel.state("booting", f"{kernel.name}: gone down")
+                is_gone = is_gone or await self._gone(tried, kernel)
             if found is not None and found != tried.old_boot_id:
                 return await self._back(tried, kernel, found)
             if loop.time() > give_up_at:
@@ -251,6 +259,11 @@ class Reboots:
             # All nodes come back at once: they are not asked all at once.
             await self._wishes.unless_stopped(asyncio.sleep(pause_s * random.uniform(0.5, 1.0)))  # noqa: S311 - jitter
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    async def _gone(self, tried: Bringup, kernel: Kernel) -> bool:
+        await self._reach(tried, Step.GONE)
+        await self._channel.state("booting", f"{kernel.name}: gone down")
+        return True
 
     async def _back(self, tried: Bringup, kernel: Kernel, boot_id: str) -> None:
         await self._reach(tried, Step.BACK, boot_id)
@@ -265,6 +278,16 @@ class Reboots:
                 f"{self._node.name} answers, and its boot_id cannot be read", hint="is /proc mounted there?"
             )
         return boot_id
+
+    async def _refuse_at_last(self, tried: Bringup) -> None:
+        """Of a node that did not answer before nobody has looked yet; and others may have come since."""
+        try:
+            await self._refuse_if_in_use()
+            script = jobs.hold(self._node.scratch, self._seat)
+            jobs.parse_done(script, await self._channel.run(script))
+        except HpcvirtError as error:
+            await self._reach(tried, Step.FAILED, error.message)
+            raise
 
     async def _refuse_if_in_use(self) -> None:
         if self._consent is not None and self._consent.is_forced:
@@ -325,6 +348,11 @@ def _words(error: BaseException) -> str:
 async def others(shell: RemoteShell) -> list[str]:
     """Other people's sessions, and what of theirs runs on the node: a line each. Raises what a connection raises."""
     answer = await shell.ask(_others_script(), {}, SHORT_S)
+    if not answer.lines("looked"):
+        raise NodeUnusable(
+            f"{shell.node.name} does not show who works there",
+            hint="is /proc mounted with hidepid? `run --force` reboots all the same",
+        )
     return [clean_line(line) for line in answer.lines("other")]
 
 

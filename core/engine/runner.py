@@ -120,7 +120,7 @@ async def _walk_all(
     plan = make_plan(campaign)
     artifacts = await store.do(lambda database: database.artifacts())
     places = asyncio.Semaphore(campaign.design.at_once or len(nodes))
-    consent = await store.do(bringups.current_consent)
+    consent = await store.do(bringups.take_consent)
     ground = Ground(campaign, store, wishes, places, artifacts, consent)
     handshakes = Handshakes(campaign.connecting.handshakes)
     uuid = await store.do(lambda database: database.uuid())

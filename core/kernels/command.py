@@ -6,7 +6,8 @@ import asyncio
 import os
 import shutil
 import signal
-from asyncio.subprocess import DEVNULL, PIPE, STDOUT
+import tempfile
+from asyncio.subprocess import DEVNULL, STDOUT
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from shlex import join, quote
@@ -18,6 +19,7 @@ from hpcvirt.core.preflight import Finding, Level
 from hpcvirt.core.text import clean
 
 WORDS_SHOWN = 400
+BYTES_READ = 1 << 16
 
 
 class OwnCommand(BootMethod):
@@ -78,18 +80,21 @@ def environment(node: Node, visit: Visit) -> dict[str, str]:
 async def _here(command: Sequence[str], told: Mapping[str, str], limit_s: float) -> Answer:
     """On this machine, in a session of its own, ended with all that it started when it takes too long."""
     env = {**os.environ, **told}
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *command, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, env=env, start_new_session=True
-        )
-    except OSError as error:
-        raise BootRefused(f"{command[0]}: {error.strerror}", hint="mend `command` of this kernel") from error
-    try:
-        async with asyncio.timeout(limit_s):
-            said, _ = await process.communicate()
-    finally:
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
-    return Answer(process.returncode or 0, clean(said))
+    # Not by a pipe: what it leaves running may keep that open, and its end is the script's alone.
+    with tempfile.TemporaryFile() as said:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command, stdin=DEVNULL, stdout=said, stderr=STDOUT, env=env, start_new_session=True
+            )
+        except OSError as error:
+            raise BootRefused(f"{command[0]}: {error.strerror}", hint="mend `command` of this kernel") from error
+        try:
+            async with asyncio.timeout(limit_s):
+                await process.wait()
+        finally:
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                await process.wait()
+        said.seek(max(said.seek(0, os.SEEK_END) - BYTES_READ, 0))
+        return Answer(process.returncode or 0, clean(said.read()))

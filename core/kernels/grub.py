@@ -53,7 +53,10 @@ class Grub(BootMethod):
 
     async def remember(self, shell: NodeShell) -> Remembered:
         """``saved_entry`` and its like."""
-        pairs = (line.partition("=") for line in (await _asked(shell, "remember")).lines("env"))
+        answer = await _asked(shell, "remember")
+        if not answer.lines("remembered"):
+            raise BootRefused(f"{shell.node.name}: what it boots by default could not be read", hint="try again")
+        pairs = (line.partition("=") for line in answer.lines("env"))
         found = {name: value for name, _, value in pairs}
         return Remembered({name: found.get(name, "") for name in REMEMBERED})
 

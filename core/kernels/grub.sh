@@ -63,7 +63,18 @@ hv_do_menu() {
 
 hv_do_remember() {
     echo "kind $hv_kind"
-    [ "$hv_kind" = legacy ] || hv_list | sed -n 's/^/env /p'
+    if [ "$hv_kind" != legacy ]; then
+        hv_know
+        printf '%s\n' "$hv_env" | sed -n 's/^/env /p'
+    fi
+    echo "remembered all"
+}
+
+hv_know() { # hv_env; what could not be read is not empty
+    hv_env=$(hv_list) || {
+        printf '%s\n' "$hv_env"
+        exit 1
+    }
 }
 
 hv_reboot_now() {
@@ -102,7 +113,7 @@ hv_do_order() { # hv_old hv_place hv_arguments
 }
 
 hv_put_back() { # NAME VALUE: empty values are as good as none
-    hv_now=$(hv_list | sed -n "s/^$1=//p")
+    hv_now=$(printf '%s\n' "$hv_env" | sed -n "s/^$1=//p")
     [ "$hv_now" != "$2" ] || return 0
     if [ -n "$2" ]; then
         $hv_sudo "$hv_editenv" - set "$1=$2" || hv_refuse "$1 cannot be put back"
@@ -113,6 +124,7 @@ hv_put_back() { # NAME VALUE: empty values are as good as none
 
 hv_do_restore() { # hv_saved_entry hv_next_entry hv_hpcvirt_arguments
     [ "$hv_kind" != legacy ] || return 0
+    hv_know
     hv_put_back saved_entry "$hv_saved_entry"
     hv_put_back next_entry "$hv_next_entry"
     hv_put_back hpcvirt_arguments "$hv_hpcvirt_arguments"

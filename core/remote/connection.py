@@ -84,6 +84,11 @@ class NodeConnection:
         connections, self._connections = self._connections, []
         await _abort(connections)
 
+    @property
+    def is_connected(self) -> bool:
+        """As far as is known: a node that died without a word is connected until the keepalive finds out."""
+        return bool(self._connections) and not self._connections[-1].is_closed()
+
     async def connect(self) -> None:
         """Connect once, unless connected.
 
@@ -91,7 +96,7 @@ class NodeConnection:
         SshConfigWrong.
         """
         async with self._lock:
-            if self._connections and not self._connections[-1].is_closed():
+            if self.is_connected:
                 return
             await self.close()
             async with self._handshakes.places:

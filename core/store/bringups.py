@@ -163,10 +163,14 @@ def record_consent(path: Path, given: Consent) -> None:
         ) from error
 
 
-def current_consent(database: Database) -> Consent | None:
-    """The latest."""
+def take_consent(database: Database) -> Consent | None:
+    """The latest, for one life of the runner: force is not there for the next one."""
     row = database.connection.execute(_CONSENT).fetchone()
-    return None if row is None else Consent(str(row[0]), bool(row[1]))
+    if row is None:
+        return None
+    if row[1]:
+        database.connection.execute("INSERT INTO consents (at, origin, forced) VALUES (?, ?, 0)", (now(), row[0]))
+    return Consent(str(row[0]), bool(row[1]))
 
 
 def read_consent(path: Path) -> Consent | None:

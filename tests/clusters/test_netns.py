@@ -337,8 +337,11 @@ def test_any_file_of_proc_can_be_faked(netns: NetnsCluster) -> None:
 def test_stray_processes_are_seen(netns: NetnsCluster) -> None:
     node = netns.nodes[2]
     netns.ssh(node, "sh", "-c", "HPCVIRT_RUN=4711 setsid sleep 1000 >/dev/null 2>&1 </dev/null & exit 0")
+    give_up_at = time.monotonic() + 20
+    while [stray.argv for stray in node.strays()] != [("sleep", "1000")]:  # first it is still setsid
+        assert time.monotonic() < give_up_at
+        time.sleep(0.02)
     (stray,) = node.strays()
-    assert stray.argv == ("sleep", "1000")
     assert stray.environment()["HPCVIRT_RUN"] == "4711"
     assert read(node, "cat", f"/proc/{stray.pid}/comm") == "sleep"
     node.run(["kill", "-KILL", str(stray.pid)])

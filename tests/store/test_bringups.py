@@ -75,7 +75,8 @@ def test_the_operators_word_is_kept(database: Database, path: Path) -> None:
     assert bringups.read_consent(path) is None
     bringups.record_consent(path, Consent("me@login"))
     bringups.record_consent(path, Consent("me@login", is_forced=True))
-    assert bringups.read_consent(path) == bringups.current_consent(database) == Consent("me@login", is_forced=True)
+    assert bringups.read_consent(path) == bringups.take_consent(database) == Consent("me@login", is_forced=True)
+    assert bringups.take_consent(database) == Consent("me@login", is_forced=False)
 
 
 def test_a_card_says_what_is_wanted_and_what_was_proved(database: Database, path: Path) -> None:
