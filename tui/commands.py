@@ -86,7 +86,7 @@ def _choice_options(command: Any) -> Any:
             click.option("--benchmark", "benchmarks", multiple=True, help="Only this benchmark (may be repeated)."),
             click.option("--runs", type=click.IntRange(1), help="Ok runs per kernel, benchmark and node."),
             click.option("--blocks", type=click.IntRange(1), help="Blocks the runs are spread over."),
-            click.option("--seed", type=click.IntRange(0), help="Seed of the plan."),
+            click.option("--seed", type=click.IntRange(0, (1 << 63) - 1), help="Seed of the plan."),
         ]
     ):
         command = option(command)

@@ -7,7 +7,7 @@ from itertools import product
 from typing import Any
 
 from hpcvirt.core.benchmark import Metric, kept_metrics
-from hpcvirt.core.config.faults import nearest
+from hpcvirt.core.config.faults import doubles, nearest
 from hpcvirt.core.config.tables import ClaimTable
 from hpcvirt.core.model import Benchmark, Better, Claim, Expected, Kernel, Published
 
@@ -22,7 +22,8 @@ def read_claims(
     for number, table in enumerate(tables, 1):
         about, wrong = _uses(table, uses)
         wrong += _kernel_faults(table, names)
-        wrong += [fault for use in about[:1] for fault in _metric_faults(table, use)]
+        wrong += dict.fromkeys(fault for use in about for fault in _metric_faults(table, use))
+        wrong += [*doubles("metric", _each(table.metric)), *doubles("versus", _each(table.versus))]
         faults += [f"claim[{number}].{fault}" for fault in wrong]
         if not wrong:
             claims += _claims(number, table, about)

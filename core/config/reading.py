@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import re
+import stat
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -75,7 +76,10 @@ def read_campaign(path: Path) -> CampaignFile:
     Raises CampaignInvalid with all faults, each as ``file: key.path: what``.
     """
     try:
-        if path.stat().st_size > LARGEST_FILE_BYTES:
+        found = path.stat()
+        if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):  # a pipe or a device has no end
+            raise CampaignInvalid([f"{path}: not a file"], hint="name a campaign file")
+        if found.st_size > LARGEST_FILE_BYTES:
             raise CampaignInvalid(
                 [f"{path}: larger than 1 MiB; this is not a campaign file"], hint="name a campaign file"
             )
@@ -112,13 +116,17 @@ def parse_campaign(text: str, source: str = "campaign") -> Campaign:
 
 def _faults_besides(table: dict[str, Any], error: ValidationError) -> list[str]:
     """What is wrong besides values that are none, found by leaving those out; nothing if they cannot be left out."""
-    rest = copy.deepcopy(table)
-    for path in words.places(error):
-        _leave_out(rest, path)
+    places = list(words.places(error))
     try:
-        return _campaign(FileTable.model_validate(rest))[1]
-    except ValidationError:
+        rest = copy.deepcopy(table)
+        for path in places:
+            _leave_out(rest, path)
+        campaign, faults = _campaign(FileTable.model_validate(rest))
+    except (ValidationError, RecursionError):
         return []
+    # Of runs and blocks that were left out the defaults would be judged.
+    guessed = tuple({"design" if path[0] == "design" else f"{words.key_path(path)}:" for path in places if path})
+    return [fault for fault in (*faults, *faults_of(campaign)) if not fault.startswith(guessed)]
 
 
 def _leave_out(table: Any, path: Sequence[int | str]) -> None:

@@ -227,9 +227,9 @@ class BenchmarkTable(Table):
 class PublishedTable(Table):
     """What the source prints of the claim's kernel, in the metric's unit."""
 
-    mean: float
+    mean: Annotated[float, Field(allow_inf_nan=False)]
     """Arithmetic mean."""
-    sd: Annotated[float, Field(ge=0)] | None = None
+    sd: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     """Standard deviation."""
     n: Count | None = None
     """How many runs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -263,6 +264,25 @@ def test_faults_of_form_hide_no_others() -> None:
     assert first.startswith("c.toml: design.retries: ")
     assert second.startswith("c.toml: benchmark[1].plugin: ")
     assert "streem" in second
+
+
+def test_faults_of_form_hide_none_of_meaning() -> None:
+    text = TOML.replace("[design]", "[design]\nretries = -1").replace('name = "other"', 'name = "native"')
+    found = faults_of(text + "timeout = -1\n")
+    assert [fault.partition(": ")[0] for fault in found[:2]] == ["design.retries", "benchmark[1].timeout"]
+    assert any(fault.startswith("kernel") and "twice" in fault for fault in found[2:])
+
+
+def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo.toml")
+    for path in (tmp_path / "fifo.toml", Path("/dev/zero")):
+        with pytest.raises(CampaignInvalid, match="not a file"):
+            read_campaign(path)
+
+
+def test_keys_that_are_nested_without_end() -> None:
+    with pytest.raises(CampaignInvalid):
+        parse_campaign(".".join("a" * 5000) + " = 1\n")
 
 
 def test_five_faults_are_five_lines() -> None:
