@@ -7,9 +7,10 @@ Plugins are found through the entry-point group ``hpcvirt.benchmarks``; listing 
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
@@ -215,13 +216,16 @@ class BenchmarkPlugin(ABC):
         """
 
 
+def _meant(name: str, known: Collection[str]) -> str:
+    close = difflib.get_close_matches(name, known, 1)
+    return f"; did you mean {close[0]!r}?" if close else f" (it has {', '.join(known) or 'none'})"
+
+
 def complete(plugin: BenchmarkPlugin, given: Mapping[str, Value]) -> tuple[dict[str, Value], list[str]]:
     """Parameters with defaults filled in, and the faults of those given, one line each."""
     known = {parameter.name: parameter for parameter in plugin.parameters}
     faults = [
-        f"{name}: {plugin.name} has no such parameter (it has {', '.join(known) or 'none'})"
-        for name in given
-        if name not in known
+        f"{name}: {plugin.name} has no such parameter{_meant(name, known)}" for name in given if name not in known
     ]
     values: dict[str, Value] = {name: parameter.default for name, parameter in known.items()}
     for name, value in given.items():

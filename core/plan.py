@@ -147,7 +147,8 @@ def _digest(campaign: Campaign, boots: Iterable[Boot]) -> str:
     told = dataclasses.asdict(campaign)
     del told["title"], told["notes"], told["connecting"]
     for node in told["nodes"]:
-        del node["jump"], node["legacy"]
+        for way in ("port", "user", "identity_file", "jump", "legacy"):
+            del node[way]
     for kernel in told["kernels"]:
         # How long a node may take says nothing of what is measured.
         del kernel["boot_limit_s"], kernel["boot_retries"], kernel["expect"]["nonce"]
