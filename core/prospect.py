@@ -102,8 +102,14 @@ def family(campaign: Campaign) -> int:
 
 
 def _unit(campaign: Campaign, uses: Sequence[Benchmark]) -> Unit:
-    by_runs = campaign.design.order is Order.SEQUENTIAL or campaign.analysis.method == Method.PAPER
+    by_runs = has_one_block(campaign) or campaign.analysis.method == Method.PAPER
     return Unit.RUN if by_runs else Unit(unit_of(uses))
+
+
+def has_one_block(campaign: Campaign) -> bool:
+    """One boot per kernel and node, in whatever order: the analysis falls back to method ``paper``."""
+    design = campaign.design
+    return design.order is Order.SEQUENTIAL or design.blocks + design.added_blocks == 1
 
 
 def _powers(campaign: Campaign, spread: Spread) -> list[Power]:

@@ -71,8 +71,18 @@ def test_one_kernel_alone_shows_nothing() -> None:
     assert prospect(alone).detectable is None
 
 
-def test_one_block_shows_nothing() -> None:
-    assert prospect(replace(CAMPAIGN, design=replace(CAMPAIGN.design, blocks=1))).detectable is None
+def test_one_block_is_compared_by_runs_as_the_analysis_does() -> None:
+    told = prospect(replace(CAMPAIGN, design=replace(CAMPAIGN.design, blocks=1)))
+    assert (told.unit, {power.unit for power in told.powers}) == (Unit.RUN, {Unit.RUN})
+    sequential = prospect(replace(CAMPAIGN, design=replace(CAMPAIGN.design, order=Order.SEQUENTIAL, blocks=1)))
+    assert told.detectable is not None
+    assert told.detectable == sequential.detectable
+    assert told.detectable_with_one_block_more is None
+
+
+def test_one_block_that_got_another_is_compared_by_blocks() -> None:
+    extended = replace(CAMPAIGN, design=replace(CAMPAIGN.design, blocks=1, added_blocks=1))
+    assert prospect(extended).unit is Unit.NODE_BLOCK
 
 
 # -- what earlier databases teach
