@@ -151,7 +151,8 @@ def _seconds(campaign: Campaign, known: Experience, runs: int, blocks: int) -> f
     working = each * (runs + design.warmup * blocks) * len(campaign.kernels)
     # Nodes boot side by side, whatever at_once says of benchmarks.
     booting = sum(known.boot_s.get(kernel.name, 0.0) for kernel in campaign.kernels if kernel.boot != "none")
-    settling = design.settle_s * len(campaign.kernels)
+    # The longer of the two is what the engine waits.
+    settling = sum(max(design.settle_s, kernel.settle.seconds) for kernel in campaign.kernels)
     return working + (booting + settling) * blocks * len(phases(campaign))
 
 

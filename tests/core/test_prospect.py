@@ -10,7 +10,7 @@ import pytest
 from hpcvirt.core.config import parse_campaign
 from hpcvirt.core.confounds import confounds
 from hpcvirt.core.experience import Experience, learn
-from hpcvirt.core.model import Expect, Order, Scope
+from hpcvirt.core.model import Expect, Order, Scope, Settle
 from hpcvirt.core.prospect import family, prospect
 from hpcvirt.core.stats.model import Unit
 from hpcvirt.core.stats.power import Spread
@@ -107,6 +107,16 @@ def test_warm_up_and_settling_cost_time_and_show_nothing() -> None:
     assert told.seconds == pytest.approx((50 + 2 * 10) * 3 + 10 * 3 * 10)
     assert (told.runs, told.warmups) == (4 * 3 * 50, 4 * 3 * 20)
     assert told.detectable == prospect(CAMPAIGN).detectable
+
+
+def test_a_kernel_that_settles_longer_than_the_design_costs_its_own_time() -> None:
+    design = replace(CAMPAIGN.design, settle_s=10.0)
+    first, second, third = CAMPAIGN.kernels
+    kernels = (replace(first, settle=Settle(seconds=30.0)), replace(second, settle=Settle(seconds=5.0)), third)
+    told = prospect(replace(CAMPAIGN, design=design, kernels=kernels))
+    before = prospect(CAMPAIGN)
+    assert told.seconds - before.seconds == pytest.approx((30 + 10 + 10) * 10)
+    assert told.seconds_of_one_block_more - before.seconds_of_one_block_more == pytest.approx(30 + 10 + 10)
 
 
 def test_reboots_are_counted_once_they_were_timed() -> None:
