@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from hpcvirt.core import boot_method
 from hpcvirt.core.benchmark import kept_metrics, load
+from hpcvirt.core.confounds import pairs
 from hpcvirt.core.experience import Experience
 from hpcvirt.core.model import Benchmark, Campaign, Order, Scope
 from hpcvirt.core.plan import phases, runs_in_block, unit_of
@@ -96,9 +97,8 @@ def prospect(campaign: Campaign, spread: Spread | None = None, known: Experience
 
 
 def family(campaign: Campaign) -> int:
-    """How many tests are made: primary metrics x (kernels against the baseline, and contrasts)."""
-    pairs = len(campaign.kernels) - 1 + len(campaign.analysis.contrasts)
-    return pairs * sum(metric.primary for use in campaign.benchmarks for metric in kept_metrics(use))
+    """How many tests are made: primary metrics x (kernels against the baseline, and contrasts), each pair once."""
+    return len(pairs(campaign)) * sum(metric.primary for use in campaign.benchmarks for metric in kept_metrics(use))
 
 
 def _unit(campaign: Campaign, uses: Sequence[Benchmark]) -> Unit:

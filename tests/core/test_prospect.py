@@ -12,7 +12,8 @@ from hpcvirt.core.confounds import confounds
 from hpcvirt.core.experience import Experience, learn
 from hpcvirt.core.model import Expect, Order, Scope, Settle
 from hpcvirt.core.prospect import family, prospect
-from hpcvirt.core.stats.model import Unit
+from hpcvirt.core.stats.comparing import planned_pairs
+from hpcvirt.core.stats.model import Settings, Unit
 from hpcvirt.core.stats.power import Spread
 from hpcvirt.core.store.setups import Setup
 from tests.core.factories import campaign, do_run, ended, new_database
@@ -41,6 +42,23 @@ CAMPAIGN = parse_campaign(TEXT)
 
 def test_the_family_is_primary_metrics_times_pairs() -> None:
     assert family(CAMPAIGN) == 4 * 3
+
+
+@pytest.mark.parametrize(
+    ("contrasts", "distinct"),
+    [
+        ((("c", "b"), ("c", "b")), 3),
+        ((("b", "a"), ("c", "b")), 3),
+        ((("b", "a"),), 2),
+        # The other way round it is another comparison, and the analysis makes it.
+        ((("a", "b"),), 3),
+    ],
+)
+def test_a_pair_that_is_named_twice_is_tested_once(contrasts: tuple[tuple[str, str], ...], distinct: int) -> None:
+    analysis = replace(CAMPAIGN.analysis, contrasts=contrasts)
+    assert family(replace(CAMPAIGN, analysis=analysis)) == 4 * distinct
+    settings = Settings(baseline=analysis.baseline, contrasts=contrasts)
+    assert len(planned_pairs([kernel.name for kernel in CAMPAIGN.kernels], settings)) == distinct
 
 
 def test_boots_runs_and_time() -> None:
