@@ -66,6 +66,9 @@ def test_boots_runs_and_time() -> None:
     assert (told.boots, told.runs) == (4 * 3 * 10, 4 * 3 * 50)
     alone = prospect(replace(CAMPAIGN, design=replace(CAMPAIGN.design, at_once=1)))
     assert alone.seconds == pytest.approx(4 * told.seconds)
+    for at_once, waves in ((3, 2), (4, 1), (9, 1)):
+        some = prospect(replace(CAMPAIGN, design=replace(CAMPAIGN.design, at_once=at_once)))
+        assert some.seconds == pytest.approx(waves * told.seconds)
 
 
 def test_more_blocks_show_smaller_differences() -> None:
