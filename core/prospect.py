@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from hpcvirt.core import boot_method
 from hpcvirt.core.benchmark import kept_metrics, load
+from hpcvirt.core.confounds import pairs
 from hpcvirt.core.experience import Experience
 from hpcvirt.core.model import Benchmark, Campaign, Order, Scope
 from hpcvirt.core.plan import phases, runs_in_block, unit_of
@@ -96,14 +97,19 @@ def prospect(campaign: Campaign, spread: Spread | None = None, known: Experience
 
 
 def family(campaign: Campaign) -> int:
-    """How many tests are made: primary metrics x (kernels against the baseline, and contrasts)."""
-    pairs = len(campaign.kernels) - 1 + len(campaign.analysis.contrasts)
-    return pairs * sum(metric.primary for use in campaign.benchmarks for metric in kept_metrics(use))
+    """How many tests are made: primary metrics x (kernels against the baseline, and contrasts), each pair once."""
+    return len(pairs(campaign)) * sum(metric.primary for use in campaign.benchmarks for metric in kept_metrics(use))
 
 
 def _unit(campaign: Campaign, uses: Sequence[Benchmark]) -> Unit:
-    by_runs = campaign.design.order is Order.SEQUENTIAL or campaign.analysis.method == Method.PAPER
+    by_runs = has_one_block(campaign) or campaign.analysis.method == Method.PAPER
     return Unit.RUN if by_runs else Unit(unit_of(uses))
+
+
+def has_one_block(campaign: Campaign) -> bool:
+    """One boot per kernel and node, in whatever order: the analysis falls back to method ``paper``."""
+    design = campaign.design
+    return design.order is Order.SEQUENTIAL or design.blocks + design.added_blocks == 1
 
 
 def _powers(campaign: Campaign, spread: Spread) -> list[Power]:
@@ -145,7 +151,8 @@ def _seconds(campaign: Campaign, known: Experience, runs: int, blocks: int) -> f
     working = each * (runs + design.warmup * blocks) * len(campaign.kernels)
     # Nodes boot side by side, whatever at_once says of benchmarks.
     booting = sum(known.boot_s.get(kernel.name, 0.0) for kernel in campaign.kernels if kernel.boot != "none")
-    settling = design.settle_s * len(campaign.kernels)
+    # The longer of the two is what the engine waits.
+    settling = sum(max(design.settle_s, kernel.settle.seconds) for kernel in campaign.kernels)
     return working + (booting + settling) * blocks * len(phases(campaign))
 
 

@@ -91,7 +91,8 @@ def _forecast(campaign: Campaign, known: Experience, pick: Pick) -> Forecast | N
     """What a pick could show; the statistics were imported when the draft was loaded, so this takes milliseconds."""
     from hpcvirt.core.config import Choice, choose
     from hpcvirt.core.confounds import confounds
-    from hpcvirt.core.prospect import prospect
+    from hpcvirt.core.plan import phases
+    from hpcvirt.core.prospect import has_one_block, prospect
 
     try:
         picked = choose(campaign, Choice(pick.kernels, pick.benchmarks, pick.runs, pick.blocks))
@@ -99,6 +100,11 @@ def _forecast(campaign: Campaign, known: Experience, pick: Pick) -> Forecast | N
     except HpcvirtError:
         return None
     return Forecast(
+        boots=told.boots,
+        reboots=told.reboots,
+        runs=told.runs,
+        warmups=told.warmups,
+        phases=len(phases(picked)),
         seconds=told.seconds,
         are_boots_counted=told.are_boots_counted,
         detectable=told.detectable,
@@ -108,6 +114,11 @@ def _forecast(campaign: Campaign, known: Experience, pick: Pick) -> Forecast | N
         run_sd=told.spread.run,
         is_measured=known.spread is not None,
         warnings=(
+            *(
+                ["one boot per kernel: what the boot did and what the kernel does cannot be told apart"]
+                if has_one_block(picked) and told.family
+                else []
+            ),
             *(
                 f"{one.kernel} and {one.versus} differ in {one.what} too: {one.value}, {one.other}"
                 for one in confounds(picked, known.setups)
@@ -135,7 +146,7 @@ class LocalBackend:
         from hpcvirt.core import boot_method as methods
         from hpcvirt.core.config import Choice
         from hpcvirt.core.experience import learn
-        from hpcvirt.core.model import Order
+        from hpcvirt.core.model import Order, Scope
         from hpcvirt.core.prospect import run_seconds
         from hpcvirt.tui import launch
 
@@ -144,7 +155,11 @@ class LocalBackend:
         known = learn(launch.experienced(path), campaign)
         benchmarks = [
             DraftBenchmark(
-                use.label, plugins.load(use.plugin).title, run_seconds(use, known), is_measured=use.label in known.run_s
+                use.label,
+                plugins.load(use.plugin).title,
+                run_seconds(use, known),
+                is_measured=use.label in known.run_s,
+                is_wide=use.scope is Scope.CLUSTER,
             )
             for use in campaign.benchmarks
         ]

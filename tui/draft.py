@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import ceil
 from pathlib import Path
 
 from hpcvirt.tui.phrases import count, listing
@@ -34,6 +33,8 @@ class DraftBenchmark:
     """Of one run."""
     is_measured: bool = False
     """From earlier databases; else the plugin guesses."""
+    is_wide: bool = False
+    """Whether a run is one over all nodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Draft:
     left_out: tuple[str, ...] = ()
     """Kernels of the file that this machine does not allow, a sentence each."""
     forecast: Callable[[Pick], Forecast | None] = field(default=lambda _: None, compare=False)
-    """What a faultless pick costs and can show; None: not known."""
+    """What a faultless pick costs and can show; None: the campaign does not allow it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,17 @@ class Pick:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What a pick costs and can show. Differences and variation are fractions."""
+    """What a pick costs and can show, as ``plan`` says it. Differences and variation are fractions."""
 
+    boots: int
+    """Visits of a kernel to a node."""
+    reboots: int
+    """Those that boot a machine: what the operator consents to."""
+    runs: int
+    """Those that are analysed."""
+    warmups: int
+    phases: int
+    """How many groups of benchmarks have boots of their own."""
     seconds: float
     """Of everything: reboots as far as they were timed before."""
     are_boots_counted: bool
@@ -126,14 +136,6 @@ def faults(draft: Draft, pick: Pick) -> list[str]:
     return found
 
 
-def seconds(draft: Draft, pick: Pick) -> float:
-    """How long the runs of a faultless pick take by the plugins' estimates, nodes side by side."""
-    known = {benchmark.label: benchmark.estimate_s for benchmark in draft.benchmarks}
-    on_one_node = sum(known[label] for label in pick.benchmarks) * len(pick.kernels) * (pick.runs or 0)
-    nodes = len(draft.nodes)
-    return on_one_node * ceil(nodes / min(draft.at_once or nodes, nodes))
-
-
 def outlook(draft: Draft, pick: Pick, width: int = 70) -> list[Outlook]:
     """What will happen, in words; or what is in the way."""
     found = faults(draft, pick)
@@ -141,15 +143,17 @@ def outlook(draft: Draft, pick: Pick, width: int = 70) -> list[Outlook]:
         return [Outlook("Cannot start", fault, is_fault=True) for fault in found]
     runs, blocks = pick.runs or 0, pick.blocks or 0  # faults() named every other case
     forecast = draft.forecast(pick)
-    takes = seconds(draft, pick) if forecast is None else forecast.seconds
+    if forecast is None:
+        # Numbers of our own would be others than those of the plan.
+        return [Outlook("Cannot start", "the campaign does not allow this pick: a check says why", is_fault=True)]
     return [
         Outlook(count(len(draft.nodes), "node"), _nodes(draft, width)),
-        _boots(draft, pick, blocks),
-        *_reboots(draft, pick, blocks, width),
-        _runs(draft, pick, runs, blocks),
-        Outlook(f"about {duration(takes)}", _pace(draft, pick, forecast)),
+        _boots(pick, blocks, forecast),
+        *_reboots(draft, pick, forecast, width),
+        *_runs(draft, pick, runs, blocks, forecast),
+        Outlook(f"about {duration(forecast.seconds)}", _pace(draft, pick, forecast)),
         Outlook("verdict", _verdict(draft, pick)),
-        *(_shows(forecast) if forecast else []),
+        *_shows(forecast),
         *(Outlook("left out", words) for words in draft.left_out),
     ]
 
@@ -175,40 +179,49 @@ def _nodes(draft: Draft, width: int) -> str:
     return listing(draft.nodes, width - len(suffix)) + suffix
 
 
-def _boots(draft: Draft, pick: Pick, blocks: int) -> Outlook:
-    many = len(draft.nodes) * len(pick.kernels) * blocks
-    what = f"{count(len(pick.kernels), 'kernel')} × {count(blocks, 'block')} on each node"
-    what += "" if _rebooting(draft, pick) else "; no node is rebooted, kernels are proved"
-    return Outlook(count(many, "boot"), what)
+def _boots(pick: Pick, blocks: int, told: Forecast) -> Outlook:
+    phases = f" × {count(told.phases, 'phase')}" if told.phases > 1 else ""
+    what = f"{count(len(pick.kernels), 'kernel')} × {count(blocks, 'block')}{phases} on each node"
+    what += "" if told.reboots else "; no node is rebooted, kernels are proved"
+    return Outlook(count(told.boots, "boot"), what)
 
 
 def _rebooting(draft: Draft, pick: Pick) -> list[str]:
     return [kernel.name for kernel in draft.kernels if kernel.name in pick.kernels and kernel.reboots]
 
 
-def _reboots(draft: Draft, pick: Pick, blocks: int, width: int) -> list[Outlook]:
-    kernels = _rebooting(draft, pick)
-    if not kernels:
+def _reboots(draft: Draft, pick: Pick, told: Forecast, width: int) -> list[Outlook]:
+    if not told.reboots:
         return []
-    many = len(draft.nodes) * len(kernels) * blocks
-    where = f"{listing(draft.nodes, width // 2)} into {listing(kernels, width // 2)}"
-    return [Outlook(count(many, "reboot"), f"{where}, {len(kernels) * blocks} times each; not where others work")]
+    where = f"{listing(draft.nodes, width // 2)} into {listing(_rebooting(draft, pick), width // 2)}"
+    each = count(told.reboots // len(draft.nodes), "time")
+    return [Outlook(count(told.reboots, "reboot"), f"{where}, {each} each; not where others work")]
 
 
-def _runs(draft: Draft, pick: Pick, runs: int, blocks: int) -> Outlook:
-    many = len(draft.nodes) * len(pick.kernels) * len(pick.benchmarks) * runs
+def _runs(draft: Draft, pick: Pick, runs: int, blocks: int, told: Forecast) -> list[Outlook]:
     low, rest = divmod(runs, blocks)
     share = f"{low}–{low + 1}" if rest else f"{low}"
-    return Outlook(count(many, "run"), f"{runs} per kernel, benchmark and node; {share} in each boot")
+    lines = [Outlook(count(told.runs, "run"), f"{runs} per kernel, {_places(draft, pick)}; {share} in each boot")]
+    if told.warmups:
+        lines.append(Outlook(count(told.warmups, "warm-up run"), "kept and marked, not analysed"))
+    return lines
 
 
-def _pace(draft: Draft, pick: Pick, forecast: Forecast | None) -> str:
+def _places(draft: Draft, pick: Pick) -> str:
+    """What has runs of its own: a benchmark of all nodes runs once for all of them."""
+    wide = {one.is_wide for one in draft.benchmarks if one.label in pick.benchmarks}
+    if wide == {True}:
+        return "benchmark, over all nodes"
+    return "benchmark, on each node or over all" if True in wide else "benchmark and node"
+
+
+def _pace(draft: Draft, pick: Pick, forecast: Forecast) -> str:
     nodes = len(draft.nodes)
     at_once = min(draft.at_once or nodes, nodes)
     pace = "all nodes at the same time" if at_once == nodes else f"{count(at_once, 'node')} at a time"
     guessed = [one.label for one in draft.benchmarks if one.label in pick.benchmarks and not one.is_measured]
     by = "a guess of the plugins until runs are in" if guessed else "as measured before"
-    boots = "" if forecast is None or forecast.are_boots_counted else "; reboots not counted"
+    boots = "" if forecast.are_boots_counted else "; reboots not counted"
     return f"{pace}; {by}{boots}"
 
 

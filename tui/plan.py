@@ -12,9 +12,9 @@ import click
 from hpcvirt.core.config import Choice
 from hpcvirt.core.confounds import Confound, confounds
 from hpcvirt.core.experience import Experience, learn
-from hpcvirt.core.model import Boot, Campaign, Order
+from hpcvirt.core.model import Boot, Campaign
 from hpcvirt.core.plan import make_plan
-from hpcvirt.core.prospect import Power, Prospect, prospect, run_seconds
+from hpcvirt.core.prospect import Power, Prospect, has_one_block, prospect, run_seconds
 from hpcvirt.core.stats.model import Unit
 from hpcvirt.core.stats.power import Spread
 from hpcvirt.tui.launch import chosen, experienced
@@ -101,7 +101,7 @@ def _powers(campaign: Campaign, told: Prospect, whence: str) -> Iterator[str]:
     for power in told.powers:
         about = listing([names[label] for label in power.benchmarks], LONGEST_LIST)
         if power.detectable is None:
-            yield f"{about}: too few blocks to ever show a difference"
+            yield f"{about}: too few {'runs' if power.unit is Unit.RUN else 'blocks'} to ever show a difference"
             continue
         yield f"{about}: finds a difference of {_percent(power.detectable)} with 80 % power after Holm, if {spread}"
         yield from _together(power)
@@ -117,7 +117,7 @@ def _together(power: Power) -> Iterator[str]:
 
 
 def _more(campaign: Campaign, told: Prospect) -> Iterator[str]:
-    if told.unit is Unit.RUN and campaign.design.order is Order.SEQUENTIAL:
+    if has_one_block(campaign):
         yield "warning: one boot per kernel: what the boot did and what the kernel does cannot be told apart"
     elif told.detectable_with_one_block_more is not None:
         more = _percent(told.detectable_with_one_block_more)

@@ -18,7 +18,7 @@ from hpcvirt.core.benchmark import installed
 from hpcvirt.core.config import parse_campaign, read_campaign
 from hpcvirt.core.config.faults import model_in
 from hpcvirt.core.config.tables import FileTable
-from hpcvirt.core.confounds import confounds
+from hpcvirt.core.confounds import confounds, pairs
 from hpcvirt.core.errors import CampaignInvalid
 from hpcvirt.core.model import Scope
 from hpcvirt.tui.commands import app
@@ -68,6 +68,13 @@ def test_the_template_is_a_campaign_with_and_without_its_comments() -> None:
     whole = parse_campaign(uncommented())
     assert len(whole.claims) == 4
     assert whole.nodes[3].addresses == {"tuned": "guest4"}
+
+
+def test_the_contrasts_of_the_template_repeat_no_pair() -> None:
+    whole = parse_campaign(uncommented())
+    others = len(whole.kernels) - 1
+    assert whole.analysis.contrasts
+    assert len(pairs(whole)) == others + len(whole.analysis.contrasts)
 
 
 def test_the_template_shows_every_key() -> None:

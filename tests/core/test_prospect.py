@@ -10,9 +10,10 @@ import pytest
 from hpcvirt.core.config import parse_campaign
 from hpcvirt.core.confounds import confounds
 from hpcvirt.core.experience import Experience, learn
-from hpcvirt.core.model import Expect, Order, Scope
+from hpcvirt.core.model import Expect, Order, Scope, Settle
 from hpcvirt.core.prospect import family, prospect
-from hpcvirt.core.stats.model import Unit
+from hpcvirt.core.stats.comparing import planned_pairs
+from hpcvirt.core.stats.model import Settings, Unit
 from hpcvirt.core.stats.power import Spread
 from hpcvirt.core.store.setups import Setup
 from tests.core.factories import campaign, do_run, ended, new_database
@@ -43,11 +44,31 @@ def test_the_family_is_primary_metrics_times_pairs() -> None:
     assert family(CAMPAIGN) == 4 * 3
 
 
+@pytest.mark.parametrize(
+    ("contrasts", "distinct"),
+    [
+        ((("c", "b"), ("c", "b")), 3),
+        ((("b", "a"), ("c", "b")), 3),
+        ((("b", "a"),), 2),
+        # The other way round it is another comparison, and the analysis makes it.
+        ((("a", "b"),), 3),
+    ],
+)
+def test_a_pair_that_is_named_twice_is_tested_once(contrasts: tuple[tuple[str, str], ...], distinct: int) -> None:
+    analysis = replace(CAMPAIGN.analysis, contrasts=contrasts)
+    assert family(replace(CAMPAIGN, analysis=analysis)) == 4 * distinct
+    settings = Settings(baseline=analysis.baseline, contrasts=contrasts)
+    assert len(planned_pairs([kernel.name for kernel in CAMPAIGN.kernels], settings)) == distinct
+
+
 def test_boots_runs_and_time() -> None:
     told = prospect(CAMPAIGN)
     assert (told.boots, told.runs) == (4 * 3 * 10, 4 * 3 * 50)
     alone = prospect(replace(CAMPAIGN, design=replace(CAMPAIGN.design, at_once=1)))
     assert alone.seconds == pytest.approx(4 * told.seconds)
+    for at_once, waves in ((3, 2), (4, 1), (9, 1)):
+        some = prospect(replace(CAMPAIGN, design=replace(CAMPAIGN.design, at_once=at_once)))
+        assert some.seconds == pytest.approx(waves * told.seconds)
 
 
 def test_more_blocks_show_smaller_differences() -> None:
@@ -71,8 +92,18 @@ def test_one_kernel_alone_shows_nothing() -> None:
     assert prospect(alone).detectable is None
 
 
-def test_one_block_shows_nothing() -> None:
-    assert prospect(replace(CAMPAIGN, design=replace(CAMPAIGN.design, blocks=1))).detectable is None
+def test_one_block_is_compared_by_runs_as_the_analysis_does() -> None:
+    told = prospect(replace(CAMPAIGN, design=replace(CAMPAIGN.design, blocks=1)))
+    assert (told.unit, {power.unit for power in told.powers}) == (Unit.RUN, {Unit.RUN})
+    sequential = prospect(replace(CAMPAIGN, design=replace(CAMPAIGN.design, order=Order.SEQUENTIAL, blocks=1)))
+    assert told.detectable is not None
+    assert told.detectable == sequential.detectable
+    assert told.detectable_with_one_block_more is None
+
+
+def test_one_block_that_got_another_is_compared_by_blocks() -> None:
+    extended = replace(CAMPAIGN, design=replace(CAMPAIGN.design, blocks=1, added_blocks=1))
+    assert prospect(extended).unit is Unit.NODE_BLOCK
 
 
 # -- what earlier databases teach
@@ -97,6 +128,16 @@ def test_warm_up_and_settling_cost_time_and_show_nothing() -> None:
     assert told.seconds == pytest.approx((50 + 2 * 10) * 3 + 10 * 3 * 10)
     assert (told.runs, told.warmups) == (4 * 3 * 50, 4 * 3 * 20)
     assert told.detectable == prospect(CAMPAIGN).detectable
+
+
+def test_a_kernel_that_settles_longer_than_the_design_costs_its_own_time() -> None:
+    design = replace(CAMPAIGN.design, settle_s=10.0)
+    first, second, third = CAMPAIGN.kernels
+    kernels = (replace(first, settle=Settle(seconds=30.0)), replace(second, settle=Settle(seconds=5.0)), third)
+    told = prospect(replace(CAMPAIGN, design=design, kernels=kernels))
+    before = prospect(CAMPAIGN)
+    assert told.seconds - before.seconds == pytest.approx((30 + 10 + 10) * 10)
+    assert told.seconds_of_one_block_more - before.seconds_of_one_block_more == pytest.approx(30 + 10 + 10)
 
 
 def test_reboots_are_counted_once_they_were_timed() -> None:

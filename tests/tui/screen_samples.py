@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from hpcvirt.core.charts import Charts, Spot
@@ -32,7 +33,7 @@ from hpcvirt.core.store.records import (
 )
 from hpcvirt.core.store.samples import Sample
 from hpcvirt.core.store.telemetry import Around
-from hpcvirt.tui.draft import Draft, DraftBenchmark, DraftKernel, Pick
+from hpcvirt.tui.draft import Draft, DraftBenchmark, DraftKernel, Forecast, Pick
 from hpcvirt.tui.plots.model import Picture
 
 DATABASE = Path("/data/local-lab-20250101T120000Z.db")
@@ -213,7 +214,29 @@ def make_draft(**changes: object) -> Draft:
         alpha=0.05,
         delta=0.02,
     )
-    return replace(draft, **changes)  # type: ignore[arg-type]
+    told = replace(draft, **changes)  # type: ignore[arg-type]
+    return told if "forecast" in changes else replace(told, forecast=partial(make_forecast, told))
+
+
+def make_forecast(draft: Draft, pick: Pick) -> Forecast:
+    """Of one phase on each node alone, without settling; it says nothing of what can be found."""
+    visits, runs = len(draft.nodes) * (pick.blocks or 0), len(draft.nodes) * len(pick.kernels) * (pick.runs or 0)
+    takes = sum(one.estimate_s for one in draft.benchmarks if one.label in pick.benchmarks)
+    return Forecast(
+        boots=visits * len(pick.kernels),
+        reboots=visits * sum(kernel.reboots for kernel in draft.kernels if kernel.name in pick.kernels),
+        runs=runs * len(pick.benchmarks),
+        warmups=0,
+        phases=1,
+        seconds=runs * takes / (1 if draft.at_once else len(draft.nodes)),
+        are_boots_counted=True,
+        detectable=None,
+        with_one_block_more=None,
+        seconds_of_one_block_more=0.0,
+        boot_sd=0.01,
+        run_sd=0.01,
+        is_measured=False,
+    )
 
 
 def paper_draft() -> Draft:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hpcvirt.tui.draft import Forecast, changed, faults, outlook, seconds, whole
+from hpcvirt.tui.draft import Forecast, changed, faults, outlook, whole
 from tests.tui.screen_samples import STREAM, make_draft, paper_draft
 
 
@@ -26,14 +26,6 @@ def test_rebooting_kernels_are_named() -> None:
     draft = paper_draft()
     assert "into chaos, rhel4-2.6.9" in words(draft, whole(draft))
     assert "all nodes at the same time" in words(draft, whole(draft))
-
-
-def test_nodes_in_waves_take_longer() -> None:
-    draft = make_draft(at_once=None)
-    alone = seconds(draft, whole(draft))
-    assert seconds(replace(draft, at_once=1), whole(draft)) == 4 * alone
-    assert seconds(replace(draft, at_once=3), whole(draft)) == 2 * alone
-    assert seconds(replace(draft, at_once=9), whole(draft)) == alone
 
 
 def test_runs_that_do_not_divide() -> None:
@@ -67,6 +59,11 @@ def test_only_what_was_changed_is_handed_on() -> None:
 
 
 FORECAST = Forecast(
+    boots=160,
+    reboots=80,
+    runs=250,
+    warmups=120,
+    phases=2,
     seconds=7200.0,
     are_boots_counted=False,
     detectable=0.0123,
@@ -87,6 +84,28 @@ def test_what_it_can_show_and_what_one_more_block_buys() -> None:
     assert "finds 1.2 %: at 80 % power after Holm, if boots vary by 2 %, runs by 0.5 % (assumed)" in told
     assert "one more block: finds 1.1 %, for about 12 min" in told
     assert "mind: xen and chaos differ in memory too: 2048 MiB, 4096 MiB" in told
+
+
+def test_counts_are_those_of_the_forecast() -> None:
+    wide = replace(make_draft().benchmarks[0], label="wide", is_wide=True)
+    draft = make_draft(
+        forecast=lambda pick: FORECAST,
+        benchmarks=(*make_draft().benchmarks, wide),
+        kernels=(make_draft().kernels[0], replace(make_draft().kernels[1], boot="grub", reboots=True)),
+    )
+    told = words(draft, whole(draft))
+    assert "160 boots: 2 kernels × 10 blocks × 2 phases on each node\n" in told
+    assert "80 reboots: node1, node2, node3, node4 into native-again, 20 times each" in told
+    assert "250 runs: 50 per kernel, benchmark, on each node or over all; 5 in each boot" in told
+    assert "120 warm-up runs: kept and marked, not analysed" in told
+    assert "50 per kernel, benchmark, over all nodes" in words(draft, replace(whole(draft), benchmarks=("wide",)))
+
+
+def test_a_pick_that_has_no_forecast_gets_no_numbers() -> None:
+    draft = make_draft(forecast=lambda pick: None)
+    [line] = outlook(draft, whole(draft))
+    assert line.is_fault
+    assert "a check says why" in line.how
 
 
 def test_what_was_measured_before_is_marked() -> None:

@@ -75,7 +75,12 @@ def test_warnings_stand_there_by_themselves(tmp_path: Path, monkeypatch: pytest.
     assert "phase 2 block 2 n2: " in told
 
 
-def test_a_sequential_plan_says_what_it_cannot_tell_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = plan(tmp_path, monkeypatch, ON_NODES.replace("blocks = 2", 'order = "sequential"'))
-    assert "warning: one boot per kernel" in told
+@pytest.mark.parametrize("design", ['order = "sequential"', "blocks = 1"])
+def test_one_boot_a_kernel_is_said_to_tell_nothing_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, design: str
+) -> None:
+    told = plan(tmp_path, monkeypatch, ON_NODES.replace("blocks = 2", design))
+    assert "warning: one boot per kernel: what the boot did and what the kernel does cannot be told apart" in told
+    assert "compared per run, " in told
+    assert "too few blocks" not in told
     assert "one more block" not in told
