@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,11 @@ from tests.support import ledger as ledgers
 
 # One seed for all workers of a run, printed at its end.
 os.environ.setdefault("HPCVIRT_STATS_SEED", str(secrets.randbits(32)))
+
+# What `nohup` and `&` have a test run ignore, everything that it starts would ignore, too.
+for _number, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
