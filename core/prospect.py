@@ -120,7 +120,7 @@ def _powers(campaign: Campaign, spread: Spread) -> list[Power]:
             labels = tuple(use.label for use in uses if use.scope is scope)
             if labels:
                 free = Unit.NODE_BLOCK if unit is Unit.BLOCK and scope is Scope.NODE else None
-                more = None if unit is Unit.RUN else _detectable(campaign, scope, unit, spread, 1)
+                more = None if has_one_block(campaign) else _detectable(campaign, scope, unit, spread, 1)
                 now = _detectable(campaign, scope, unit, spread)
                 apart = None if free is None else _detectable(campaign, scope, free, spread)
                 found.append(Power(labels, scope, unit, now, more, apart))
@@ -132,11 +132,13 @@ def _detectable(campaign: Campaign, scope: Scope, unit: Unit, spread: Spread, mo
     if tests == 0:
         return None
     design = campaign.design
+    each = runs_in_block(design, design.blocks)
+    # All runs of a kernel where runs are what is compared.
+    in_all = design.runs + more * each
     layout = Layout(
         blocks=design.blocks + more,
         nodes=1 if scope is Scope.CLUSTER else len(campaign.nodes),
-        # All runs of a kernel where runs are what is compared.
-        runs_per_boot=design.runs if unit is Unit.RUN else runs_in_block(design, design.blocks),
+        runs_per_boot=in_all if unit is Unit.RUN else each,
         unit=unit,
     )
     found = smallest_difference(layout, spread, alpha=campaign.analysis.alpha, family=tests)

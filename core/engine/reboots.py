@@ -316,7 +316,7 @@ class Reboots:
             return await work
         except (HpcvirtError, TimeoutError):
             raise
-        except Exception as error:
+        except Exception as error:  # a third party's method may raise anything
             raise BootRefused(
                 f"{self._node.name}: boot method {kernel.boot} failed: {type(error).__name__}: {error}",
                 hint="mend or replace the package that it comes from",

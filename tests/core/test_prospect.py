@@ -234,3 +234,13 @@ def test_differences_that_were_seen_count_more() -> None:
         ("c", "b", "CPUs", "4", True),
         ("c", "b", "memory", "1953 MiB", True),
     ]
+
+
+def test_one_block_more_is_worth_something_by_the_papers_method_too() -> None:
+    told = campaign()
+    told = replace(told, analysis=replace(told.analysis, method="paper"))
+    found = prospect(told)
+    assert found.unit is Unit.RUN
+    assert found.detectable is not None
+    assert found.detectable_with_one_block_more is not None
+    assert found.detectable_with_one_block_more < found.detectable

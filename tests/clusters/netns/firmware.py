@@ -165,7 +165,7 @@ class Firmware:
             try:
                 if self._is_ordered(node):
                     self._obey(node)
-            except Exception as error:
+            except Exception as error:  # told at the end: a thread's would vanish
                 self.trouble.append(f"{node.name}: {type(error).__name__}: {error}")
             time.sleep(POLL_S)
 
