@@ -74,6 +74,16 @@ class Where(StrEnum):
     NODE = "node"
 
 
+class LauncherKind(StrEnum):
+    """Whose words a launcher of MPI programs understands."""
+
+    OPEN_MPI = "openmpi"
+    MPICH = "mpich"
+    """Hydra."""
+    OWN = "own"
+    """Another one, called by the operator's own words."""
+
+
 class Better(StrEnum):
     """Which direction of a metric is good."""
 
@@ -102,6 +112,12 @@ class Node:
     """Offer the algorithms of an sshd of 2005 too."""
     addresses: Mapping[str, str] = field(default_factory=dict)
     """By kernel name: the host to dial while that kernel runs, where it is not ``host``: a guest's."""
+    inner_host: str | None = None
+    """What other nodes call it. None: as it is dialled from here."""
+
+    def called_by_others(self, kernel: str) -> str:
+        """Where other nodes find it while that kernel runs."""
+        return self.addresses.get(kernel) or self.inner_host or self.host
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +231,8 @@ class Benchmark:
     """Names of those that are kept. Empty: all that the plugin has."""
     may_differ: bool = False
     """Programs and libraries that are not the same on all nodes and under all kernels are a warning only."""
+    ranks_per_node: int = 0
+    """Of an MPI program: nodes are filled one after the other. 0: its processes are spread evenly."""
 
     @property
     def label(self) -> str:
@@ -273,6 +291,21 @@ class Telemetry:
 
 
 @dataclass(frozen=True, slots=True)
+class Launcher:
+    """What starts the processes of an MPI program, on the first node of a run."""
+
+    kind: LauncherKind = LauncherKind.OPEN_MPI
+    program: str = "mpirun"
+    """Name or absolute path on the nodes."""
+    interface: str = ""
+    """Through which the processes talk: a name, or for Open MPI also a network as 10.0.0.0/24. Empty: its choice."""
+    arguments: tuple[str, ...] = ()
+    """Further ones of the launcher."""
+    argv: tuple[str, ...] = ()
+    """The whole call, for kind ``own``; {ranks}, {nodes}, {hosts} and {slots} are filled in."""
+
+
+@dataclass(frozen=True, slots=True)
 class Published:
     """What a source prints of one kernel in one metric, in the metric's unit."""
 
@@ -318,6 +351,7 @@ class Campaign:
     """The nodes are those of the embedded lab, started by the runner."""
     connecting: Connecting = Connecting()
     telemetry: Telemetry = Telemetry()
+    launcher: Launcher = Launcher()
     claims: tuple[Claim, ...] = ()
 
 

@@ -147,7 +147,7 @@ def _digest(campaign: Campaign, boots: Iterable[Boot]) -> str:
     told = dataclasses.asdict(campaign)
     del told["title"], told["notes"], told["connecting"]
     for node in told["nodes"]:
-        for way in ("port", "user", "identity_file", "jump", "legacy"):
+        for way in ("port", "user", "identity_file", "jump", "legacy", "inner_host"):
             del node[way]
     for kernel in told["kernels"]:
         # How long a node may take says nothing of what is measured.

@@ -9,7 +9,8 @@ from itertools import chain
 from hpcvirt.core import boot_method as methods
 from hpcvirt.core.config.faults import doubles, nearest
 from hpcvirt.core.errors import HpcvirtError
-from hpcvirt.core.model import Campaign, Expect, Kernel, Order, Scope
+from hpcvirt.core.launcher import ranks_of, spread
+from hpcvirt.core.model import Campaign, Expect, Kernel, LauncherKind, Order, Scope
 
 LARGEST_PLAN_RUNS = 5_000_000
 
@@ -19,6 +20,7 @@ def faults(campaign: Campaign) -> Iterator[str]:
     yield from _kernel_faults(campaign)
     yield from _node_faults(campaign)
     yield from doubles("benchmark", [use.label for use in campaign.benchmarks])
+    yield from _launcher_faults(campaign)
     yield from _analysis_faults(campaign)
     yield from _design_faults(campaign)
     yield from _phase_faults(campaign)
@@ -59,6 +61,24 @@ def _node_faults(campaign: Campaign) -> Iterator[str]:
     wide = [use.plugin for use in campaign.benchmarks if use.scope is Scope.CLUSTER]
     if wide and len(campaign.nodes) < 2:
         yield f"benchmark: {wide[0]} runs over all nodes, and there is one; name more nodes, or set scope = 'node'"
+
+
+def _launcher_faults(campaign: Campaign) -> Iterator[str]:
+    launcher = campaign.launcher
+    if launcher.kind is LauncherKind.OWN and not launcher.argv:
+        yield 'launcher.argv: kind "own" is called by words of yours; write them, or take openmpi or mpich'
+    if launcher.kind is not LauncherKind.OWN and launcher.argv:
+        yield f'launcher.argv: {launcher.kind} is called by words of ours; add yours in arguments, or set kind = "own"'
+    if any("\0" in word for word in (*launcher.arguments, *launcher.argv)):
+        yield "launcher: a NUL character cannot be given to a node"
+    for use in campaign.benchmarks:
+        ranks, wide = ranks_of(use), use.scope is Scope.CLUSTER
+        if not ranks:
+            continue
+        if campaign.lab and wide:
+            yield f"benchmark: {use.label}: nodes of the embedded lab start nothing on each other; leave its ranks out"
+        if not spread(ranks, len(campaign.nodes) if wide else 1, use.ranks_per_node):
+            yield f"benchmark: {use.label}: {ranks} ranks do not fit {use.ranks_per_node} on each node"
 
 
 def _analysis_faults(campaign: Campaign) -> Iterator[str]:

@@ -30,6 +30,7 @@ from hpcvirt.core.config.tables import (
     DesignTable,
     FileTable,
     KernelTable,
+    LauncherTable,
     NodeTable,
 )
 from hpcvirt.core.errors import CampaignInvalid, HpcvirtError
@@ -42,6 +43,8 @@ from hpcvirt.core.model import (
     Expect,
     HostKeys,
     Kernel,
+    Launcher,
+    LauncherKind,
     Node,
     Order,
     Probe,
@@ -56,6 +59,8 @@ LARGEST_FILE_BYTES = 1 << 20
 LARGEST_MATRIX = 1000
 LONGEST_NAME = 64
 LONGEST_FAULT = 500
+CALLED = {"openmpi": "mpirun", "mpich": "mpiexec", "own": ""}
+"""The launcher's program, if the file does not say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +169,7 @@ def _campaign(file: FileTable) -> tuple[Campaign, list[str]]:
             lab=file.lab is not None,
             connecting=_connecting(file.connection),
             telemetry=Telemetry(file.telemetry.during_runs == "on", file.telemetry.interval),
+            launcher=_launcher(file.launcher),
             claims=claims,
         ),
         faults + wrong + ([] if faults else unknown) + false,
@@ -224,6 +230,11 @@ def _connecting(table: ConnectionTable) -> Connecting:
     )
 
 
+def _launcher(table: LauncherTable) -> Launcher:
+    program = table.program or (table.argv[0] if table.argv else CALLED[table.kind])
+    return Launcher(LauncherKind(table.kind), program, table.interface, tuple(table.arguments), tuple(table.argv))
+
+
 def _nodes(file: FileTable) -> tuple[tuple[Node, ...], list[str]]:
     if file.lab is not None:
         faults = ["lab: a campaign has either [lab] or [[node]] tables"] if file.node else []
@@ -246,17 +257,25 @@ def _node_range(table: NodeTable, kernels: list[str]) -> tuple[list[Node], list[
     names = _expanded("name", table.name, faults)
     faults += [f"name: {name!r} is no name; use letters, digits, . _ + -" for name in names if not _is_name(name)][:1]
     hosts = _expanded("host", table.host or table.name, faults)
+    inner = _expanded("inner_host", table.inner_host, faults) if table.inner_host else ()
     addresses = {kernel: _expanded(f"address.{kernel}", text, faults) for kernel, text in table.address.items()}
-    for key, found in {"host": hosts, **{f"address.{kernel}": found for kernel, found in addresses.items()}}.items():
+    told = {f"address.{kernel}": found for kernel, found in addresses.items()}
+    for key, found in {"host": hosts, "inner_host": inner, **told}.items():
         if names and found and len(found) != len(names):
             faults.append(f"{key}: {len(found)} for {len(names)} nodes; a range has as many members as the name's")
     unknown = [kernel for kernel in table.address if kernel not in kernels]
     faults += [f"address.{kernel}: {kernel!r} is not among the kernels{nearest(kernel, kernels)}" for kernel in unknown]
     if faults:
         return [], faults
-    same = table.model_dump(exclude={"name", "host", "address"})
+    same = table.model_dump(exclude={"name", "host", "address", "inner_host"})
     return [
-        Node(name=name, host=host, addresses={kernel: found[at] for kernel, found in addresses.items()}, **same)
+        Node(
+            name=name,
+            host=host,
+            addresses={kernel: found[at] for kernel, found in addresses.items()},
+            inner_host=inner[at] if inner else None,
+            **same,
+        )
         for at, (name, host) in enumerate(zip(names, hosts, strict=True))
     ], []
 
@@ -340,6 +359,7 @@ def _benchmark_uses(table: BenchmarkTable, timeout_s: float | None) -> tuple[lis
                 scope=Scope(table.scope) if table.scope else plugin.scope_of(values),
                 metrics=tuple(table.metrics),
                 may_differ=table.binaries == "may-differ",
+                ranks_per_node=table.ranks_per_node,
             )
         )
     return ([] if faults else uses), list(dict.fromkeys(faults))

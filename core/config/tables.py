@@ -111,6 +111,8 @@ class NodeTable(Table):
     """Offer the algorithms of an sshd of 2005 too."""
     address: dict[str, Text] = {}
     """By kernel: the host to dial while that kernel runs, where it is another, as a guest's is. Ranges as in host."""
+    inner_host: Annotated[str, Field(pattern=r"^[A-Za-z0-9\[][A-Za-z0-9._:,\[\]-]*$")] | None = None
+    """What the other nodes call it, for MPI: as it is dialled from here if not said. Ranges as in host."""
 
 
 class ConnectionTable(Table):
@@ -222,6 +224,8 @@ class BenchmarkTable(Table):
     """Programs and shared libraries that differ between nodes or kernels: a fault, or a warning only."""
     metrics: list[Text] = []
     """Those that are kept: all if not said. The raw output is always kept."""
+    ranks_per_node: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    """Of an MPI program: nodes are filled one after the other. 0: its processes are spread evenly over all."""
 
 
 class PublishedTable(Table):
@@ -269,6 +273,21 @@ class TelemetryTable(Table):
     """Seconds from one reading to the next."""
 
 
+class LauncherTable(Table):
+    """What starts the processes of MPI programs; it is called on the first node, and reaches the others by ssh."""
+
+    kind: Literal["openmpi", "mpich", "own"] = "openmpi"
+    """Whose words it understands. own: those of argv."""
+    program: Annotated[str, Field(pattern=r"^[A-Za-z0-9._/@+-]+$")] | None = None
+    """Name or absolute path on the nodes: mpirun (openmpi) or mpiexec (mpich) if not said."""
+    interface: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:,/-]*$")] = ""
+    """Network interface through which the processes talk; for openmpi also a network as 10.0.0.0/24."""
+    arguments: list[str] = []
+    """Further ones: ["--bind-to", "core"]."""
+    argv: list[Text] = []
+    """For own: the whole call; {ranks}, {nodes}, {hosts} (a,b) and {slots} (a:2,b:2) are filled in."""
+
+
 class FileTable(Table):
     """A campaign file."""
 
@@ -277,6 +296,7 @@ class FileTable(Table):
     analysis: AnalysisTable = AnalysisTable()
     connection: ConnectionTable = ConnectionTable()
     telemetry: TelemetryTable = TelemetryTable()
+    launcher: LauncherTable = LauncherTable()
     lab: LabTable | None = None
     node: list[NodeTable] = []
     kernel: Annotated[list[KernelTable], Field(min_length=1)]

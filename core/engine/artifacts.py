@@ -11,7 +11,7 @@ from typing import Protocol
 
 from hpcvirt.core.benchmark import Artifact, load
 from hpcvirt.core.errors import BenchmarkBroken, BinaryDiffers, NodeUnusable
-from hpcvirt.core.model import Campaign, Node
+from hpcvirt.core.model import ALL_NODES, Campaign, Node, Scope
 from hpcvirt.core.remote import job as jobs
 
 HARMLESS_NAME = re.compile(r"[A-Za-z0-9._+-]{1,100}")
@@ -49,16 +49,17 @@ def build(campaign: Campaign, folder: Path) -> dict[str, tuple[Artifact, ...]]:
 
 
 def frozen_files(
-    campaign: Campaign, stored: Mapping[str, Iterable[tuple[str, str, bytes]]], place: str
+    campaign: Campaign, stored: Mapping[str, Iterable[tuple[str, str, bytes]]], owner: str, node: str
 ) -> dict[str, FrozenFiles]:
     """By benchmark label; a benchmark without artifacts has an empty folder of its own.
 
-    ``place`` names campaign and node: another campaign, or another node with the same scratch on a network
-    file system, must not remove what this one still uses.
+    Another campaign than ``owner``, or another node with the same scratch on a network file system, must not remove
+    what this one still uses. A benchmark of all nodes finds its folder under the same name on each.
     """
     found = {}
     for use in campaign.benchmarks:
         files = tuple(stored.get(use.label, ()))
+        place = f"{owner} {ALL_NODES if use.scope is Scope.CLUSTER else node}"
         content = "\n".join([place, use.label, *(f"{name} {sha256}" for name, sha256, _ in files)])
         found[use.label] = FrozenFiles(f"bench/{hashlib.sha256(content.encode()).hexdigest()[:16]}", files)
     return found

@@ -16,7 +16,7 @@ from hpcvirt.core.engine.artifacts import build
 from hpcvirt.core.engine.changes import changes
 from hpcvirt.core.engine.reboots import rebooting, refuse_unconfirmed
 from hpcvirt.core.errors import HpcvirtError, PlanChanged, StoreUnusable, UsageWrong
-from hpcvirt.core.model import Campaign, Plan, Scope
+from hpcvirt.core.model import Campaign, Plan
 from hpcvirt.core.plan import canonical_json, make_plan
 from hpcvirt.core.store.bringups import Consent, read_consent, record_consent
 from hpcvirt.core.store.creation import Frozen
@@ -35,10 +35,9 @@ def begin(file: CampaignFile, folder: Path, database: Path | None = None, *, con
     ``consent``: the operator's word, just given, that nodes may be rebooted; it is filed.
 
     Raises RebootsUnconfirmed, PlanChanged when ``database`` was started from another plan, UsageWrong when it is
-    finished or the engine cannot run the campaign, CompilerMissing or BuildFailed when a benchmark cannot be built,
+    finished, CompilerMissing or BuildFailed when a benchmark cannot be built,
     StoreUnusable.
     """
-    _refuse_cluster_scope(file.campaign)
     _refuse_without_locks(folder if database is None else database.parent)
     plan = make_plan(file.campaign)
     if database is not None and database.exists():
@@ -59,18 +58,6 @@ def _confirmed(campaign: Campaign, database: Path, consent: Consent | None) -> P
         record_consent(database, consent)
     refuse_unconfirmed(campaign, consent or read_consent(database))
     return database
-
-
-def _refuse_cluster_scope(campaign: Campaign) -> None:
-    """The engine has no way to run one benchmark over several nodes yet."""
-    wide = sorted({use.plugin for use in campaign.benchmarks if use.scope is Scope.CLUSTER})
-    if wide:
-        rest = sorted({use.plugin for use in campaign.benchmarks if use.scope is Scope.NODE})
-        left = " ".join(f"--benchmark {name}" for name in rest)
-        raise UsageWrong(
-            f"{campaign.name}: {', '.join(wide)} run over all nodes, which this version plans and does not run yet",
-            hint=f"run the others: {left}" if rest else "give them scope = 'node'",
-        )
 
 
 def frozen_campaign(database: Path, *, consent: Consent | None = None) -> CampaignFile:

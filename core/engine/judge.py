@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from hpcvirt.core.benchmark import BenchmarkPlugin, Metric, Output, Reading, Report
+from hpcvirt.core.launcher import Place, misplaced
 from hpcvirt.core.model import Expect, Status, Value
 from hpcvirt.core.remote.identity import Identity, Moment, changes, cpu_s, elapsed_s, mismatches
 from hpcvirt.core.remote.job import JobState, Reply
 from hpcvirt.core.store.database import Ended
 from hpcvirt.core.text import clean_line
+
+LAUNCHER_BYTES = 500
+"""Of what a launcher says that could not start anything."""
 
 NO_EXIT = -1
 """Exit status filed where the benchmark has none."""
@@ -22,6 +28,28 @@ LOST = {
     JobState.FULL: "the node's scratch folder is full",
     JobState.REBOOTED: "the node rebooted under it",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What one node was before and after a run that occupied all of them."""
+
+    node: str
+    expect: Expect
+    before: Identity
+    after: Identity | None
+    """None: it did not answer any more."""
+    was_cut: bool = False
+    """The connection to it was lost in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """Where the processes of an MPI program should have been, and where they said they were."""
+
+    places: Sequence[Place]
+    found: Counter[str]
+    """By boot_id."""
 
 
 def judge(
@@ -35,15 +63,21 @@ def judge(
     why: str = "",
     proved: str | None = None,
     limit_s: float | None = None,
+    members: Sequence[Member] = (),
+    launched: Launched | None = None,
 ) -> Ended:
     """File-ready end of an attempt.
 
     ``unfinished`` and ``why`` are for jobs that we ended: ``TIMEOUT`` or ``ABORTED``. ``proved``: the boot_id with
     which the kernel was proved, if that is known. ``limit_s``: the run's, which it may have passed while nobody saw.
+    ``members``: all nodes of a run that occupied them; the kernel is proved on each of them.
     """
     report = _verdict(reply, expect, plugin, parameters, unfinished, why)
     if reply.state is JobState.FINISHED and report.status is not Status.VOID:
         report = _in_its_life_and_time(reply, proved, limit_s) or report
+    if reply.state is JobState.FINISHED:
+        report = _placed(report, launched, reply) if launched else report
+        report = _of_members(report, members)
     before, after = reply.before, reply.after
     return Ended(
         status=report.status,
@@ -61,6 +95,7 @@ def judge(
         files=reply.files,
         digest=report.digest if report.status is Status.OK else "",
         readings=report.readings,
+        nodes_after={member.node: _fields(member.after) for member in members if member.after is not None},
     )
 
 
@@ -78,9 +113,11 @@ def _clocks(before: Moment | None, after: Moment | None) -> dict[str, float | No
 
 
 def _content(reading: tuple[Identity, Moment] | None) -> dict[str, object] | None:
-    if reading is None:
-        return None
-    identity = reading[0]  # asdict would copy every text of it
+    return None if reading is None else _fields(reading[0])
+
+
+def _fields(identity: Identity) -> dict[str, object]:
+    # asdict would copy every text of it
     return {field.name: getattr(identity, field.name) for field in dataclasses.fields(identity)}
 
 
@@ -115,6 +152,41 @@ def _in_its_life_and_time(reply: Reply, proved: str | None, limit_s: float | Non
         return None
     took_s = after.uptime_s - before.uptime_s
     return Report(Status.TIMEOUT, f"longer than {limit_s:g} s: {took_s:g} s") if took_s > limit_s else None
+
+
+def _of_members(report: Report, members: Sequence[Member]) -> Report:
+    """A run that occupied all nodes counts only where all of them are proved."""
+    for member in members:
+        if member.after is None:
+            return Report(Status.LOST, f"{member.node} did not answer any more")
+        if member.after.boot_id != member.before.boot_id:
+            return Report(Status.LOST, f"{member.node} rebooted under it")
+    doubts = [doubt for member in members for doubt in _doubts_of(member)]
+    if doubts:
+        return Report(Status.VOID, "; ".join(doubts))
+    cut = [member.node for member in members if member.was_cut]
+    if cut and report.status is not Status.OK:
+        # The network between the nodes is more likely to blame than what talked over it.
+        return Report(Status.LOST, f"the connection to {', '.join(cut)} was lost under it: {report.reason}")
+    return report
+
+
+def _doubts_of(member: Member) -> list[str]:
+    if member.after is None:
+        return []
+    wrong = mismatches(member.expect, member.before) or mismatches(member.expect, member.after)
+    return [f"{member.node}: {words}" for words in wrong or changes(member.before, member.after)]
+
+
+def _placed(report: Report, launched: Launched, reply: Reply) -> Report:
+    """Numbers of processes that were elsewhere than asked are numbers of another experiment."""
+    if report.status is Status.OK:
+        wrong = misplaced(launched.places, launched.found)
+        return Report(Status.FAILED, wrong) if wrong else report
+    if report.status is not Status.VOID and not launched.found:
+        words = clean_line(reply.stderr[-LAUNCHER_BYTES:].strip() or b"it says nothing", LAUNCHER_BYTES)
+        return Report(Status.FAILED, f"the launcher started no process, exit status {reply.exit_status}: {words}")
+    return report
 
 
 def _doubt(reply: Reply, expect: Expect) -> str:

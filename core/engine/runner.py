@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from hpcvirt.core.config import CampaignFile
+from hpcvirt.core.engine.crew import Crew
+from hpcvirt.core.engine.ground import Ground
 from hpcvirt.core.engine.lock import runner_lock
 from hpcvirt.core.engine.reboots import refuse_unconfirmed
 from hpcvirt.core.engine.seat import refuse_twins, seat_of
-from hpcvirt.core.engine.walker import Ground, NodeWalker
+from hpcvirt.core.engine.visits import visits_of
+from hpcvirt.core.engine.walker import NodeWalker
 from hpcvirt.core.engine.wishes import Interrupted, Wishes
 from hpcvirt.core.errors import HpcvirtError, LabFailed
 from hpcvirt.core.lab import RunningLab, start_lab
@@ -143,15 +146,17 @@ async def _walk_all(
 
 async def _walk_once(ground: Ground, plan: Plan, places: Sequence[tuple[NodeConnection, Seat]]) -> bool:
     histories = await ground.store.do(lambda database: database.histories())
+    ground.histories.clear()
+    ground.histories.update(histories)
     leftovers = await ground.store.do(lambda database: database.open_attempts())
     await ground.store.do(lambda database: database.event("info", _told(plan, histories)))
-
-    async def walk(link: NodeConnection, seat: Seat) -> bool:
-        runs = [run for run in plan.runs if run.boot.node == link.node.name]
-        walker = NodeWalker(ground, link.node, seat, link)
-        return await walker.walk(runs, histories, leftovers.get(link.node.name, ()))
-
-    walks = await asyncio.gather(*(walk(*place) for place in places), return_exceptions=True)
+    names = [link.node.name for link, _ in places]
+    crew: Crew[bool] = Crew(names)
+    walkers = [NodeWalker(ground, link.node, seat, link) for link, seat in places]
+    for walker in walkers:
+        walker.join(crew, walkers)
+    visits = visits_of(plan, names)
+    walks = await asyncio.gather(*(one.walk(visits[one.name], leftovers) for one in walkers), return_exceptions=True)
     for walked in walks:
         if isinstance(walked, BaseException):
             raise walked

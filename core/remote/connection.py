@@ -65,6 +65,8 @@ class NodeConnection:
         self._handshakes = handshakes or Handshakes(self._connecting.handshakes)
         self._connections: list[asyncssh.SSHClientConnection] = []
         self._was_in = False
+        self.times_made = 0
+        """How often it was made: another number later says that it was lost in between."""
         self._lock = asyncio.Lock()
         self.host_key = ""
         """Fingerprint of the key the node showed last."""
@@ -102,6 +104,7 @@ class NodeConnection:
             async with self._handshakes.places:
                 self._connections = await self._made()
             self._was_in = True
+            self.times_made += 1
 
     async def connect_again(self, limit_s: float) -> None:
         """Connect, trying again with growing pauses while the node is unreachable.

@@ -92,6 +92,8 @@ class Job:
     """In a folder of its own, into which the benchmark's files are linked; it goes with the run."""
     files: Mapping[str, str] = field(default_factory=dict)
     """To write into that folder beforehand, by name."""
+    scripts: Mapping[str, str] = field(default_factory=dict)
+    """The same, executable."""
     fetch: tuple[str, ...] = ()
     """Names of files to send back."""
 
@@ -132,6 +134,19 @@ class Look:
     """Exit status of the wrap; 126 or 127: it did not start. 0 without a wrap."""
     wrap_words: str = ""
     """The end of what it wrote to stderr, or also to stdout if identity could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """What a node was, before or after a run that is not its own alone."""
+
+    identity: Identity
+    wrap_status: int | None
+    wrap_words: str
+    cleaned: int
+    """Processes that should not have been there, and were ended."""
+    left: tuple[str, ...] = ()
+    """Ids of those that cannot be ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,13 +208,58 @@ def look(
 
     ``seat``: lock the node first.
     """
-    inner = identity_text(probe) + "hv_identity\nhv_cpu_model\nhv_clock\n"
+    inner = "hv_identity\nhv_cpu_model\nhv_clock\n"
     if environment:
         inner += f"hv_scratch={quote(scratch)}\n{shell('environment.sh')}echo {_ENVIRONMENT}\nhv_environment\n"
-    command = within(env or {}, *wrap, "/bin/sh", "-c", f"{inner}exit 0\n")
-    wrapped = f'({command}) </dev/null 2>"$hv_words"'
+    wrapped = _identity_within(wrap, env, probe, inner)
     settings = {"hv_wrapped": wrapped, "hv_artifacts": " ".join(artifacts), **(seat.settings if seat else {})}
     return _script("hv_do_look", scratch, "-", settings)
+
+
+def _identity_within(wrap: tuple[str, ...], env: Mapping[str, str] | None, probe: str | None, inner: str) -> str:
+    """A command line that reads identity under the wrap."""
+    command = within(env or {}, *wrap, "/bin/sh", "-c", f"{identity_text(probe)}{inner}exit 0\n")
+    return f'({command}) </dev/null 2>"$hv_words"'
+
+
+def make_ready(
+    scratch: str,
+    seat: Seat,
+    wrap: tuple[str, ...],
+    env: Mapping[str, str],
+    probe: str | None,
+    limit_s: float,
+    past: Iterable[str] = (),
+) -> Script:
+    """Before a run that another node leads: lock this one for ``limit_s``, prove it clean, read identity."""
+    settings = {
+        **seat.settings,
+        "hv_longest": str(ceil(limit_s)),
+        "hv_past": " ".join(past),
+        "hv_wrapped": _identity_within(wrap, env, probe, "hv_identity\n"),
+    }
+    return _script("hv_do_ready", scratch, "-", settings)
+
+
+def clear(scratch: str, attempt: str, wrap: tuple[str, ...], env: Mapping[str, str], probe: str | None) -> Script:
+    """After such a run: end what it left on this node, read identity."""
+    wrapped = _identity_within(wrap, env, probe, "hv_identity\n")
+    return _script("hv_do_clear", scratch, attempt, {"hv_wrapped": wrapped})
+
+
+def parse_witness(script: Script, raw: bytes) -> Witness:
+    """Read the answer to ``make_ready`` or ``clear``. Raises NodeHeld, NodeUnusable or OutputUnparsable."""
+    parts = sections(script, raw)
+    identity, _ = parse_identity(parts.get("identity", b""))
+    status, said = _under(parts, "wrap ")
+    cleaned, *left = (_under(parts, "cleaned ")[0] or "0").split()
+    return Witness(
+        identity,
+        int(status) if re.fullmatch("[0-9]{1,3}", status) else None,
+        clean_line(said.strip()[-WRAP_WORDS_BYTES:], WRAP_WORDS_BYTES),
+        int(cleaned),
+        tuple(left),
+    )
 
 
 def run_within(scratch: str, wrap: tuple[str, ...], env: Mapping[str, str], inner: str) -> Script:
@@ -345,7 +405,9 @@ def _workspace_text(job: Job) -> str:
     """Where the benchmark is executed. Before identity is read: this is no part of the run."""
     if not job.fresh:
         return f'hv_work="$hv_root"/{quote(job.folder)}\n'
-    written = "".join(f"printf '%s' {quote(text)} >{quote(f'./{name}')}\n" for name, text in job.files.items())
+    all_files = {**job.files, **job.scripts}
+    written = "".join(f"printf '%s' {quote(text)} >{quote(f'./{name}')}\n" for name, text in all_files.items())
+    written += "".join(f"chmod 700 {quote(f'./{name}')}\n" for name in job.scripts)
     return f"""hv_work=work
 mkdir work && (
 cd work || exit

@@ -408,6 +408,36 @@ hv_do_look() { # and the digests of what is in the benchmarks' folders
     hv_say end
 }
 
+hv_do_ready() { # for a run that another node leads: ours alone, free of what earlier runs left; and what it is
+    hv_open
+    hv_shut
+    hv_hold "$hv_longest"
+    hv_spool=$hv_here/-
+    hv_prove_clean
+    hv_look
+    hv_say "cleaned $hv_cleaned"
+    hv_say end
+}
+
+hv_do_clear() { # of what a run that another node led has left here; and what the node is
+    hv_open
+    hv_find
+    hv_count=0
+    hv_of_attempt
+    # The launcher's daemon may be just going.
+    while [ -n "$hv_pids" ] && [ "$hv_count" -lt 10 ]; do
+        hv_nap 0.2
+        hv_count=$((hv_count + 1))
+        hv_of_attempt
+    done
+    set -- $hv_pids
+    hv_cleaned=$#
+    [ "$hv_cleaned" -eq 0 ] || hv_end_all hv_of_attempt
+    hv_look
+    hv_say "cleaned $hv_cleaned$hv_pids"
+    hv_say end
+}
+
 hv_do_within() { # what hv_wrapped does, in the folder of the program
     hv_open
     cd "$hv_root" || hv_fail "$hv_root cannot be entered"

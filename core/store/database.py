@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import sqlite3
 import time
@@ -60,6 +61,8 @@ class Ended:
     digest: str = ""
     """Of what an ok attempt computed; it stands in ``reason``."""
     readings: Mapping[str, Reading] = field(default_factory=dict)
+    nodes_after: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Of an attempt on all nodes: what each was after it, as far as it answered."""
 
 
 _AS_THEY_ARE = (
@@ -83,6 +86,8 @@ class OpenAttempt:
     id: str
     run: int
     started_at: str
+    nodes_before: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Of an attempt on all nodes: what each was before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,8 +335,18 @@ class Database:
 
     # -- attempts
 
-    def begin_attempt(self, attempt: str, run: int) -> None:
-        """File an attempt before anything of it is sent to the node, and that the node runs it."""
+    def begin_attempt(
+        self,
+        attempt: str,
+        run: int,
+        *,
+        nodes_before: Mapping[str, Mapping[str, Any]] | None = None,
+        launched: str | None = None,
+    ) -> None:
+        """File an attempt before anything of it is sent to the node, and that the node runs it.
+
+        ``nodes_before``: of an attempt on all nodes, what each is. ``launched``: the launcher's call, if it has one.
+        """
         at = now()
         node, label = self._db.conn.execute(
             """SELECT boots.node, benchmarks.label FROM runs JOIN boots ON boots.id = runs.boot
@@ -341,10 +356,15 @@ class Database:
         with self._db.atomic():
             # Plain SQL, here and below: for every run the library would ask the schema again and again.
             self._insert(
-                """INSERT INTO attempts (id, run, number, started_at)
-                   SELECT ?1, ?2, count(*) + 1, ?3 FROM attempts WHERE run = ?2""",
-                (attempt, run, at),
+                """INSERT INTO attempts (id, run, number, started_at, launched)
+                   SELECT ?1, ?2, count(*) + 1, ?3, ?4 FROM attempts WHERE run = ?2""",
+                (attempt, run, at, launched),
             )
+            for name, identity in (nodes_before or {}).items():
+                self._insert(
+                    "INSERT INTO attempt_nodes (attempt, node, identity_before) VALUES (?, ?, ?)",
+                    (attempt, name, self._once("identities", identity)),
+                )
             self._node_state(node, "running", label, at)
 
     def end_attempt(self, attempt: str, ended: Ended) -> None:
@@ -364,6 +384,11 @@ class Database:
             row["identity_after"] = self._once("identities", ended.identity_after)
             assigned = ", ".join(f"{name} = :{name}" for name in row)
             self._db.conn.execute(f"UPDATE attempts SET {assigned} WHERE id = :id", {**row, "id": attempt})  # noqa: S608 - names of ours
+            for name, identity in ended.nodes_after.items():
+                self._db.conn.execute(
+                    "UPDATE attempt_nodes SET identity_after = ? WHERE attempt = ? AND node = ?",
+                    (self._once("identities", identity), attempt, name),
+                )
             fetched = [(attempt, name, zlib.compress(content)) for name, content in ended.files.items()]
             self._db.conn.executemany("INSERT INTO fetched (attempt, name, content) VALUES (?, ?, ?)", fetched)
             if ended.status is Status.OK:
@@ -385,8 +410,17 @@ class Database:
         )
         found: dict[str, list[OpenAttempt]] = {}
         for node, attempt, run, started_at in rows:
-            found.setdefault(str(node), []).append(OpenAttempt(str(attempt), int(run), str(started_at)))
+            told = OpenAttempt(str(attempt), int(run), str(started_at), self._nodes_before(attempt))
+            found.setdefault(str(node), []).append(told)
         return found
+
+    def _nodes_before(self, attempt: str) -> dict[str, dict[str, Any]]:
+        rows = self._db.conn.execute(
+            """SELECT node, content FROM attempt_nodes JOIN identities ON identities.id = identity_before
+               WHERE attempt = ?""",
+            (attempt,),
+        )
+        return {str(node): json.loads(content) for node, content in rows}
 
     def ended_attempts(self, node: str) -> list[str]:
         """Every attempt on a node whose end is filed: their spools may go."""

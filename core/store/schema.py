@@ -8,7 +8,7 @@ from __future__ import annotations
 APPLICATION_ID = 0x48505654
 """``HPVT``: tells our files from other SQLite files (PRAGMA application_id)."""
 
-USER_VERSION = 2
+USER_VERSION = 3
 """PRAGMA user_version: raised with every change of tables or views."""
 
 TABLES = """
@@ -189,10 +189,20 @@ CREATE TABLE attempts (
     identity_after TEXT REFERENCES identities (id),
     stdout BLOB,                     -- zlib
     stderr BLOB,                     -- zlib
-    truncated INTEGER NOT NULL DEFAULT 0
+    truncated INTEGER NOT NULL DEFAULT 0,
+    launched TEXT                    -- how a launcher of MPI programs was called; NULL: there was none
 ) STRICT;
 CREATE INDEX attempts_by_run ON attempts (run, status);
 CREATE INDEX attempts_under_way ON attempts (run) WHERE status IS NULL;
+
+-- The nodes of an attempt that occupied all of them, and what each was before and after it.
+CREATE TABLE attempt_nodes (
+    attempt TEXT NOT NULL REFERENCES attempts (id),
+    node TEXT NOT NULL REFERENCES nodes (name),
+    identity_before TEXT NOT NULL REFERENCES identities (id),
+    identity_after TEXT REFERENCES identities (id),
+    PRIMARY KEY (attempt, node)
+) STRICT, WITHOUT ROWID;
 
 -- Files that an attempt's benchmark wrote and that were brought back.
 CREATE TABLE fetched (

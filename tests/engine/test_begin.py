@@ -25,7 +25,7 @@ from hpcvirt.core.process import this_process
 from hpcvirt.core.store.bringups import Consent, read_consent
 from hpcvirt.core.store.database import Database
 from hpcvirt.core.store.queries import read_totals
-from tests.core.factories import STREAM, TOML, campaign, cluster_wide, do_run, ended, new_database
+from tests.core.factories import STREAM, TOML, campaign, do_run, ended, new_database
 
 TOLD = campaign(nodes=("node1",), runs=1, blocks=1)
 
@@ -96,13 +96,6 @@ def test_another_plan_gets_a_database_of_its_own(tmp_path: Path) -> None:
 def test_titles_and_notes_may_be_mended(tmp_path: Path) -> None:
     first = make(tmp_path, "20260101T000000Z")
     assert begin(file_of(replace(TOLD, title="t", notes="n")), tmp_path) == first
-
-
-def test_what_the_engine_cannot_run_is_refused_before_anything_is_made(tmp_path: Path) -> None:
-    told = campaign(benchmarks=(cluster_wide(STREAM),), runs=1, blocks=1)
-    with pytest.raises(UsageWrong, match="stream run over all nodes"):
-        begin(file_of(told), tmp_path)
-    assert names(tmp_path) == []
 
 
 def test_files_of_others_are_passed_over(tmp_path: Path) -> None:
