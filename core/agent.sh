@@ -1,7 +1,9 @@
 #!/bin/sh
-# Called by an MPI launcher in place of ssh:  hpcvirt-agent [OPTION...] HOST WORD...
+# Called by an MPI launcher for ssh:  ssh [OPTION...] HOST WORD...
 # Starts the launcher's daemon on HOST with the marks of the run, so that it is found there and ended with it.
 # Where ssh itself fails the launcher is told at once: some wait for that daemon for ever.
+# Its own folder is the first.
+PATH=${PATH#*:}
 hv_options=
 while :; do
     case ${1:-} in

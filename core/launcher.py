@@ -16,12 +16,16 @@ from importlib.resources import files
 from shlex import join, quote
 
 from hpcvirt.core.benchmark import Command, load
-from hpcvirt.core.model import Benchmark, Campaign, Launcher, LauncherKind, Node
-from hpcvirt.core.requirements import Requirements
+from hpcvirt.core.model import Benchmark, Campaign, Launcher, LauncherKind, Node, Scope
+from hpcvirt.core.preflight import Need
+from hpcvirt.core.requirements import Requirements, asked
 
-AGENT = "hpcvirt-agent"
+AGENT = "ssh"
+"""In the run's folder, which is the first in the launcher's PATH: so whatever launcher finds it, and says it to no
+daemon of its own, which would look for it in vain."""
+
 SCRIPT = "hpcvirt-launch"
-"""Names of what is written into the run's folder."""
+"""In the run's folder: what is executed there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +50,43 @@ def ranks_of(use: Benchmark) -> int:
         return 0
 
 
-def requirements_of(campaign: Campaign, use: Benchmark, node: Node) -> Requirements:
-    """What a benchmark must find on a node: what its plugin says, and the launcher."""
+def requirements_of(campaign: Campaign, use: Benchmark) -> Requirements:
+    """What a benchmark must find on every node: what its plugin says, and the launcher; others' are on some only."""
     needs = load(use.plugin).requires(use.parameters)
-    # Others' launchers may be on the node only that calls them.
-    is_called = campaign.launcher.kind is not LauncherKind.OWN or node == campaign.nodes[0]
-    if not is_called or not ranks_of(use):
+    if campaign.launcher.kind is LauncherKind.OWN or not ranks_of(use):
         return needs
     return replace(needs, programs=(*needs.programs, campaign.launcher.program))
+
+
+def needs_of(campaign: Campaign, node: Node) -> tuple[Need, ...]:
+    """What ``check`` asks of a node before MPI programs are run."""
+    uses = [use for use in campaign.benchmarks if ranks_of(use)]
+    launcher = campaign.launcher
+    if not uses or (launcher.kind is LauncherKind.OWN and node != campaign.nodes[0]):
+        return ()
+    needs = list(asked("launcher", Requirements((launcher.program,))))
+    if re.fullmatch(r"[A-Za-z0-9._-]+", launcher.interface):
+        told = f"there is no network interface {launcher.interface}"
+        needs.append(
+            Need(f"[ -e /sys/class/net/{launcher.interface} ]", told, "see `ip link`; then [launcher] interface")
+        )
+    if node == campaign.nodes[0] and launcher.kind is not LauncherKind.OWN:
+        others = campaign.nodes[1:] if any(use.scope is Scope.CLUSTER for use in uses) else ()
+        needs += [_reaches(others)] if others else []
+    return tuple(needs)
+
+
+def _reaches(others: Sequence[Node]) -> Need:
+    """All at once: there may be many, and some of them may not answer."""
+    hosts = " ".join(quote(other.inner_host or other.host) for other in others)
+    ask = "ssh -o BatchMode=yes -o ConnectTimeout=10"
+    return Need(
+        f'x=$(for h in {hosts}; do {{ s=$({ask} "$h" true 2>&1 </dev/null) || echo "$h: $s"; }} & done; wait); '
+        '[ -z "$x" ] || { echo $x; exit 1; }',
+        "cannot reach all others by ssh, as MPI launchers do",
+        "there, give this user a key without passphrase that the others accept, and their host keys; or say "
+        "inner_host, if they are called otherwise there",
+    )
 
 
 def spread(ranks: int, nodes: int, per_node: int) -> tuple[int, ...]:
@@ -69,65 +102,55 @@ def spread(ranks: int, nodes: int, per_node: int) -> tuple[int, ...]:
     return found if sum(found) == ranks else ()
 
 
-def launch_files(
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How an MPI program is started in a run's folder."""
+
+    scripts: Mapping[str, str]
+    """To be written into it, by name; ``SCRIPT`` starts it all."""
+    line: str
+    """The launcher's call, for people."""
+
+
+def launch(
     launcher: Launcher, places: Sequence[Place], command: Command, wrap: Sequence[str], env: Mapping[str, str], run: str
-) -> dict[str, str]:
-    """What is to be written into the run's folder, by name; both are programs, and ``SCRIPT`` starts it all.
-
-    ``wrap`` stands before every process. ``run``: HPCVIRT_RUN.
-    """
+) -> Launch:
+    """``wrap`` stands before every process, ``env`` is its environment. ``run``: HPCVIRT_RUN."""
     words = ("env", *(f"{name}={value}" for name, value in {**env, **command.env}.items()))
-    program = (*(words if len(words) > 1 else ()), *command.argv)
+    program = join((*(words if len(words) > 1 else ()), *command.argv))
+    called = join(_call(launcher, [place for place in places if place.ranks]))
     rank = join((*wrap, "/bin/sh", "-c", _rank_text(places, run), "hpcvirt-rank"))
-    called = _call(launcher, [place for place in places if place.ranks])
-    text = f'#!/bin/sh\nhv_work=$PWD\nexec {called} {rank} "$hv_work" {join(program)}\n'
-    return {SCRIPT: text, AGENT: _agent_text(places, run)}
+    # The run's folder is on the first node only, so the processes begin at the root, and go there if they can.
+    text = f'#!/bin/sh\nhv_work=$PWD\nPATH=$hv_work:$PATH\nexport PATH\nexec {called} {rank} "$hv_work" {program}\n'
+    line = " ".join(filter(None, (called, join(wrap), program)))
+    return Launch({SCRIPT: text, AGENT: _agent_text(places, run)}, line)
 
 
-def line_of(text: str) -> str:
-    """The launcher's call, for people: what ``SCRIPT`` executes."""
-    return text.partition("\nexec ")[2].strip()
-
-
-def _call(launcher: Launcher, places: Sequence[Place]) -> str:
-    """For a shell. Its own folder is on the first node only, so that the processes begin at the root."""
+def _call(launcher: Launcher, places: Sequence[Place]) -> list[str]:
     ranks = sum(place.ranks for place in places)
     slots = ",".join(f"{place.host}:{place.ranks}" for place in places)
-    if launcher.kind is LauncherKind.OWN:
-        told = {
-            "ranks": ranks,
-            "nodes": len(places),
-            "hosts": ",".join(place.host for place in places),
-            "slots": slots,
-        }
-        return join([re.sub(r"\{(\w+)\}", lambda hit: str(told.get(hit[1], hit[0])), word) for word in launcher.argv])
-    named = _open_mpi if launcher.kind is LauncherKind.OPEN_MPI else _mpich
-    agent = f'"$hv_work"/{AGENT}'
-    before, after = named(launcher, ranks, slots)
-    return f"{join(before)} {agent} {join([*after, *launcher.arguments])}"
+    if launcher.kind is LauncherKind.OPEN_MPI:
+        return _open_mpi(launcher, ranks, slots)
+    if launcher.kind is LauncherKind.MPICH:
+        network = ["-iface", launcher.interface] if launcher.interface else []
+        words = [launcher.program, "-launcher", "ssh", "-hosts", slots, *network, "-wdir", "/", *launcher.arguments]
+        return [*words, "-n", str(ranks)]
+    hosts = ",".join(place.host for place in places)
+    told = {"ranks": str(ranks), "nodes": str(len(places)), "hosts": hosts, "slots": slots}
+    return [re.sub(r"\{(\w+)\}", lambda hit: told.get(hit[1], hit[0]), word) for word in launcher.argv]
 
 
-def _open_mpi(launcher: Launcher, ranks: int, slots: str) -> tuple[list[str], list[str]]:
-    """Every daemon is started from here: the agent is nowhere else."""
+def _open_mpi(launcher: Launcher, ranks: int, slots: str) -> list[str]:
+    """Every daemon is started from the first node: the agent is nowhere else."""
     # Who logs in to his nodes as root has been asked already.
     root = ["env", "OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1"]
-    network = []
+    words = [*root, launcher.program, "-np", str(ranks), "--host", slots, "--mca", "plm_rsh_no_tree_spawn", "1"]
     if launcher.interface:
         for layer in ("btl_tcp_if_include", "oob_tcp_if_include"):
-            network += ["--mca", layer, launcher.interface]
-    by_slot = [] if "--map-by" in launcher.arguments else ["--map-by", "slot"]
-    return (
-        [*root, launcher.program, "-np", str(ranks), "--host", slots, "--mca", "plm_rsh_agent"],
-        ["--mca", "plm_rsh_no_tree_spawn", "1", *network, *by_slot, "--wdir", "/"],
-    )
-
-
-def _mpich(launcher: Launcher, ranks: int, slots: str) -> tuple[list[str], list[str]]:
-    network = ["-iface", launcher.interface] if launcher.interface else []
-    return (
-        [launcher.program, "-launcher", "ssh", "-launcher-exec"],
-        ["-hosts", slots, *network, "-wdir", "/", "-n", str(ranks)],
-    )
+            words += ["--mca", layer, launcher.interface]
+    if "--map-by" not in launcher.arguments:
+        words += ["--map-by", "slot"]
+    return [*words, "--wdir", "/", *launcher.arguments]
 
 
 def _rank_text(places: Sequence[Place], run: str) -> str:

@@ -27,7 +27,7 @@ from hpcvirt.core.errors import (
     NodeUnusable,
     OutputUnparsable,
 )
-from hpcvirt.core.launcher import SCRIPT, Place, launch_files, line_of, spread, take_ranks
+from hpcvirt.core.launcher import SCRIPT, Launch, Place, launch, spread, take_ranks
 from hpcvirt.core.model import Expect, Kernel, Run, Status
 from hpcvirt.core.remote import job as jobs
 from hpcvirt.core.remote.connection import NodeConnection
@@ -81,12 +81,14 @@ class Attempts:
     async def make(self, order: Order) -> Status:
         """One more attempt of a run: how it ended. Raises what the node cannot be blamed less for."""
         run, attempt = order.run, self._spools.draw()
-        job = self._job(order, attempt)
-        launched = line_of(job.scripts[SCRIPT]) if SCRIPT in job.scripts else None
+        command = command_of(run)
+        job, launched = self._job(order, command, attempt), self._launch(order, command, attempt)
+        if launched is not None:
+            job = replace(job, argv=(f"./{SCRIPT}",), fresh=True, scripts=launched.scripts)
         self._mark(order, attempt)
         before = order.company.before if order.company else {}
-        begin = partial(Database.begin_attempt, attempt=attempt, run=run.id, nodes_before=before, launched=launched)
-        await self._store.do(begin)
+        begin = partial(Database.begin_attempt, attempt=attempt, run=run.id, nodes_before=before)
+        await self._store.do(partial(begin, launched=launched and launched.line))
         started = time.monotonic()
         past, forget = self._spools.past, self._spools.due
         script = jobs.launch(
@@ -210,12 +212,11 @@ class Attempts:
             for (each, boot_id), count in zip(boot_ids, spreaded, strict=True)
         ]
 
-    def _job(self, order: Order, attempt: str) -> jobs.Job:
-        run = order.run
-        kernel, command = self._ground.kernel(run.boot.kernel), command_of(run)
+    def _job(self, order: Order, command: Command, attempt: str) -> jobs.Job:
+        kernel = self._ground.kernel(order.run.boot.kernel)
         job = jobs.Job(
             attempt=attempt,
-            folder=self._frozen[run.benchmark.label].folder,
+            folder=self._frozen[order.run.benchmark.label].folder,
             argv=command.argv,
             env={**kernel.env, **command.env},
             wrap=kernel.wrap,
@@ -224,15 +225,19 @@ class Attempts:
             files=command.files,
             fetch=command.fetch,
         )
-        if order.company is not None:
-            # Identity is read apart, on every node; only what the launcher starts is within the wrap.
-            job = replace(job, wrap=() if command.ranks else kernel.wrap, probe=None)
-        if not command.ranks:
+        if order.company is None:
             return job
+        # Identity is read apart, on every node; of a launcher only what it starts is within the wrap.
+        return replace(job, wrap=() if command.ranks else kernel.wrap, probe=None)
+
+    def _launch(self, order: Order, command: Command, attempt: str) -> Launch | None:
+        """None: it is started as it is. What runs on this node alone is within the wrap, launcher and all."""
+        if not command.ranks:
+            return None
+        kernel = self._ground.kernel(order.run.boot.kernel)
         wrap, env = (kernel.wrap, kernel.env) if order.company else ((), {})
-        launcher, places = self._ground.campaign.launcher, self._places(order, command.ranks)
-        scripts = launch_files(launcher, places, command, wrap, env, attempt)
-        return replace(job, argv=(f"./{SCRIPT}",), fresh=True, scripts=scripts)
+        places = self._places(order, command.ranks)
+        return launch(self._ground.campaign.launcher, places, command, wrap, env, attempt)
 
     async def _collect(self, order: Order, attempt: str, limit_s: float) -> Status:
         """Find out what became of an attempt whose connection is gone, waiting for it if it still runs."""

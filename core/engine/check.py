@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hpcvirt.core import boot_method as methods
+from hpcvirt.core import launcher
 from hpcvirt.core.benchmark import load
 from hpcvirt.core.engine.check_boots import check_boots
 from hpcvirt.core.engine.detached import warnings
@@ -78,6 +79,11 @@ class _Ground:
     kernels: tuple[Kernel, ...]
     """Those that nothing boots: they must be there now."""
     needs: tuple[Need, ...]
+    """Of every node."""
+
+    def needs_of(self, node: Node) -> tuple[Need, ...]:
+        """Of this one."""
+        return (*self.needs, *launcher.needs_of(self.campaign, node))
 
 
 def check_campaign(campaign: Campaign, folder: Path) -> Checked:
@@ -121,7 +127,7 @@ async def _look(ground: _Ground, node: Node) -> NodeCheck:
             new = "" if link.accepted_host_key is None else ", taken for its own just now and written down"
             told.insert(0, Finding(Level.PASS, node.name, f"{where}, host key {link.host_key}{new}"))
             seen = await _surveyed(ground, node, link)
-            told += findings(ground.campaign, ground.kernels, ground.needs, seen)
+            told += findings(ground.campaign, ground.kernels, ground.needs_of(node), seen)
             told += await check_boots(ground.campaign, link)
             found = dataclasses.replace(found, identity=seen.survey.identity)
         if not ground.campaign.lab:
@@ -134,7 +140,7 @@ async def _look(ground: _Ground, node: Node) -> NodeCheck:
 
 
 async def _surveyed(ground: _Ground, node: Node, link: NodeConnection) -> Surveyed:
-    script = survey(node.scratch, ground.kernels, [need.command for need in ground.needs])
+    script = survey(node.scratch, ground.kernels, [need.command for need in ground.needs_of(node)])
     sent_s = time.time()
     raw = await link.run(script, ANSWER_LIMIT_S)
     return Surveyed(node, parse_survey(script, raw), sent_s, time.time())

@@ -229,7 +229,7 @@ class NodeWalker:
     async def _make_ready(self, boot: Boot, kernel: Kernel, use: Benchmark, found: jobs.Look) -> list[Check]:
         """The benchmark's programs and libraries are there and as elsewhere; what it wants done once per boot is."""
         place, frozen, plugin = Place(self._channel, self._node, kernel), self._frozen[use.label], load(use.plugin)
-        needs = requirements_of(self._ground.campaign, use, self._node)
+        needs = requirements_of(self._ground.campaign, use)
         checks = await check_programs(place, use.label, needs, frozen)
         elsewhere = await self._store.do(partial(Database.other_artifacts, boot=boot.id, benchmark=use.label))
         artifacts = {name for name, _, _ in frozen.files}

@@ -37,6 +37,7 @@ class OwnCommand(BenchmarkPlugin):
             "WHAT a pattern with one group, a path such as results.0.rate, or a column's name or number",
         ),
         Parameter("expect", "", "patterns that must be found in its output, one a line; else it counts as unverified"),
+        Parameter("ranks", 0, "processes of an MPI program, over all nodes; 0: started as it is, on each node", 0),
     )
     metrics = timing.METRICS
 
@@ -56,6 +57,10 @@ class OwnCommand(BenchmarkPlugin):
         names = {metric.name for metric in own}
         return [*own, *(one for one in (real, *timing.METRICS[1:]) if one.name not in names)]
 
+    def scope_of(self, parameters: Mapping[str, Value]) -> Scope:
+        """Without MPI each node runs it alone."""
+        return Scope.CLUSTER if parameters["ranks"] else Scope.NODE
+
     def requires(self, parameters: Mapping[str, Value]) -> Requirements:
         """The program."""
         return Requirements(tuple(shlex.split(str(parameters["argv"]))[:1]))
@@ -66,6 +71,7 @@ class OwnCommand(BenchmarkPlugin):
             tuple(shlex.split(str(parameters["argv"]))),
             fresh=bool(parameters["fresh"]),
             fetch=tuple(shlex.split(str(parameters["fetch"]))),
+            ranks=int(parameters["ranks"]),
         )
 
     def parse(self, output: Output, parameters: Mapping[str, Value] | None = None) -> Report:

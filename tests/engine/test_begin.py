@@ -25,7 +25,7 @@ from hpcvirt.core.process import this_process
 from hpcvirt.core.store.bringups import Consent, read_consent
 from hpcvirt.core.store.database import Database
 from hpcvirt.core.store.queries import read_totals
-from tests.core.factories import STREAM, TOML, campaign, do_run, ended, new_database
+from tests.core.factories import TOML, campaign, do_run, ended, new_database
 
 TOLD = campaign(nodes=("node1",), runs=1, blocks=1)
 
