@@ -106,7 +106,7 @@ def run(campaign: str, db: Path | None, detach: bool, yes: bool, force: bool, **
     CAMPAIGN is a file, or the name of a bundled campaign. The newest unfinished database of the same plan
     is gone on with; else a new one is made: in the current folder, for bundled campaigns in the data folder.
     With DATABASE its own campaign goes on, as it was frozen. Nodes are rebooted only after --yes, which holds
-    for all later lives of the database.
+    for you, on this machine, until blocks are added to the database.
     Ctrl-C once: stop after the runs under way. Twice: abort them.
     """
     from hpcvirt.tui import launch
@@ -207,14 +207,16 @@ def status(database: Path | None) -> None:
 def extend(database: Path, blocks: int) -> None:
     """Add blocks to a campaign, finished or not: an amendment, recorded and shown.
 
-    Each added block visits every kernel once on every node, as the planned ones do. `run` goes on with them.
+    Each added block visits every kernel once on every node, as the planned ones do. `run` goes on with them; where
+    that reboots nodes, only after another --yes.
     """
     from hpcvirt.core.engine.extend import extend as add
     from hpcvirt.tui.steer import who
 
     done = add(database, blocks, who())
     click.echo(f"{done.blocks} blocks added: {done.boots} boots, {done.runs} runs")
-    click.echo(f"go on with: hpcvirt-tui run {shlex.quote(str(database))}")
+    yes = " --yes    (it reboots nodes for them)" if done.reboots else ""
+    click.echo(f"go on with: hpcvirt-tui run {shlex.quote(str(database))}{yes}")
 
 
 def _wish(kind: str, words: str) -> None:

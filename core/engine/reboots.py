@@ -10,6 +10,7 @@ import asyncio
 import dataclasses
 import random
 import secrets
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from functools import cache, partial
@@ -33,7 +34,8 @@ from hpcvirt.core.errors import (
     RebootsUnconfirmed,
     WrongKernel,
 )
-from hpcvirt.core.model import Boot, Campaign, Expect, Kernel, Node
+from hpcvirt.core.model import ALL_NODES, Boot, Campaign, Expect, Kernel, Node
+from hpcvirt.core.plan import make_plan
 from hpcvirt.core.remote import job as jobs
 from hpcvirt.core.remote.connection import NodeConnection
 from hpcvirt.core.remote.shell import RemoteShell
@@ -62,14 +64,19 @@ def rebooting(campaign: Campaign) -> tuple[Kernel, ...]:
     return tuple(kernel for kernel in campaign.kernels if methods.load(kernel.boot).reboots)
 
 
-def refuse_unconfirmed(campaign: Campaign, consent: Consent | None) -> None:
-    """Raises RebootsUnconfirmed when the campaign reboots nodes and nobody has said that it may."""
-    kernels = rebooting(campaign)
+def refuse_unconfirmed(campaign: Campaign, consent: Consent | None, why: str = "") -> None:
+    """Raises RebootsUnconfirmed when the campaign reboots nodes and this operator has not said that it may.
+
+    ``why``: what is wrong with the word that there is.
+    """
+    kernels = {kernel.name for kernel in rebooting(campaign)}
     if kernels and consent is None:
         nodes = ", ".join(node.name for node in campaign.nodes)
-        names = ", ".join(kernel.name for kernel in kernels)
+        names = ", ".join(kernel.name for kernel in campaign.kernels if kernel.name in kernels)
+        visits = Counter(boot.node for boot in make_plan(campaign).boots if boot.kernel in kernels)
+        times = visits[ALL_NODES] + visits[campaign.nodes[0].name]
         raise RebootsUnconfirmed(
-            f"this campaign reboots {nodes} into {names}, {campaign.design.blocks * len(kernels)} times each",
+            f"this campaign reboots {nodes} into {names}, {times} times each{why and f'; {why}'}",
             hint="if nobody else needs them: run it with --yes",
         )
 

@@ -9,6 +9,7 @@ import signal
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from hpcvirt.core.lab import RunningLab, start_lab
 from hpcvirt.core.model import Campaign, Node, Plan
 from hpcvirt.core.monitor.watch import watching
 from hpcvirt.core.plan import make_plan
-from hpcvirt.core.process import this_process
+from hpcvirt.core.process import operator, this_process
 from hpcvirt.core.remote.connection import Credentials, Handshakes, NodeConnection
 from hpcvirt.core.remote.job import Seat
 from hpcvirt.core.store import bringups
@@ -71,7 +72,7 @@ def run_campaign(file: CampaignFile, database: Path) -> Outcome:
 
     Raises RebootsUnconfirmed, StoreLocked, StoreUnusable, LabFailed.
     """
-    refuse_unconfirmed(file.campaign, read_consent(database))
+    refuse_unconfirmed(file.campaign, read_consent(database, operator()))
     with runner_lock(database):
         return asyncio.run(_live(file.campaign, database))
 
@@ -120,7 +121,7 @@ async def _walk_all(
     plan = make_plan(campaign)
     artifacts = await store.do(lambda database: database.artifacts())
     places = asyncio.Semaphore(campaign.design.at_once or len(nodes))
-    consent = await store.do(bringups.take_consent)
+    consent = await store.do(partial(bringups.take_consent, origin=operator()))
     ground = Ground(campaign, store, wishes, places, artifacts, consent)
     handshakes = Handshakes(campaign.connecting.handshakes)
     uuid = await store.do(lambda database: database.uuid())
