@@ -121,6 +121,7 @@ def run(campaign: str, db: Path | None, detach: bool, yes: bool, force: bool, **
         return
     from hpcvirt.core.engine.runner import run_campaign
     from hpcvirt.tui.progress import shown_progress
+    from hpcvirt.tui.status import unrestored
 
     if not launch.is_database(path):
         for line in launch.chosen(path, choice)[1]:
@@ -133,6 +134,8 @@ def run(campaign: str, db: Path | None, detach: bool, yes: bool, force: bool, **
     click.echo(f"{outcome.ending}: {database}")
     if outcome.left:
         click.echo(f"{outcome.left} runs left; go on with: hpcvirt-tui run {shlex.quote(str(database))}")
+    for line in unrestored(database, outcome.unrestored):
+        click.echo(line, err=True)
     sys.exit(outcome.exit_code)
 
 

@@ -92,11 +92,12 @@ def _refuse_cluster_scope(campaign: Campaign) -> None:
 def frozen_campaign(database: Path, *, consent: Consent | None = None) -> CampaignFile:
     """The campaign of a database as it was started, to go on with; ``consent`` as for ``begin``.
 
-    Raises StoreUnusable, and UsageWrong when it is finished.
+    One that is finished is opened only to put back what nodes boot by default. Raises StoreUnusable, and UsageWrong
+    when nothing is left to do.
     """
     _refuse_without_locks(database.parent)
     frozen = read_frozen(database)
-    if frozen.is_finished:
+    if frozen.is_finished and not frozen.unrestored:
         raise _finished(database)
     file = thawed(database, frozen)
     _confirmed(file.campaign, database, consent)
@@ -168,7 +169,7 @@ def _free(target: Path) -> Path:
 def _check_same(database: Path, campaign: Campaign, plan: Plan) -> None:
     frozen = read_frozen(database)
     _refuse_changes(database, frozen, campaign, plan)
-    if frozen.is_finished:
+    if frozen.is_finished and not frozen.unrestored:
         raise _finished(database)
 
 

@@ -158,10 +158,9 @@ class Reboots:
 
     async def restore(self) -> None:
         """Put back what the node boots by default, if it was recorded; what cannot be is told."""
-        if await self._store.do(partial(bringups.is_under_way, node=self._node.name)):
-            # The order is for one boot, and that boot uses it up.
-            return
         recorded = await self._store.do(partial(bringups.defaults_to_restore, node=self._node.name))
+        if not recorded or not await self._is_ours_to_restore():
+            return
         for name, values in recorded.items():
             try:
                 async with asyncio.timeout(LEAVE_S):
@@ -173,6 +172,26 @@ class Reboots:
                 await self._channel.event(
                     "error", f"what it boots by default was not put back: {words}; it was {clean_line(told, 500)}"
                 )
+
+    async def _is_ours_to_restore(self) -> bool:
+        """An order that nobody awaits any more is taken back, unless the node is going down by it."""
+        tried = await self._store.do(partial(bringups.open_of, node=self._node.name))
+        if tried is None or tried.step is Step.BACK:
+            return True
+        try:
+            async with asyncio.timeout(LEAVE_S):
+                found = await self._boot_id()
+        except AWAY:
+            # The order is for one boot, and that boot uses it up.
+            await self._channel.event(
+                "warning", "it is rebooting by our order: what it boots by default is looked at when `run` goes on"
+            )
+            return False
+        if found == tried.old_boot_id:
+            await self._reach(tried, Step.FAILED, "it had not gone down when the runner ended: the order is taken back")
+        else:
+            await self._reach(tried, Step.BACK, found)
+        return True
 
     # -- one try
 
@@ -193,13 +212,12 @@ class Reboots:
             if before is not None and not isinstance(error, PermissionRefused):
                 # Nobody can be working there, and nothing can be read.
                 return await self._filed(boot, before.new_boot_id or before.old_boot_id, "")
-            await self._channel.connect()
-            old = await self._boot_id()
+            old = await self._channel.again(self._boot_id)
         await self._refuse_if_in_use()
         script = jobs.hold(self._node.scratch, self._seat)
         jobs.parse_done(script, await self._channel.run(script))
         await self._remember(kernel, method)
-        can_mark = await self._asked(self._of_method(kernel, method.can_mark(self._shell, kernel)))
+        can_mark = await self._asked(lambda: self._of_method(kernel, method.can_mark(self._shell, kernel)))
         nonce = NONCE + secrets.token_hex(6) if can_mark else ""
         return await self._filed(boot, old, nonce)
 
@@ -299,7 +317,7 @@ class Reboots:
     async def _refuse_if_in_use(self) -> None:
         if self._consent is not None and self._consent.is_forced:
             return
-        found = await self._asked(others(self._shell))
+        found = await self._asked(lambda: others(self._shell))
         if found:
             more = f" and {len(found) - OTHERS_SHOWN} more" if found[OTHERS_SHOWN:] else ""
             raise NodeInUse(
@@ -312,7 +330,7 @@ class Reboots:
         recorded = await self._store.do(partial(bringups.defaults_to_restore, node=self._node.name))
         if kernel.boot in recorded:
             return
-        found = await self._asked(self._of_method(kernel, method.remember(self._shell)))
+        found = await self._asked(lambda: self._of_method(kernel, method.remember(self._shell)))
         if found.values:
             filed = partial(bringups.remember_default, node=self._node.name, method=kernel.boot, values=found.values)
             await self._store.do(filed)
@@ -329,14 +347,14 @@ class Reboots:
                 hint="mend or replace the package that it comes from",
             ) from error
 
-    async def _asked(self, work: Awaitable[T]) -> T:
-        try:
+    async def _asked(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Asked again when the connection is lost, as everywhere: a cut says nothing about the node."""
+
+        async def in_time() -> T:
             async with asyncio.timeout(SHORT_S):
-                return await work
-        except TimeoutError:
-            raise NodeUnusable(
-                f"{self._node.name} is connected and does not answer", hint="is it overloaded, or its disk stuck?"
-            ) from None
+                return await work()
+
+        return await self._channel.again(in_time)
 
     async def _reach(self, tried: Bringup, step: Step, told: str = "") -> None:
         await self._store.do(partial(bringups.reach, bringup=tried.id, step=step, told=told))

@@ -30,7 +30,7 @@ from hpcvirt.core.remote.job import Seat
 from hpcvirt.core.store import bringups
 from hpcvirt.core.store.bringups import read_consent
 from hpcvirt.core.store.database import Database, RunHistory
-from hpcvirt.core.store.queries import read_totals
+from hpcvirt.core.store.queries import read_frozen, read_totals
 from hpcvirt.core.store.writer import Writer
 
 
@@ -52,6 +52,8 @@ class Outcome:
     """Runs that got no ok attempt."""
     left: int
     """Runs not done."""
+    unrestored: tuple[str, ...] = ()
+    """Nodes whose default boot entry is still to be put back."""
 
     @property
     def exit_code(self) -> int:
@@ -60,7 +62,7 @@ class Outcome:
             return 130
         if self.ending is Ending.STOPPED:
             return 3
-        if self.ending is Ending.FAILED:
+        if self.ending is Ending.FAILED or self.unrestored:
             return 4
         return 1 if self.given_up else 0
 
@@ -95,7 +97,8 @@ async def _live(campaign: Campaign, path: Path) -> Outcome:
     if is_finished and campaign.lab:
         # Nothing is left there to be collected by a later life.
         await asyncio.to_thread(shutil.rmtree, lab_folder(path), ignore_errors=True)
-    return Outcome(Ending.DONE if is_finished else ending, given_up, planned - ok - given_up)
+    unrestored = (await asyncio.to_thread(read_frozen, path)).unrestored
+    return Outcome(Ending.DONE if is_finished else ending, given_up, planned - ok - given_up, unrestored)
 
 
 async def _work(campaign: Campaign, path: Path, store: Writer) -> Ending:
