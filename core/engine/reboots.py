@@ -146,6 +146,9 @@ class Reboots:
             return
         kernel = next(one for one in self._campaign.kernels if one.name == tried.kernel)
         await self._channel.event("info", f"a reboot into {kernel.name} was ordered by an earlier runner: waiting")
+        if tried.step is Step.ORDERED and await self._is_being_told(tried, kernel):
+            tried = dataclasses.replace(tried, step=Step.ACCEPTED)
+            await self._reach(tried, Step.ACCEPTED)
         with suppress(*AWAY):
             if tried.step is Step.ORDERED and await self._boot_id() == tried.old_boot_id:
                 # Whether it was sent is not known: it is given anew, after another look at who works there.
@@ -155,6 +158,17 @@ class Reboots:
             await self._await_new_life(tried, kernel)
         except BootFailed as error:
             await self._reach(tried, Step.FAILED, error.message)
+
+    async def _is_being_told(self, tried: Bringup, kernel: Kernel) -> bool:
+        """Whether what an earlier runner started to tell the node outlived it; it has come to its end now."""
+        method = methods.load(kernel.boot)
+        with suppress(*AWAY):
+            earlier = self._of_method(kernel, method.await_earlier(self._shell, self._visit(tried, kernel)))
+            return await self._wishes.unless_stopped(earlier)
+        return False
+
+    def _visit(self, tried: Bringup, kernel: Kernel) -> Visit:
+        return Visit(self._campaign.name, kernel, tried.block, tried.old_boot_id, tried.nonce, self._seat.name)
 
     async def restore(self) -> None:
         """Put back what the node boots by default, if it was recorded; what cannot be is told."""
@@ -245,9 +259,9 @@ class Reboots:
             await self._refuse_at_last(tried)
         await self._channel.state("booting", f"{kernel.name}: ordered")
         await self._channel.event("info", f"reboot into {kernel.name} ordered (block {boot.block})")
-        visit = Visit(self._campaign.name, kernel, boot.block, tried.old_boot_id, tried.nonce)
         try:
-            await self._wishes.unless_aborted(self._of_method(kernel, method.order(self._shell, visit)))
+            order = method.order(self._shell, self._visit(tried, kernel))
+            await self._wishes.unless_aborted(self._of_method(kernel, order))
         except NodeUnreachable as error:
             raise BootFailed(f"{error.message}: it cannot be told to boot {kernel.name}", hint=error.hint) from error
         except (ConnectionLost, TimeoutError, OutputUnparsable) as error:

@@ -42,6 +42,7 @@ class Bringup:
     """The furthest that was reached."""
     new_boot_id: str | None = None
     kernel: str = ""
+    block: int = 0
 
     @property
     def is_open(self) -> bool:
@@ -59,7 +60,8 @@ def order(database: Database, boot: int, old_boot_id: str, nonce: str) -> Bringu
             "INSERT INTO bringups (boot, number, old_boot_id, nonce, ordered_at) VALUES (?, ?, ?, ?, ?)",
             (boot, number, old_boot_id, nonce, now()),
         )
-    return Bringup(int(made.lastrowid or 0), boot, int(number), old_boot_id, nonce, Step.ORDERED)
+        row = database.connection.execute(f"{_TRIES} WHERE bringups.id = ?", (made.lastrowid,)).fetchone()
+    return _bringup(row)
 
 
 def reach(database: Database, bringup: int, step: Step, told: str = "") -> None:
@@ -78,7 +80,8 @@ _TRIES = """
     SELECT bringups.id, bringups.boot, bringups.number, old_boot_id, nonce,
            CASE WHEN failed_at IS NOT NULL THEN 'failed' WHEN bringups.proved_at IS NOT NULL THEN 'proved'
                 WHEN back_at IS NOT NULL THEN 'back' WHEN gone_at IS NOT NULL THEN 'gone'
-                WHEN accepted_at IS NOT NULL THEN 'accepted' ELSE 'ordered' END, new_boot_id, boots.kernel
+                WHEN accepted_at IS NOT NULL THEN 'accepted' ELSE 'ordered' END, new_boot_id, boots.kernel,
+           boots.block
     FROM bringups JOIN boots ON boots.id = bringups.boot
 """
 
@@ -102,8 +105,8 @@ def open_of(database: Database, node: str) -> Bringup | None:
 
 
 def _bringup(row: tuple[Any, ...]) -> Bringup:
-    number, boot, tried, old_boot_id, nonce, step, new_boot_id, kernel = row
-    return Bringup(number, boot, tried, old_boot_id, nonce, Step(step), new_boot_id, kernel)
+    number, boot, tried, old_boot_id, nonce, step, new_boot_id, kernel, block = row
+    return Bringup(number, boot, tried, old_boot_id, nonce, Step(step), new_boot_id, kernel, block)
 
 
 def is_under_way(database: Database, node: str) -> bool:

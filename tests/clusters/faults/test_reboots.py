@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -401,6 +402,72 @@ def test_the_operators_own_script(nodes: Rebooting, where: str) -> None:
     nodes.scene.finish("--yes")
     nodes.judge()
     assert nodes.firmware.booted["node1"] == nodes.planned("node1")
+
+
+SLOW = """#!/bin/sh
+echo "begin $$" >>{log}
+sleep {sleep}
+{over} grub-reboot "$HPCVIRT_OPTION_PLACE"
+{over} reboot
+echo "end $$" >>{log}
+"""
+
+
+def write_slow(nodes: Rebooting, where: str, *, sleep_s: float, limit_s: float) -> Path:
+    """A script that takes its time; what it did, by the process."""
+    shared = nodes.scene.cluster.shared
+    place = shared if where == "login" else Path("/shared")
+    log, script = shared / f"slow-{where}.log", shared / f"slow-{where}"
+    log.write_text("")
+    log.chmod(0o666)
+    over = "" if where == "node" else 'ssh "$HPCVIRT_HOST"'
+    script.write_text(SLOW.format(log=place / log.name, sleep=sleep_s, over=over))
+    script.chmod(0o755)
+    nodes.scene.write(
+        kernels='[[kernel]]\nname = "stock"\nboot = "command"\n'
+        f'command = ["{place / script.name}"]\nwhere = "{where}"\nboot_limit = {limit_s}\n'
+        f'options = {{ place = "{MENU[0].place}" }}\n'
+        f'expect = {{ release = "{MENU[0].kernel.release}" }}\n',
+        baseline="stock",
+        runs=1,
+        blocks=1,
+        nodes=1,
+    )
+    return log
+
+
+@pytest.mark.parametrize("where", ["node", "login"])
+def test_a_script_that_outlives_its_runner_is_awaited_and_not_joined(nodes: Rebooting, where: str) -> None:
+    log = write_slow(nodes, where, sleep_s=12, limit_s=60)
+    runner = nodes.scene.start("--yes")
+    until(lambda: "begin" in log.read_text(), 30, lambda: nodes.scene.log)
+    os.killpg(runner.pid, signal.SIGKILL)
+    runner.wait()
+    assert "end" not in log.read_text()
+    nodes.scene.finish()
+    nodes.judge()
+    begun = log.read_text().splitlines()[0].removeprefix("begin ")
+    # On the node the reboot may have been quicker than its last word.
+    assert log.read_text().splitlines() in [[f"begin {begun}", f"end {begun}"], [f"begin {begun}"]]
+    assert nodes.firmware.booted["node1"] == [MENU[0].title]
+    ((accepted_at, failed_at),) = nodes.scene.rows("SELECT accepted_at, failed_at FROM bringups")
+    assert failed_at is None
+    assert accepted_at or where == "node"
+
+
+@pytest.mark.slow
+def test_a_script_that_outlives_its_runner_for_too_long_is_ended(nodes: Rebooting) -> None:
+    log = write_slow(nodes, "login", sleep_s=600, limit_s=3)
+    runner = nodes.scene.start("--yes")
+    until(lambda: "begin" in log.read_text(), 30, lambda: nodes.scene.log)
+    os.killpg(runner.pid, signal.SIGKILL)
+    runner.wait()
+    first = int(log.read_text().split()[1])
+    write_slow(nodes, "login", sleep_s=0, limit_s=3)
+    nodes.scene.finish()
+    nodes.judge()
+    assert not Path(f"/proc/{first}").exists()
+    assert nodes.firmware.booted["node1"] == [MENU[0].title]
 
 
 def test_a_node_is_left_alone_until_its_load_has_fallen(scene: Scene) -> None:
