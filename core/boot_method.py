@@ -71,6 +71,8 @@ class Visit:
     """Of the life that is to end, read just now. Nothing is to be done to another life than this one."""
     nonce: str = ""
     """A word for the new life's command line, if the method can give it one."""
+    seat: str = ""
+    """Names this node in this campaign, in every life of the runner: a mark for what is started for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,14 @@ class BootMethod(ABC):
 
         Raises BootRefused when the node cannot be told, ConnectionLost, TimeoutError.
         """
+
+    async def await_earlier(self, shell: NodeShell, visit: Visit) -> bool:
+        """Wait for what a runner that was killed in the midst of ``order`` left running; whether there was anything.
+
+        Until then neither is the node looked at nor anything ordered. Raises as ``order`` does.
+        """
+        del shell, visit
+        return False
 
     async def can_mark(self, shell: NodeShell, kernel: Kernel) -> bool:
         """Whether the new life's command line will hold ``Visit.nonce``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,15 @@ def this_process() -> ProcessIdentity:
     """Who we are."""
     pid = os.getpid()
     return ProcessIdentity(socket.gethostname(), boot_id(), pid, start_ticks(pid) or 0)
+
+
+def operator() -> str:
+    """Who we are for the record: ``user@host``, by the user's number and not by what the environment says."""
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        name = f"uid {os.getuid()}"
+    return f"{name}@{socket.gethostname()}"
 
 
 def boot_id() -> str:

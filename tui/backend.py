@@ -20,10 +20,9 @@ from hpcvirt.tui.comparison import ResultTable
 from hpcvirt.tui.draft import Draft, DraftBenchmark, DraftKernel, Forecast, Pick, changed
 
 if TYPE_CHECKING:
-    from hpcvirt.core.experience import Experience
-
-if TYPE_CHECKING:
     from hpcvirt.core.charts import Charts
+    from hpcvirt.core.config import Choice
+    from hpcvirt.core.experience import Experience
     from hpcvirt.core.store.attempts import AttemptDetail, AttemptPage
     from hpcvirt.core.store.output import OutputPage, OutputReader
     from hpcvirt.tui.plots.model import Picture
@@ -133,6 +132,21 @@ def _forecast(campaign: Campaign, known: Experience, pick: Pick) -> Forecast | N
     )
 
 
+def _choice(draft: Draft, pick: Pick) -> Choice:
+    from hpcvirt.core.config import Choice
+
+    told = changed(draft, pick)
+    return Choice(told.kernels, told.benchmarks, told.runs, told.blocks)
+
+
+def _digest(campaign: Campaign, pick: Pick) -> str:
+    """Of the file as it was read, whatever it is now."""
+    from hpcvirt.core.config import Choice, choose
+    from hpcvirt.core.plan import make_plan
+
+    return make_plan(choose(campaign, Choice(pick.kernels, pick.benchmarks, pick.runs, pick.blocks))).digest
+
+
 class LocalBackend:
     """The real one: files and processes of this machine."""
 
@@ -183,6 +197,7 @@ class LocalBackend:
             delta=campaign.analysis.delta,
             left_out=tuple(left_out),
             forecast=partial(_forecast, campaign, known),
+            digest=partial(_digest, campaign),
         )
 
     def databases(self, campaign: Path) -> list[Path]:
@@ -193,23 +208,18 @@ class LocalBackend:
 
     def check(self, draft: Draft, pick: Pick) -> tuple[Finding, ...]:
         """Look at all nodes side by side."""
-        from hpcvirt.core.config import Choice
         from hpcvirt.core.engine.check import check_campaign
         from hpcvirt.tui import launch
 
-        told = changed(draft, pick)
-        file, _ = launch.chosen(draft.path, Choice(told.kernels, told.benchmarks, told.runs, told.blocks))
+        file, _ = launch.chosen(draft.path, _choice(draft, pick))
         return check_campaign(file.campaign, launch.results_folder(draft.path)).findings
 
     def start(self, draft: Draft, pick: Pick) -> Path:
         """Launch the runner's process."""
-        from hpcvirt.core.config import Choice
         from hpcvirt.tui import launch
 
-        told = changed(draft, pick)
-        # The dialog has said what will be rebooted, and was answered with yes.
-        choice = Choice(told.kernels, told.benchmarks, told.runs, told.blocks)
-        return launch.start(draft.path, choice, given=launch.consent())
+        # The dialog has said what will be rebooted, and was answered with yes: to that, and to nothing else.
+        return launch.start(draft.path, _choice(draft, pick), given=launch.consent(plan=draft.digest(pick)))
 
     def resume(self, snapshot: Snapshot) -> None:
         """Launch the runner's process on a database that is there."""

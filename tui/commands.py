@@ -106,7 +106,7 @@ def run(campaign: str, db: Path | None, detach: bool, yes: bool, force: bool, **
     CAMPAIGN is a file, or the name of a bundled campaign. The newest unfinished database of the same plan
     is gone on with; else a new one is made: in the current folder, for bundled campaigns in the data folder.
     With DATABASE its own campaign goes on, as it was frozen. Nodes are rebooted only after --yes, which holds
-    for all later lives of the database.
+    for you, on this machine, until blocks are added to the database.
     Ctrl-C once: stop after the runs under way. Twice: abort them.
     """
     from hpcvirt.tui import launch
@@ -121,6 +121,7 @@ def run(campaign: str, db: Path | None, detach: bool, yes: bool, force: bool, **
         return
     from hpcvirt.core.engine.runner import run_campaign
     from hpcvirt.tui.progress import shown_progress
+    from hpcvirt.tui.status import unrestored
 
     if not launch.is_database(path):
         for line in launch.chosen(path, choice)[1]:
@@ -133,6 +134,8 @@ def run(campaign: str, db: Path | None, detach: bool, yes: bool, force: bool, **
     click.echo(f"{outcome.ending}: {database}")
     if outcome.left:
         click.echo(f"{outcome.left} runs left; go on with: hpcvirt-tui run {shlex.quote(str(database))}")
+    for line in unrestored(database, outcome.unrestored):
+        click.echo(line, err=True)
     sys.exit(outcome.exit_code)
 
 
@@ -207,14 +210,16 @@ def status(database: Path | None) -> None:
 def extend(database: Path, blocks: int) -> None:
     """Add blocks to a campaign, finished or not: an amendment, recorded and shown.
 
-    Each added block visits every kernel once on every node, as the planned ones do. `run` goes on with them.
+    Each added block visits every kernel once on every node, as the planned ones do. `run` goes on with them; where
+    that reboots nodes, only after another --yes.
     """
     from hpcvirt.core.engine.extend import extend as add
     from hpcvirt.tui.steer import who
 
     done = add(database, blocks, who())
     click.echo(f"{done.blocks} blocks added: {done.boots} boots, {done.runs} runs")
-    click.echo(f"go on with: hpcvirt-tui run {shlex.quote(str(database))}")
+    yes = " --yes    (it reboots nodes for them)" if done.reboots else ""
+    click.echo(f"go on with: hpcvirt-tui run {shlex.quote(str(database))}{yes}")
 
 
 def _wish(kind: str, words: str) -> None:

@@ -60,6 +60,8 @@ class Draft:
     """Kernels of the file that this machine does not allow, a sentence each."""
     forecast: Callable[[Pick], Forecast | None] = field(default=lambda _: None, compare=False)
     """What a faultless pick costs and can show; None: the campaign does not allow it."""
+    digest: Callable[[Pick], str] = field(default=lambda _: "", compare=False)
+    """Of the plan of a faultless pick: what the operator says yes to."""
 
 
 @dataclass(frozen=True, slots=True)

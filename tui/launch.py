@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from hpcvirt.campaigns import bundled
 from hpcvirt.core.errors import HpcvirtError, UsageWrong
+from hpcvirt.core.process import operator
 
 if TYPE_CHECKING:
     # pydantic takes its time, and the screen's first paint does not need it.
@@ -63,11 +62,14 @@ def experienced(campaign: Path) -> list[Path]:
     return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
-def consent(*, forced: bool = False) -> Consent:
-    """The operator's word that nodes may be rebooted. ``forced``: also where other people work."""
+def consent(*, forced: bool = False, plan: str = "") -> Consent:
+    """The operator's word that nodes may be rebooted.
+
+    ``forced``: also where other people work. ``plan``: digest of the plan that the operator was shown, if one was.
+    """
     from hpcvirt.core.store.bringups import Consent
 
-    return Consent(f"{getpass.getuser()}@{socket.gethostname()}", forced)
+    return Consent(operator(), forced, plan)
 
 
 def prepare(

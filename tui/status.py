@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -20,6 +21,7 @@ from hpcvirt.tui.words import duration
 
 EVENTS_SHOWN = 5
 GIVEN_UP_SHOWN = 20
+AT_WORK = (RunnerState.RUNNING, RunnerState.PAUSED, RunnerState.ELSEWHERE)
 
 
 def print_all() -> None:
@@ -70,6 +72,7 @@ def lines(snapshot: Snapshot) -> list[str]:
     return [
         headline(snapshot),
         *_how_to_go_on(snapshot),
+        *(unrestored(snapshot.path, snapshot.unrestored) if snapshot.runner.state not in AT_WORK else []),
         *(amended(one) for one in snapshot.amendments),
         "",
         *(_node_line(snapshot, index) for index in range(len(snapshot.nodes))),
@@ -87,6 +90,14 @@ def lines(snapshot: Snapshot) -> list[str]:
             for event in snapshot.events[-EVENTS_SHOWN:]
         ),
     ]
+
+
+def unrestored(path: Path, nodes: Sequence[str]) -> list[str]:
+    """What is to be done about nodes whose default boot entry is not as it was, once no runner works on them."""
+    if not nodes:
+        return []
+    command = f"hpcvirt-tui run {shlex.quote(str(path))}"
+    return [f"not known to boot by default what it did before: {', '.join(nodes)}; put it back with: {command}"]
 
 
 def amended(one: Amendment) -> str:

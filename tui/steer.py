@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
-import socket
 from collections.abc import Sequence
 from pathlib import Path
 
 from hpcvirt.core.errors import UsageWrong
+from hpcvirt.core.process import operator
 from hpcvirt.core.store.queries import read_runner, write_wish
 from hpcvirt.core.store.records import RunnerState
 from hpcvirt.core.store.runs import RunRecord, RunState, read_runs
@@ -62,4 +61,4 @@ def _fault(kind: str, number: int, run: RunRecord | None) -> str:
 
 def who() -> str:
     """Who asks, for the record."""
-    return f"{getpass.getuser()}@{socket.gethostname()}"
+    return operator()

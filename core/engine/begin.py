@@ -18,7 +18,8 @@ from hpcvirt.core.engine.reboots import rebooting, refuse_unconfirmed
 from hpcvirt.core.errors import HpcvirtError, PlanChanged, StoreUnusable, UsageWrong
 from hpcvirt.core.model import Campaign, Plan
 from hpcvirt.core.plan import canonical_json, make_plan
-from hpcvirt.core.store.bringups import Consent, read_consent, record_consent
+from hpcvirt.core.process import operator
+from hpcvirt.core.store.bringups import Consent, read_consent, read_void_consent, record_consent
 from hpcvirt.core.store.creation import Frozen
 from hpcvirt.core.store.database import Database
 from hpcvirt.core.store.filesystem import is_on_network
@@ -34,12 +35,13 @@ def begin(file: CampaignFile, folder: Path, database: Path | None = None, *, con
 
     ``consent``: the operator's word, just given, that nodes may be rebooted; it is filed.
 
-    Raises RebootsUnconfirmed, PlanChanged when ``database`` was started from another plan, UsageWrong when it is
-    finished, CompilerMissing or BuildFailed when a benchmark cannot be built,
+    Raises RebootsUnconfirmed, PlanChanged when ``database`` was started from another plan or the operator was shown
+    another one, UsageWrong when it is finished, CompilerMissing or BuildFailed when a benchmark cannot be built,
     StoreUnusable.
     """
     _refuse_without_locks(folder if database is None else database.parent)
     plan = make_plan(file.campaign)
+    _refuse_unseen(file, plan, consent)
     if database is not None and database.exists():
         _check_same(database, file.campaign, plan)
         return _confirmed(file.campaign, database, consent)
@@ -53,21 +55,36 @@ def begin(file: CampaignFile, folder: Path, database: Path | None = None, *, con
 
 
 def _confirmed(campaign: Campaign, database: Path, consent: Consent | None) -> Path:
-    """Now, or in an earlier life of the campaign."""
-    if consent is not None and rebooting(campaign):
+    """Now, or in an earlier life of the campaign, by the same operator and of the same plan."""
+    if not rebooting(campaign):
+        return database
+    if consent is not None:
         record_consent(database, consent)
-    refuse_unconfirmed(campaign, consent or read_consent(database))
+    who = operator()
+    if read_consent(database, who) is None:
+        whole = _with_added(campaign, read_frozen(database))
+        refuse_unconfirmed(whole, None, read_void_consent(database, who))
     return database
+
+
+def _refuse_unseen(file: CampaignFile, plan: Plan, consent: Consent | None) -> None:
+    """What the operator was asked about must be what begins."""
+    if consent is not None and consent.plan not in {"", plan.digest}:
+        raise PlanChanged(
+            f"{file.source} is not what you were asked about: it has changed since it was read",
+            hint="open it again, and look at what it does now",
+        )
 
 
 def frozen_campaign(database: Path, *, consent: Consent | None = None) -> CampaignFile:
     """The campaign of a database as it was started, to go on with; ``consent`` as for ``begin``.
 
-    Raises StoreUnusable, and UsageWrong when it is finished.
+    One that is finished is opened only to put back what nodes boot by default. Raises StoreUnusable, and UsageWrong
+    when nothing is left to do.
     """
     _refuse_without_locks(database.parent)
     frozen = read_frozen(database)
-    if frozen.is_finished:
+    if frozen.is_finished and not frozen.unrestored:
         raise _finished(database)
     file = thawed(database, frozen)
     _confirmed(file.campaign, database, consent)
@@ -85,9 +102,12 @@ def thawed(database: Path, frozen: FrozenRecord) -> CampaignFile:
     choice = Choice(**picked)
     campaign = choose(parse_campaign(frozen.text, frozen.source), choice)
     _refuse_changes(database, frozen, campaign, make_plan(campaign))
+    return CampaignFile(frozen.source, frozen.text, _with_added(campaign, frozen), choice)
+
+
+def _with_added(campaign: Campaign, frozen: FrozenRecord) -> Campaign:
     added = sum(amendment.blocks for amendment in frozen.amendments)
-    campaign = dataclasses.replace(campaign, design=dataclasses.replace(campaign.design, added_blocks=added))
-    return CampaignFile(frozen.source, frozen.text, campaign, choice)
+    return dataclasses.replace(campaign, design=dataclasses.replace(campaign.design, added_blocks=added))
 
 
 def databases(folder: Path, name: str) -> list[Path]:
@@ -136,7 +156,7 @@ def _free(target: Path) -> Path:
 def _check_same(database: Path, campaign: Campaign, plan: Plan) -> None:
     frozen = read_frozen(database)
     _refuse_changes(database, frozen, campaign, plan)
-    if frozen.is_finished:
+    if frozen.is_finished and not frozen.unrestored:
         raise _finished(database)
 
 

@@ -46,6 +46,10 @@ class NodeChannel:
         """Write a file on the node, as ``run`` runs a script."""
         await self._unlost(lambda: self._link.upload(content, path, COPY_LIMIT_S))
 
+    async def again(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """What asks the node and may be asked again, as ``run`` runs a script."""
+        return await self._unlost(work)
+
     async def connect(self) -> None:
         """Be connected, waiting for the node as long as nobody wishes to stop."""
         try:

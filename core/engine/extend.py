@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hpcvirt.core.engine.begin import thawed
 from hpcvirt.core.engine.lock import runner_lock
+from hpcvirt.core.engine.reboots import rebooting
 from hpcvirt.core.errors import UsageWrong
 from hpcvirt.core.model import Order
 from hpcvirt.core.plan import make_plan
@@ -23,12 +24,15 @@ class Extended:
     blocks: int
     boots: int
     runs: int
+    reboots: bool
+    """Whether they reboot nodes: then the operator is asked anew."""
 
 
 def extend(database: Path, blocks: int, origin: str) -> Extended:
     """Add blocks to the plan of a database, finished or not; ``origin`` says who did it.
 
-    Each gets as many runs per boot as the smallest of the planned blocks has. Raises UsageWrong for a sequential
+    Each gets as many runs per boot as the smallest of the planned blocks has. An earlier word that nodes may be
+    rebooted does not hold for the longer plan. Raises UsageWrong for a sequential
     campaign, StoreLocked while a runner works on it, PlanChanged when this version plans otherwise, StoreUnusable.
     """
     frozen = read_frozen(database)
@@ -48,4 +52,4 @@ def extend(database: Path, blocks: int, origin: str) -> Extended:
             boots, runs = store.amend(plan, blocks, origin)
         finally:
             store.close()
-    return Extended(blocks, boots, runs)
+    return Extended(blocks, boots, runs, bool(rebooting(campaign)))

@@ -10,6 +10,7 @@ import asyncio
 import dataclasses
 import random
 import secrets
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from functools import cache, partial
@@ -33,7 +34,8 @@ from hpcvirt.core.errors import (
     RebootsUnconfirmed,
     WrongKernel,
 )
-from hpcvirt.core.model import Boot, Campaign, Expect, Kernel, Node
+from hpcvirt.core.model import ALL_NODES, Boot, Campaign, Expect, Kernel, Node
+from hpcvirt.core.plan import make_plan
 from hpcvirt.core.remote import job as jobs
 from hpcvirt.core.remote.connection import NodeConnection
 from hpcvirt.core.remote.shell import RemoteShell
@@ -62,14 +64,19 @@ def rebooting(campaign: Campaign) -> tuple[Kernel, ...]:
     return tuple(kernel for kernel in campaign.kernels if methods.load(kernel.boot).reboots)
 
 
-def refuse_unconfirmed(campaign: Campaign, consent: Consent | None) -> None:
-    """Raises RebootsUnconfirmed when the campaign reboots nodes and nobody has said that it may."""
-    kernels = rebooting(campaign)
+def refuse_unconfirmed(campaign: Campaign, consent: Consent | None, why: str = "") -> None:
+    """Raises RebootsUnconfirmed when the campaign reboots nodes and this operator has not said that it may.
+
+    ``why``: what is wrong with the word that there is.
+    """
+    kernels = {kernel.name for kernel in rebooting(campaign)}
     if kernels and consent is None:
         nodes = ", ".join(node.name for node in campaign.nodes)
-        names = ", ".join(kernel.name for kernel in kernels)
+        names = ", ".join(kernel.name for kernel in campaign.kernels if kernel.name in kernels)
+        visits = Counter(boot.node for boot in make_plan(campaign).boots if boot.kernel in kernels)
+        times = visits[ALL_NODES] + visits[campaign.nodes[0].name]
         raise RebootsUnconfirmed(
-            f"this campaign reboots {nodes} into {names}, {campaign.design.blocks * len(kernels)} times each",
+            f"this campaign reboots {nodes} into {names}, {times} times each{why and f'; {why}'}",
             hint="if nobody else needs them: run it with --yes",
         )
 
@@ -139,6 +146,9 @@ class Reboots:
             return
         kernel = next(one for one in self._campaign.kernels if one.name == tried.kernel)
         await self._channel.event("info", f"a reboot into {kernel.name} was ordered by an earlier runner: waiting")
+        if tried.step is Step.ORDERED and await self._is_being_told(tried, kernel):
+            tried = dataclasses.replace(tried, step=Step.ACCEPTED)
+            await self._reach(tried, Step.ACCEPTED)
         with suppress(*AWAY):
             if tried.step is Step.ORDERED and await self._boot_id() == tried.old_boot_id:
                 # Whether it was sent is not known: it is given anew, after another look at who works there.
@@ -149,12 +159,22 @@ class Reboots:
         except BootFailed as error:
             await self._reach(tried, Step.FAILED, error.message)
 
+    async def _is_being_told(self, tried: Bringup, kernel: Kernel) -> bool:
+        """Whether what an earlier runner started to tell the node outlived it; it has come to its end now."""
+        method = methods.load(kernel.boot)
+        with suppress(*AWAY):
+            earlier = self._of_method(kernel, method.await_earlier(self._shell, self._visit(tried, kernel)))
+            return await self._wishes.unless_stopped(earlier)
+        return False
+
+    def _visit(self, tried: Bringup, kernel: Kernel) -> Visit:
+        return Visit(self._campaign.name, kernel, tried.block, tried.old_boot_id, tried.nonce, self._seat.name)
+
     async def restore(self) -> None:
         """Put back what the node boots by default, if it was recorded; what cannot be is told."""
-        if await self._store.do(partial(bringups.is_under_way, node=self._node.name)):
-            # The order is for one boot, and that boot uses it up.
-            return
         recorded = await self._store.do(partial(bringups.defaults_to_restore, node=self._node.name))
+        if not recorded or not await self._is_ours_to_restore():
+            return
         for name, values in recorded.items():
             try:
                 async with asyncio.timeout(LEAVE_S):
@@ -166,6 +186,26 @@ class Reboots:
                 await self._channel.event(
                     "error", f"what it boots by default was not put back: {words}; it was {clean_line(told, 500)}"
                 )
+
+    async def _is_ours_to_restore(self) -> bool:
+        """An order that nobody awaits any more is taken back, unless the node is going down by it."""
+        tried = await self._store.do(partial(bringups.open_of, node=self._node.name))
+        if tried is None or tried.step is Step.BACK:
+            return True
+        try:
+            async with asyncio.timeout(LEAVE_S):
+                found = await self._boot_id()
+        except AWAY:
+            # The order is for one boot, and that boot uses it up.
+            await self._channel.event(
+                "warning", "it is rebooting by our order: what it boots by default is looked at when `run` goes on"
+            )
+            return False
+        if found == tried.old_boot_id:
+            await self._reach(tried, Step.FAILED, "it had not gone down when the runner ended: the order is taken back")
+        else:
+            await self._reach(tried, Step.BACK, found)
+        return True
 
     # -- one try
 
@@ -186,13 +226,12 @@ class Reboots:
             if before is not None and not isinstance(error, PermissionRefused):
                 # Nobody can be working there, and nothing can be read.
                 return await self._filed(boot, before.new_boot_id or before.old_boot_id, "")
-            await self._channel.connect()
-            old = await self._boot_id()
+            old = await self._channel.again(self._boot_id)
         await self._refuse_if_in_use()
         script = jobs.hold(self._node.scratch, self._seat)
         jobs.parse_done(script, await self._channel.run(script))
         await self._remember(kernel, method)
-        can_mark = await self._asked(self._of_method(kernel, method.can_mark(self._shell, kernel)))
+        can_mark = await self._asked(lambda: self._of_method(kernel, method.can_mark(self._shell, kernel)))
         nonce = NONCE + secrets.token_hex(6) if can_mark else ""
         return await self._filed(boot, old, nonce)
 
@@ -220,9 +259,9 @@ class Reboots:
             await self._refuse_at_last(tried)
         await self._channel.state("booting", f"{kernel.name}: ordered")
         await self._channel.event("info", f"reboot into {kernel.name} ordered (block {boot.block})")
-        visit = Visit(self._campaign.name, kernel, boot.block, tried.old_boot_id, tried.nonce)
         try:
-            await self._wishes.unless_aborted(self._of_method(kernel, method.order(self._shell, visit)))
+            order = method.order(self._shell, self._visit(tried, kernel))
+            await self._wishes.unless_aborted(self._of_method(kernel, order))
         except NodeUnreachable as error:
             raise BootFailed(f"{error.message}: it cannot be told to boot {kernel.name}", hint=error.hint) from error
         except (ConnectionLost, TimeoutError, OutputUnparsable) as error:
@@ -292,7 +331,7 @@ class Reboots:
     async def _refuse_if_in_use(self) -> None:
         if self._consent is not None and self._consent.is_forced:
             return
-        found = await self._asked(others(self._shell))
+        found = await self._asked(lambda: others(self._shell))
         if found:
             more = f" and {len(found) - OTHERS_SHOWN} more" if found[OTHERS_SHOWN:] else ""
             raise NodeInUse(
@@ -305,7 +344,7 @@ class Reboots:
         recorded = await self._store.do(partial(bringups.defaults_to_restore, node=self._node.name))
         if kernel.boot in recorded:
             return
-        found = await self._asked(self._of_method(kernel, method.remember(self._shell)))
+        found = await self._asked(lambda: self._of_method(kernel, method.remember(self._shell)))
         if found.values:
             filed = partial(bringups.remember_default, node=self._node.name, method=kernel.boot, values=found.values)
             await self._store.do(filed)
@@ -322,14 +361,14 @@ class Reboots:
                 hint="mend or replace the package that it comes from",
             ) from error
 
-    async def _asked(self, work: Awaitable[T]) -> T:
-        try:
+    async def _asked(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Asked again when the connection is lost, as everywhere: a cut says nothing about the node."""
+
+        async def in_time() -> T:
             async with asyncio.timeout(SHORT_S):
-                return await work
-        except TimeoutError:
-            raise NodeUnusable(
-                f"{self._node.name} is connected and does not answer", hint="is it overloaded, or its disk stuck?"
-            ) from None
+                return await work()
+
+        return await self._channel.again(in_time)
 
     async def _reach(self, tried: Bringup, step: Step, told: str = "") -> None:
         await self._store.do(partial(bringups.reach, bringup=tried.id, step=step, told=told))

@@ -9,6 +9,7 @@ import signal
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,13 @@ from hpcvirt.core.lab import RunningLab, start_lab
 from hpcvirt.core.model import Campaign, Node, Plan
 from hpcvirt.core.monitor.watch import watching
 from hpcvirt.core.plan import make_plan
-from hpcvirt.core.process import this_process
+from hpcvirt.core.process import operator, this_process
 from hpcvirt.core.remote.connection import Credentials, Handshakes, NodeConnection
 from hpcvirt.core.remote.job import Seat
 from hpcvirt.core.store import bringups
 from hpcvirt.core.store.bringups import read_consent
 from hpcvirt.core.store.database import Database, RunHistory
-from hpcvirt.core.store.queries import read_totals
+from hpcvirt.core.store.queries import read_frozen, read_totals
 from hpcvirt.core.store.writer import Writer
 
 
@@ -54,6 +55,8 @@ class Outcome:
     """Runs that got no ok attempt."""
     left: int
     """Runs not done."""
+    unrestored: tuple[str, ...] = ()
+    """Nodes whose default boot entry is still to be put back."""
 
     @property
     def exit_code(self) -> int:
@@ -62,7 +65,7 @@ class Outcome:
             return 130
         if self.ending is Ending.STOPPED:
             return 3
-        if self.ending is Ending.FAILED:
+        if self.ending is Ending.FAILED or self.unrestored:
             return 4
         return 1 if self.given_up else 0
 
@@ -74,7 +77,7 @@ def run_campaign(file: CampaignFile, database: Path) -> Outcome:
 
     Raises RebootsUnconfirmed, StoreLocked, StoreUnusable, LabFailed.
     """
-    refuse_unconfirmed(file.campaign, read_consent(database))
+    refuse_unconfirmed(file.campaign, read_consent(database, operator()))
     with runner_lock(database):
         return asyncio.run(_live(file.campaign, database))
 
@@ -97,7 +100,8 @@ async def _live(campaign: Campaign, path: Path) -> Outcome:
     if is_finished and campaign.lab:
         # Nothing is left there to be collected by a later life.
         await asyncio.to_thread(shutil.rmtree, lab_folder(path), ignore_errors=True)
-    return Outcome(Ending.DONE if is_finished else ending, given_up, planned - ok - given_up)
+    unrestored = (await asyncio.to_thread(read_frozen, path)).unrestored
+    return Outcome(Ending.DONE if is_finished else ending, given_up, planned - ok - given_up, unrestored)
 
 
 async def _work(campaign: Campaign, path: Path, store: Writer) -> Ending:
@@ -123,7 +127,7 @@ async def _walk_all(
     plan = make_plan(campaign)
     artifacts = await store.do(lambda database: database.artifacts())
     places = asyncio.Semaphore(campaign.design.at_once or len(nodes))
-    consent = await store.do(bringups.take_consent)
+    consent = await store.do(partial(bringups.take_consent, origin=operator()))
     ground = Ground(campaign, store, wishes, places, artifacts, consent)
     handshakes = Handshakes(campaign.connecting.handshakes)
     uuid = await store.do(lambda database: database.uuid())

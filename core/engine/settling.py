@@ -41,8 +41,7 @@ async def _until_idle(channel: NodeChannel, link: NodeConnection, load: float, l
 
 async def _load(channel: NodeChannel, link: NodeConnection) -> float:
     """Of the last minute."""
-    await channel.connect()
-    said = (await RemoteShell(link).ask("cat /proc/loadavg", {}, SHORT_S)).said.split()
+    said = (await channel.again(lambda: RemoteShell(link).ask("cat /proc/loadavg", {}, SHORT_S))).said.split()
     try:
         return float(said[0])
     except (IndexError, ValueError):

@@ -180,12 +180,16 @@ class NodeWalker:
     async def _prove_again(self, boot: Boot, use: Benchmark) -> None:
         """After an attempt that leaves the node in doubt: it is brought up anew only if it is in the wrong kernel."""
         await self._channel.state("proving", boot.kernel)
+        kernel, was = self._ground.kernel(boot.kernel), self._proved
         try:
             await self._verify(boot, [use], await self._expect(boot))
         except WrongKernel:
-            if not methods.load(self._ground.kernel(boot.kernel).boot).reboots:
+            if not methods.load(kernel.boot).reboots:
                 raise
             await self._prove(boot, [use], is_wrong=True)
+        if self._proved != was:
+            # It is just up again, by our order or by itself.
+            await settle(self._ground.campaign, kernel, self._channel, self._link)
 
     async def _expect(self, boot: Boot) -> Expect:
         """What the kernel's ``expect`` says, and what this boot's own order added to it."""

@@ -18,13 +18,13 @@ from hpcvirt.core.boot_method import (
     Visit,
 )
 from hpcvirt.core.errors import BootRefused, HpcvirtError
-from hpcvirt.core.kernels.grub_menu import Entry, find, parse_grub2, parse_grubby, parse_legacy
+from hpcvirt.core.kernels.grub_menu import ARGUMENTS, Entry, find, parse_grub2, parse_grubby, parse_legacy
 from hpcvirt.core.model import Kernel
 from hpcvirt.core.preflight import Finding, Level
 from hpcvirt.core.text import clean_line
 
 LIMIT_S = 60.0
-REMEMBERED = ("saved_entry", "next_entry", "hpcvirt_arguments")
+REMEMBERED = ("saved_entry", "next_entry", ARGUMENTS)
 LEAST_FREE_KIB = 10 * 1024
 UNWRITABLE = ("btrfs", "zfs", "iso9660", "squashfs")
 """File systems on which GRUB cannot take its own order back: the entry would be booted for ever."""
@@ -41,15 +41,15 @@ class Grub(BootMethod):
         menu = await _asked(shell, "menu")
         entry = find(_entries(menu), visit.kernel.entry, shell.node.name)
         arguments = " ".join(filter(None, (visit.nonce, visit.kernel.arguments)))
-        if visit.kernel.arguments and not _takes_arguments(menu):
-            raise _deaf(shell.node.name)
+        if visit.kernel.arguments and not entry.takes_arguments:
+            raise _deaf(shell.node.name, entry)
         told = {"hv_old": visit.boot_id, "hv_place": entry.place, "hv_arguments": arguments}
         await _asked(shell, "order", told)
 
     async def can_mark(self, shell: NodeShell, kernel: Kernel) -> bool:
-        """Where grub.cfg hands ``hpcvirt_arguments`` on."""
-        del kernel
-        return _takes_arguments(await _asked(shell, "menu"))
+        """Where the kernel's own entry hands ``hpcvirt_arguments`` on: that another one does tells nothing."""
+        entries = _entries(await _asked(shell, "menu"))
+        return find(entries, kernel.entry, shell.node.name).takes_arguments
 
     async def remember(self, shell: NodeShell) -> Remembered:
         """``saved_entry`` and its like."""
@@ -84,11 +84,10 @@ def _findings(answer: Answer, kernel: Kernel, node: str) -> Iterator[Finding]:
     try:
         found = find(_entries(answer), kernel.entry, node)
         yield Finding(Level.PASS, node, f"kernel {kernel.name}: boot entry {found.shown}")
+        if kernel.arguments and not found.takes_arguments:
+            raise _deaf(node, found)
     except HpcvirtError as error:
         yield Finding(Level.FAILURE, node, f"kernel {kernel.name}: {error.message}", error.hint)
-    if kernel.arguments and not _takes_arguments(answer):
-        deaf = _deaf(node)
-        yield Finding(Level.FAILURE, node, f"kernel {kernel.name}: {deaf.message}", deaf.hint)
     yield from _defaults(answer, node)
     yield from _disk(answer, node)
 
@@ -141,13 +140,10 @@ def _entries(answer: Answer) -> list[Entry]:
     return found
 
 
-def _takes_arguments(answer: Answer) -> bool:
-    return any("hpcvirt_arguments" in line for line in answer.lines("menu"))
-
-
-def _deaf(node: str) -> BootRefused:
+def _deaf(node: str, entry: Entry) -> BootRefused:
     return BootRefused(
-        f"{node}: its grub.cfg does not hand on hpcvirt_arguments, so the kernel arguments cannot be set for one boot",
+        f"{node}: boot entry {entry.shown!r} does not hand on {ARGUMENTS}, so the kernel arguments cannot be set for "
+        "one boot",
         hint="prepare the node as docs/kernels.md says, or make a boot entry with these arguments",
     )
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from hpcvirt.core.errors import BootRefused
 
 SEPARATOR = " > "
+ARGUMENTS = "hpcvirt_arguments"
 CHOICES_SHOWN = 8
 
 
@@ -21,6 +22,8 @@ class Entry:
     """Of the submenus it is in, and its own."""
     place: str
     """What grub-reboot wants to be told: ids, or titles, by ``>``; of GRUB Legacy the number."""
+    takes_arguments: bool = False
+    """Whether it hands ``hpcvirt_arguments`` on to its kernel."""
 
     @property
     def shown(self) -> str:
@@ -29,9 +32,11 @@ class Entry:
 
 
 def parse_grub2(lines: Iterable[str]) -> list[Entry]:
-    """Entries of a grub.cfg, or of those of its lines that open or close something."""
+    """Entries of a grub.cfg, or of those of its lines that open or close something or name our arguments."""
     found: list[Entry] = []
     nested: list[tuple[str, str] | None] = []
+    inside = -1  # how deep the entry lies that is open; -1: none is
+    is_exported = False  # what is not is unknown in a submenu
     for line in lines:
         stripped = line.strip()
         head = _HEAD.match(stripped)
@@ -42,16 +47,25 @@ def parse_grub2(lines: Iterable[str]) -> list[Entry]:
             if head[1] == "menuentry":
                 steps = [*(outer for outer in nested if outer is not None), step]
                 found.append(Entry(tuple(one[0] for one in steps), ">".join(one[1] for one in steps)))
+                inside = len(nested)
             if stripped.endswith("{"):
                 nested.append(step if head[1] == "submenu" else None)
         elif stripped.endswith("{") and not stripped.startswith("#"):
             nested.append(None)
         elif stripped.startswith("}") and nested:
             nested.pop()
+            inside = -1 if len(nested) <= inside else inside
+        elif _EXPORT.match(stripped):
+            is_exported = True
+        elif inside >= 0 and _HANDED_ON.match(stripped):
+            found[-1] = replace(found[-1], takes_arguments=is_exported or len(found[-1].titles) == 1)
     return found
 
 
 _HEAD = re.compile(r"""(menuentry|submenu)\s+('(?:[^']|'\\'')*'|"(?:[^"\\]|\\.)*"|[^\s'"{]+)""")
+# Not multiboot: what Xen itself is told no kernel shows.
+_HANDED_ON = re.compile(rf"(linux|module)\S*\s[^#]*\b{ARGUMENTS}\b")
+_EXPORT = re.compile(rf"export\s[^#]*\b{ARGUMENTS}\b")
 _ID = re.compile(r"""(?:\$menuentry_id_option|--id)[ =]+['"]?([^'"\s{]+)""")
 
 
@@ -64,14 +78,12 @@ def _unquoted(word: str) -> str:
 def parse_grubby(lines: Iterable[str]) -> list[Entry]:
     """Entries from the output of ``grubby --info=ALL``: blocks of ``key="value"``."""
     found: list[Entry] = []
-    title = ""
+    told: dict[str, str] = {}
     for line in lines:
         key, _, value = line.partition("=")
-        if key == "title":
-            title = value.strip('"')
-        elif key == "id" and title:
-            found.append(Entry((title,), value.strip('"')))
-            title = ""
+        told = {} if key == "index" else {**told, key: value.strip('"')}
+        if key == "id" and told.get("title"):
+            found.append(Entry((told["title"],), told["id"], ARGUMENTS in told.get("args", "")))
     return found
 
 

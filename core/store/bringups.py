@@ -42,6 +42,7 @@ class Bringup:
     """The furthest that was reached."""
     new_boot_id: str | None = None
     kernel: str = ""
+    block: int = 0
 
     @property
     def is_open(self) -> bool:
@@ -59,7 +60,8 @@ def order(database: Database, boot: int, old_boot_id: str, nonce: str) -> Bringu
             "INSERT INTO bringups (boot, number, old_boot_id, nonce, ordered_at) VALUES (?, ?, ?, ?, ?)",
             (boot, number, old_boot_id, nonce, now()),
         )
-    return Bringup(int(made.lastrowid or 0), boot, int(number), old_boot_id, nonce, Step.ORDERED)
+        row = database.connection.execute(f"{_TRIES} WHERE bringups.id = ?", (made.lastrowid,)).fetchone()
+    return _bringup(row)
 
 
 def reach(database: Database, bringup: int, step: Step, told: str = "") -> None:
@@ -78,7 +80,8 @@ _TRIES = """
     SELECT bringups.id, bringups.boot, bringups.number, old_boot_id, nonce,
            CASE WHEN failed_at IS NOT NULL THEN 'failed' WHEN bringups.proved_at IS NOT NULL THEN 'proved'
                 WHEN back_at IS NOT NULL THEN 'back' WHEN gone_at IS NOT NULL THEN 'gone'
-                WHEN accepted_at IS NOT NULL THEN 'accepted' ELSE 'ordered' END, new_boot_id, boots.kernel
+                WHEN accepted_at IS NOT NULL THEN 'accepted' ELSE 'ordered' END, new_boot_id, boots.kernel,
+           boots.block
     FROM bringups JOIN boots ON boots.id = bringups.boot
 """
 
@@ -102,8 +105,8 @@ def open_of(database: Database, node: str) -> Bringup | None:
 
 
 def _bringup(row: tuple[Any, ...]) -> Bringup:
-    number, boot, tried, old_boot_id, nonce, step, new_boot_id, kernel = row
-    return Bringup(number, boot, tried, old_boot_id, nonce, Step(step), new_boot_id, kernel)
+    number, boot, tried, old_boot_id, nonce, step, new_boot_id, kernel, block = row
+    return Bringup(number, boot, tried, old_boot_id, nonce, Step(step), new_boot_id, kernel, block)
 
 
 def is_under_way(database: Database, node: str) -> bool:
@@ -145,39 +148,66 @@ class Consent:
     """The operator's word that nodes may be rebooted."""
 
     origin: str
+    """Who gave it: nobody else's runner lives on it."""
     is_forced: bool = False
     """Also where other people work."""
+    plan: str = ""
+    """Digest of the plan that was shown before it was given. Empty: it is about what the database holds."""
 
 
 def record_consent(path: Path, given: Consent) -> None:
-    """File it; it holds for every later life of the runner. Raises StoreUnusable."""
+    """File it; it holds for later lives of the runner, until blocks are added. Raises StoreUnusable."""
     with reading(path):
         pass
     try:
         with closing(sqlite3.connect(path, timeout=PATIENCE_S, isolation_level=None)) as connection:
-            values = (now(), given.origin, int(given.is_forced))
-            connection.execute("INSERT INTO consents (at, origin, forced) VALUES (?, ?, ?)", values)
+            _file_consent(connection, given)
     except sqlite3.Error as error:
         raise StoreUnusable(
             f"{path}: {error}", hint="only who may write the database can let it reboot nodes"
         ) from error
 
 
-def take_consent(database: Database) -> Consent | None:
-    """The latest, for one life of the runner: force is not there for the next one."""
-    row = database.connection.execute(_CONSENT).fetchone()
-    if row is None:
-        return None
-    if row[1]:
-        database.connection.execute("INSERT INTO consents (at, origin, forced) VALUES (?, ?, 0)", (now(), row[0]))
-    return Consent(str(row[0]), bool(row[1]))
+def take_consent(database: Database, origin: str) -> Consent | None:
+    """The latest of this user, for one life of the runner: force is not there for the next one."""
+    found = _consent(database.connection, origin)
+    if found is not None and found.is_forced:
+        _file_consent(database.connection, Consent(origin, plan=found.plan))
+    return found
 
 
-def read_consent(path: Path) -> Consent | None:
+def read_consent(path: Path, origin: str) -> Consent | None:
     """The same without writing. Raises StoreUnusable."""
     with reading(path) as connection:
-        row = connection.execute(_CONSENT).fetchone()
-        return None if row is None else Consent(str(row[0]), bool(row[1]))
+        return _consent(connection, origin)
 
 
-_CONSENT = "SELECT origin, forced FROM consents ORDER BY id DESC LIMIT 1"
+def read_void_consent(path: Path, origin: str) -> str:
+    """Why the latest word does not count for this user, in words; empty where there is none. Raises StoreUnusable."""
+    with reading(path) as connection:
+        row = connection.execute("SELECT at, origin FROM consents ORDER BY id DESC LIMIT 1").fetchone()
+    if row is None:
+        return ""
+    if row["origin"] != origin:
+        return f"the yes of {row['at']} is {row['origin']}'s, and you are {origin}"
+    return f"the yes of {row['at']} was for a plan to which blocks were added since"
+
+
+def _file_consent(connection: sqlite3.Connection, given: Consent) -> None:
+    connection.execute(
+        f"INSERT INTO consents (at, origin, plan_sha256, forced) VALUES (?, ?, coalesce(nullif(?, ''), {_PLAN}), ?)",  # noqa: S608 - a constant
+        (now(), given.origin, given.plan, int(given.is_forced)),
+    )
+
+
+def _consent(connection: sqlite3.Connection, origin: str) -> Consent | None:
+    sql = f"""SELECT origin, forced, plan_sha256 FROM consents
+              WHERE origin = ? AND plan_sha256 = {_PLAN} ORDER BY id DESC LIMIT 1"""  # noqa: S608 - a constant
+    row = connection.execute(sql, (origin,)).fetchone()
+    return None if row is None else Consent(str(row[0]), bool(row[1]), str(row[2]))
+
+
+_PLAN = (
+    """(SELECT coalesce((SELECT plan_sha256 FROM amendments ORDER BY id DESC LIMIT 1), plan_sha256) FROM campaign)"""
+)
+"""Digest of the plan as it is now."""

@@ -113,6 +113,7 @@ def read_snapshot(path: Path) -> Snapshot:
             statuses=_statuses(connection),
             eta_s=remaining_s(connection),
             amendments=_amendments(connection),
+            unrestored=_unrestored(connection),
             telemetry=_telemetry(connection),
         )
 
@@ -175,6 +176,7 @@ def read_frozen(path: Path) -> FrozenRecord:
             amendments=_amendments(connection),
             # A runner that was killed after its last run has not tidied up.
             is_finished=ok + given_up >= planned and ended is not None and bool(ended[0]),
+            unrestored=_unrestored(connection),
         )
 
 
@@ -285,6 +287,11 @@ def _campaign(connection: sqlite3.Connection) -> CampaignRecord:
 def _amendments(connection: sqlite3.Connection) -> tuple[Amendment, ...]:
     rows = connection.execute("SELECT at, origin, blocks, runs, plan_sha256 FROM amendments ORDER BY id")
     return tuple(Amendment(*row) for row in rows)
+
+
+def _unrestored(connection: sqlite3.Connection) -> tuple[str, ...]:
+    sql = "SELECT DISTINCT node FROM boot_defaults WHERE restored_at IS NULL ORDER BY node"
+    return _column(connection, sql)
 
 
 def _same_kernels(kernels: Sequence[Mapping[str, object]]) -> tuple[tuple[str, str], ...]:

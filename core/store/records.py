@@ -89,6 +89,8 @@ class FrozenRecord:
     """Of the plan as it was started."""
     amendments: tuple[Amendment, ...]
     is_finished: bool
+    unrestored: tuple[str, ...] = ()
+    """Nodes of which it is not known that they boot by default what they did before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +206,8 @@ class Snapshot:
     """Seconds until the plan is done, from each benchmark's own history. None: not known."""
     amendments: tuple[Amendment, ...] = ()
     """In the order in which they were made."""
+    unrestored: tuple[str, ...] = ()
+    """Nodes whose default boot entry is still to be put back, once no runner works on them."""
     telemetry: Mapping[str, tuple[Sample, ...]] = field(default_factory=dict)
     """The last samples of each node, the newest last."""
 

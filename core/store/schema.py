@@ -135,11 +135,12 @@ CREATE TABLE boot_defaults (
     PRIMARY KEY (node, method)
 ) STRICT;
 
--- Who said that the campaign may reboot its nodes.
+-- Who said that the campaign may reboot its nodes. It holds for that user's runners on that host, and for that plan.
 CREATE TABLE consents (
     id INTEGER PRIMARY KEY,
     at TEXT NOT NULL,
-    origin TEXT NOT NULL,            -- who
+    origin TEXT NOT NULL,            -- who: user@host
+    plan_sha256 TEXT NOT NULL,       -- digest of the plan that it was said of: added blocks are asked about anew
     forced INTEGER NOT NULL          -- 1: also where other people work
 ) STRICT;
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,14 +22,16 @@ from hpcvirt.core.errors import (
     StoreUnusable,
     UsageWrong,
 )
-from hpcvirt.core.model import Campaign, Expect, Status
-from hpcvirt.core.process import this_process
+from hpcvirt.core.model import Campaign, Expect, Node, Status
+from hpcvirt.core.plan import make_plan
+from hpcvirt.core.process import operator, this_process
 from hpcvirt.core.store.bringups import Consent, read_consent
 from hpcvirt.core.store.database import Database
 from hpcvirt.core.store.queries import read_totals
 from tests.core.factories import TOML, campaign, do_run, ended, new_database
 
 TOLD = campaign(nodes=("node1",), runs=1, blocks=1)
+ME = operator()
 
 
 @pytest.fixture(autouse=True)
@@ -212,11 +216,12 @@ def test_nothing_is_made_for_a_campaign_that_reboots_unless_confirmed(tmp_path: 
 
 
 def test_the_operators_word_holds_for_later_lives_of_a_database(tmp_path: Path) -> None:
-    path = begin(file_of(REBOOTS), tmp_path, consent=Consent("me@login"))
-    assert read_consent(path) == Consent("me@login")
+    path = begin(file_of(REBOOTS), tmp_path, consent=Consent(ME))
+    plan = make_plan(REBOOTS).digest
+    assert read_consent(path, ME) == Consent(ME, plan=plan)
     assert begin(file_of(REBOOTS), tmp_path) == path
-    assert begin(file_of(REBOOTS), tmp_path, consent=Consent("me@login", is_forced=True)) == path
-    assert read_consent(path) == Consent("me@login", is_forced=True)
+    assert begin(file_of(REBOOTS), tmp_path, consent=Consent(ME, is_forced=True)) == path
+    assert read_consent(path, ME) == Consent(ME, is_forced=True, plan=plan)
     (tmp_path / "other").mkdir()
     unconfirmed = make(tmp_path / "other", "20260101T000000Z", REBOOTS)
     with pytest.raises(RebootsUnconfirmed):
@@ -224,5 +229,38 @@ def test_the_operators_word_holds_for_later_lives_of_a_database(tmp_path: Path) 
 
 
 def test_no_word_is_filed_where_nothing_is_rebooted(tmp_path: Path) -> None:
-    path = begin(file_of(), tmp_path, consent=Consent("me@login"))
-    assert read_consent(path) is None
+    path = begin(file_of(), tmp_path, consent=Consent(ME))
+    assert read_consent(path, ME) is None
+
+
+def test_the_word_of_another_user_is_not_lived_on(tmp_path: Path) -> None:
+    path = begin(file_of(REBOOTS), tmp_path, consent=Consent(ME))
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("UPDATE consents SET origin = 'alice@login1'")
+    with pytest.raises(RebootsUnconfirmed, match=f"is alice@login1's, and you are {ME}"):
+        begin(file_of(REBOOTS), tmp_path)
+    assert begin(file_of(REBOOTS), tmp_path, consent=Consent(ME)) == path
+    assert begin(file_of(REBOOTS), tmp_path) == path
+
+
+def test_what_was_shown_is_what_begins(tmp_path: Path) -> None:
+    shown = make_plan(REBOOTS).digest
+    more = replace(REBOOTS, nodes=(*REBOOTS.nodes, Node("node2", "host2")))
+    with pytest.raises(PlanChanged, match="is not what you were asked about"):
+        begin(file_of(more), tmp_path, consent=Consent(ME, plan=shown))
+    assert names(tmp_path) == []
+    begin(file_of(REBOOTS), tmp_path, consent=Consent(ME, plan=shown))
+
+
+def test_added_blocks_are_asked_about_anew(tmp_path: Path) -> None:
+    path = begin(file_of(REBOOTS), tmp_path, consent=Consent(ME))
+    longer = make_plan(replace(REBOOTS, design=replace(REBOOTS.design, added_blocks=2)))
+    database = Database(path)
+    database.amend(longer, 2, ME)
+    database.close()
+    shown = make_plan(REBOOTS).digest
+    for given in (None, Consent(ME, plan=shown)):
+        with pytest.raises(RebootsUnconfirmed, match=r"6 times each; the yes of .* blocks were added since"):
+            begin(file_of(REBOOTS), tmp_path, consent=given)
+    assert begin(file_of(REBOOTS), tmp_path, consent=Consent(ME)) == path
+    assert begin(file_of(REBOOTS), tmp_path) == path

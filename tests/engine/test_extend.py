@@ -14,10 +14,11 @@ from hpcvirt.core.engine.begin import begin, frozen_campaign, unfinished_of_othe
 from hpcvirt.core.engine.changes import changes
 from hpcvirt.core.engine.extend import extend
 from hpcvirt.core.engine.lock import runner_lock
-from hpcvirt.core.errors import PlanChanged, StoreLocked, UsageWrong
+from hpcvirt.core.errors import PlanChanged, RebootsUnconfirmed, StoreLocked, UsageWrong
 from hpcvirt.core.model import Campaign
 from hpcvirt.core.plan import canonical_json, make_plan
-from hpcvirt.core.process import this_process
+from hpcvirt.core.process import operator, this_process
+from hpcvirt.core.store.bringups import Consent
 from hpcvirt.core.store.creation import Frozen
 from hpcvirt.core.store.database import Database
 from hpcvirt.core.store.queries import read_frozen, read_snapshot, read_totals
@@ -81,6 +82,24 @@ def test_the_file_goes_on_in_the_extended_database(tmp_path: Path) -> None:
     file = frozen_campaign(path)
     told = dataclasses.replace(file, campaign=parse_campaign(TOML))
     assert begin(told, tmp_path) == path
+
+
+def test_where_nodes_are_rebooted_the_operator_is_asked_anew(tmp_path: Path) -> None:
+    path = tmp_path / "small.db"
+    lines = 'boot = "grub"\nentry = "other"\nexpect = { release = "6.1.0" }\n'
+    text = TOML.replace('name = "other"\n', f'name = "other"\n{lines}').replace(
+        "[lab]\nnodes = 2", '[[node]]\nname = "n1"'
+    )
+    make(path, text)
+    frozen_campaign(path, consent=Consent(operator()))
+    frozen_campaign(path)
+    told = CliRunner().invoke(app, ["extend", str(path), "--blocks", "2"])
+    assert f"run {path} --yes" in told.output
+    refused = CliRunner().invoke(app, ["run", str(path)])
+    assert isinstance(refused.exception, RebootsUnconfirmed)
+    assert "reboots n1 into other, 4 times each; the yes of" in refused.exception.message
+    assert frozen_campaign(path, consent=Consent(operator())).campaign.design.added_blocks == 2
+    frozen_campaign(path)
 
 
 def test_what_was_picked_is_extended(tmp_path: Path) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
-from hpcvirt.core.boot_method import Answer
+from hpcvirt.core.boot_method import Answer, Visit
+from hpcvirt.core.errors import BootRefused
 from hpcvirt.core.kernels.grub import Grub
 from hpcvirt.core.model import Kernel, Node
 from hpcvirt.core.preflight import Level
@@ -16,6 +18,9 @@ GOOD = """kind grub2
 menu if [ "${next_entry}" ] ; then
 menu if [ "${boot_once}" != true ]; then set hpcvirt_arguments=; fi
 menu menuentry 'Debian, with Linux 6.1' $menuentry_id_option 'gnulinux-6.1' {
+menu linux /vmlinuz-6.1 ro ${hpcvirt_arguments}
+menu }
+menu menuentry 'Memory test' {
 menu }
 may grub-reboot
 may grub-editenv
@@ -33,11 +38,12 @@ class Told:
 
     node = Node("node1", "host1")
 
-    def __init__(self, said: str, status: int = 0) -> None:
+    def __init__(self, said: str, status: int = 0, action: str = "check") -> None:
         self.answer = Answer(status, said)
+        self.action = action
 
     async def ask(self, script: str, settings: Mapping[str, str], limit_s: float) -> Answer:
-        assert settings == {"hv_action": "check"}
+        assert settings == {"hv_action": self.action}
         return self.answer
 
 
@@ -58,7 +64,7 @@ def test_a_node_that_is_ready() -> None:
         ("may reboot", "maynot reboot: a password is required", Level.FAILURE, "refused: reboot: a password"),
         ("menu menuentry 'Debian, ", "menu menuentry 'Other, ", Level.FAILURE, "no entry of its boot menu"),
         ("next_entry", "other_entry", Level.FAILURE, "does not look at next_entry"),
-        ("hpcvirt_arguments", "other", Level.FAILURE, "does not hand on hpcvirt_arguments"),
+        ("ro ${hpcvirt_arguments}", "ro", Level.FAILURE, "'Debian, with Linux 6.1' does not hand on hpcvirt_arguments"),
         ("default saved", "default 0", Level.WARNING, "GRUB_DEFAULT=0: the default goes by its place"),
         ("env saved_entry=gnulinux-6.1\n", "", Level.WARNING, "no default entry is saved"),
         ("free 900000", "free 5000", Level.WARNING, "only 4 MiB are free in /boot"),
@@ -71,6 +77,18 @@ def test_each_thing_that_is_wrong(was: str, now: str, level: Level, words: str) 
     ((seen, message),) = [one for one in found(GOOD.replace(was, now)) if one[0] is not Level.PASS]
     assert seen is level
     assert words in message
+
+
+@pytest.mark.parametrize(("entry", "can"), [("Debian, with Linux 6.1", True), ("Memory test", False)])
+def test_a_word_for_the_new_life_is_set_where_its_own_entry_hands_it_on(entry: str, can: bool) -> None:
+    told = Told(GOOD, action="menu")
+    assert asyncio.run(Grub().can_mark(told, replace(KERNEL, entry=entry))) is can
+
+
+def test_arguments_that_the_entry_would_pass_over_are_refused() -> None:
+    visit = Visit("small", replace(KERNEL, entry="Memory test"), 1, "old")
+    with pytest.raises(BootRefused, match="'Memory test' does not hand on hpcvirt_arguments"):
+        asyncio.run(Grub().order(Told(GOOD, action="menu"), visit))
 
 
 def test_no_boot_loader_that_we_know() -> None:

@@ -76,11 +76,53 @@ def test_what_is_not_there_is_said_with_what_is_near() -> None:
     assert refused.value.hint == "its menu could not be read"
 
 
+HANDED_ON = """
+set hpcvirt_arguments=
+{export}
+menuentry 'plain' {{
+    linux /vmlinuz root=/dev/sda1 ro
+}}
+menuentry 'marked' {{
+    if [ x = x ]; then
+        echo 'loading'
+    fi
+    linux /vmlinuz root=/dev/sda1 ro ${{hpcvirt_arguments}}
+}}
+menuentry 'only said' {{
+    echo '${{hpcvirt_arguments}}'
+    # linux /vmlinuz ${{hpcvirt_arguments}}
+    linux /vmlinuz root=/dev/sda1 # ${{hpcvirt_arguments}}
+}}
+submenu 'more' {{
+    menuentry 'Xen' {{
+        multiboot2 /xen.gz ${{hpcvirt_arguments}}
+        module2 /vmlinuz root=/dev/sda1
+    }}
+    menuentry 'dom0' {{
+        multiboot2 /xen.gz
+        module2 /vmlinuz root=/dev/sda1 ${{hpcvirt_arguments}}
+    }}
+}}
+linux /vmlinuz ${{hpcvirt_arguments}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("export", "marked"), [("export hpcvirt_arguments", ["marked", "dom0"]), ("# export hpcvirt_arguments", ["marked"])]
+)
+def test_which_entries_hand_our_arguments_on(export: str, marked: list[str]) -> None:
+    """Each for itself; in a submenu only what was exported."""
+    entries = parse_grub2(HANDED_ON.format(export=export).splitlines())
+    assert [entry.titles[-1] for entry in entries] == ["plain", "marked", "only said", "Xen", "dom0"]
+    assert [entry.titles[-1] for entry in entries if entry.takes_arguments] == marked
+
+
 def test_grubby_and_legacy() -> None:
-    told = 'index=0\nkernel="/boot/vmlinuz-5"\ntitle="Rocky (5.14)"\nid="abc-5.14"\nindex=1\ntitle="Old"\nid="abc-5.13"'
-    assert [(entry.shown, entry.place) for entry in parse_grubby(told.splitlines())] == [
-        ("Rocky (5.14)", "abc-5.14"),
-        ("Old", "abc-5.13"),
+    told = 'index=0\nkernel="/boot/vmlinuz-5"\nargs="ro ${hpcvirt_arguments}"\n'
+    told += 'title="Rocky (5.14)"\nid="abc-5.14"\nindex=1\ntitle="Old"\nid="abc-5.13"'
+    assert [(entry.shown, entry.place, entry.takes_arguments) for entry in parse_grubby(told.splitlines())] == [
+        ("Rocky (5.14)", "abc-5.14", True),
+        ("Old", "abc-5.13", False),
     ]
     menu = "default=0\ntitle CHAOS 3 (2.6.9)\n\tkernel /vmlinuz\n  title RHEL4\n".splitlines()
     assert [(entry.shown, entry.place) for entry in parse_legacy(menu)] == [("CHAOS 3 (2.6.9)", "0"), ("RHEL4", "1")]

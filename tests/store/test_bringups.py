@@ -10,7 +10,7 @@ import pytest
 from hpcvirt.core.store import bringups
 from hpcvirt.core.store.bringups import Consent, Step
 from hpcvirt.core.store.database import Database
-from hpcvirt.core.store.queries import read_snapshot
+from hpcvirt.core.store.queries import read_frozen, read_snapshot
 from hpcvirt.core.store.records import NodeCard
 from hpcvirt.tui.status import lines
 from tests.core.factories import new_database
@@ -72,11 +72,23 @@ def test_what_was_there_first_is_what_is_put_back(database: Database) -> None:
 
 
 def test_the_operators_word_is_kept(database: Database, path: Path) -> None:
-    assert bringups.read_consent(path) is None
+    plan = read_frozen(path).digest
+    assert bringups.read_consent(path, "me@login") is None
+    assert bringups.read_void_consent(path, "me@login") == ""
     bringups.record_consent(path, Consent("me@login"))
     bringups.record_consent(path, Consent("me@login", is_forced=True))
-    assert bringups.read_consent(path) == bringups.take_consent(database) == Consent("me@login", is_forced=True)
-    assert bringups.take_consent(database) == Consent("me@login", is_forced=False)
+    taken = bringups.take_consent(database, "me@login")
+    assert bringups.read_consent(path, "me@login") == Consent("me@login", is_forced=False, plan=plan)
+    assert taken == Consent("me@login", is_forced=True, plan=plan)
+
+
+@pytest.mark.parametrize("other", ["you@login", "me@elsewhere"])
+def test_a_word_is_its_givers_alone(database: Database, path: Path, other: str) -> None:
+    bringups.record_consent(path, Consent("me@login", is_forced=True))
+    assert bringups.read_consent(path, other) is None
+    assert bringups.take_consent(database, other) is None
+    assert f"is me@login's, and you are {other}" in bringups.read_void_consent(path, other)
+    assert bringups.take_consent(database, "me@login") is not None
 
 
 def test_a_card_says_what_is_wanted_and_what_was_proved(database: Database, path: Path) -> None:

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from hpcvirt.core.config import parse_campaign
+from hpcvirt.core.config import Choice, parse_campaign
+from hpcvirt.core.errors import PlanChanged
 from hpcvirt.core.model import ALL_NODES
 from hpcvirt.core.plan import make_plan
 from hpcvirt.core.preflight import Level
+from hpcvirt.tui import launch
 from hpcvirt.tui.backend import LocalBackend
 from hpcvirt.tui.commands import app
 from hpcvirt.tui.draft import outlook, whole
@@ -88,3 +90,17 @@ def test_a_check_looks_at_what_is_picked(folder: Path) -> None:
     assert sum("is not in kernel other" in one.message for one in found if one.level is Level.FAILURE) == 2
     pick = type(whole(draft))(("native",), whole(draft).benchmarks, 1, 1)
     assert not any(one.level is Level.FAILURE for one in backend.check(draft, pick))
+
+
+def test_a_yes_is_to_what_was_shown(folder: Path) -> None:
+    """Between the dialog and the start the file gets another node: that is not what the operator agreed to."""
+    text = TOML.replace('name = "other"\n', 'name = "other"\noptional = true\nwrap = ["/no/such"]\n')
+    (folder / "small.toml").write_text(text)
+    draft = LocalBackend().load_draft(Path("small.toml"))
+    shown = replace(whole(draft), runs=6, blocks=3)
+    file, _ = launch.chosen(draft.path, Choice(runs=6, blocks=3))
+    assert draft.digest(shown) == make_plan(file.campaign).digest
+    (folder / "small.toml").write_text(text.replace("nodes = 2", "nodes = 3"))
+    with pytest.raises(PlanChanged, match=r"small.toml is not what you were asked about"):
+        LocalBackend().start(draft, shown)
+    assert list(folder.glob("*.db*")) == []

@@ -5,12 +5,13 @@ import signal
 import time
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from tests.clusters.faults.reboots import MENU, Rebooting, rebooting
 from tests.clusters.faults.scene import Scene, until
-from tests.clusters.netns.firmware import REFUSED, MenuEntry
+from tests.clusters.netns.firmware import GRUBENV, REFUSED, MenuEntry
 
 pytestmark = pytest.mark.cluster
 
@@ -183,7 +184,7 @@ def test_sudo_refused(nodes: Rebooting) -> None:
 @pytest.mark.slow
 def test_a_node_that_reboots_in_mid_run_is_brought_up_again(nodes: Rebooting) -> None:
     node = nodes.firmware.nodes[0]
-    nodes.write(runs=3, seconds=1.0)
+    nodes.write(runs=3, seconds=1.0, extra="settle = { seconds = 0.7 }")
     runner = nodes.scene.start("--yes")
     until(lambda: nodes.scene.one("SELECT count(*) FROM boots WHERE kernel = 'rt' AND proved_at > ''"), 40)
     kernel = "SELECT kernel FROM boots WHERE started_at IS NOT NULL AND ended_at IS NULL"
@@ -199,6 +200,109 @@ def test_a_node_that_reboots_in_mid_run_is_brought_up_again(nodes: Rebooting) ->
     )
     assert nodes.firmware.booted["node1"].count(MENU[0].title) == 2
     assert 1 <= len(lives) <= 2
+    assert len(settled_s(nodes)) == 3
+    assert min(settled_s(nodes)) >= 0.7
+
+
+def settled_s(nodes: Rebooting) -> list[float]:
+    """From each proof after a reboot to the first run after it."""
+    rows = nodes.scene.rows(
+        """SELECT (julianday(min(attempts.started_at)) - julianday(bringups.proved_at)) * 86400
+           FROM bringups JOIN runs ON runs.boot = bringups.boot JOIN attempts ON attempts.run = runs.id
+           WHERE attempts.started_at > bringups.proved_at GROUP BY bringups.id"""
+    )
+    return [round(seconds, 3) for (seconds,) in rows]
+
+
+@pytest.mark.slow
+def test_a_boot_goes_on_in_another_life_of_the_same_kernel(scene: Scene) -> None:
+    """Nobody gave an order: the node comes back into its default, which is the kernel that is wanted."""
+    with rebooting(scene, takes_arguments=False) as nodes:
+        node = nodes.firmware.nodes[0]
+        nodes.write(runs=3, seconds=1.0, kernels=1, extra="settle = { seconds = 0.7 }")
+        runner = scene.start("--yes")
+        scene.wait_ok(1)
+        attempt = scene.wait_under_way(node.name)
+        node.run(["/usr/sbin/reboot"])
+        assert runner.wait(90) == 0, scene.log
+        nodes.judge()
+        assert scene.status_of(attempt) == "lost"
+        assert scene.one("SELECT count(*) FROM bringups") == 1
+        assert scene.one("SELECT count(DISTINCT boot_id) FROM attempts WHERE status = 'ok'") == 2
+        # The end of the lost one is filed when the node is back.
+        ((waited_s,),) = scene.rows(
+            """SELECT (julianday(min(later.started_at)) - julianday(lost.ended_at)) * 86400
+               FROM attempts AS lost JOIN attempts AS later ON later.started_at >= lost.ended_at
+               WHERE lost.status = 'lost'"""
+        )
+        assert waited_s >= 0.69
+
+
+WHO = """#!/bin/sh
+# who of a node of namespaces: the first answer to the question who works there is cut off, with its connection
+[ ! -e /tmp/cut ] && grep -q hv_min /proc/$PPID/cmdline || exit 0
+: >/tmp/cut
+pid=$PPID
+while read -r name </proc/$pid/comm && [ "${name#sshd}" = "$name" ]; do
+    read -r stat </proc/$pid/stat
+    set -- ${stat##*) }
+    pid=$2
+done
+kill -9 $pid
+"""
+
+
+def test_a_connection_that_is_cut_while_it_is_looked_at_sets_no_node_aside(nodes: Rebooting) -> None:
+    node = nodes.firmware.nodes[0]
+    who = node.path("/usr/local/bin/who")
+    who.write_text(WHO)
+    who.chmod(0o755)
+    nodes.write()
+    nodes.scene.finish("--yes")
+    nodes.judge()
+    assert node.path("/tmp/cut").exists()
+    assert nodes.scene.one("SELECT count(*) FROM events WHERE message LIKE 'connection lost:%'") == 1
+    node.path("/tmp/cut").unlink()
+    node.path("/usr/local/bin/who").unlink()
+
+
+def test_a_default_that_could_not_be_put_back_is_put_back_by_run(nodes: Rebooting) -> None:
+    node = nodes.firmware.nodes[0]
+    nodes.write(seconds=0.5)
+    runner = nodes.scene.start("--yes")
+    nodes.scene.wait_ok(3)
+    editenv, grubenv = node.path("/usr/bin/grub-editenv"), node.path(GRUBENV)
+    before = grubenv.read_text()
+    grubenv.write_text(before.replace(MENU[0].place, "somebody-elses"))
+    editenv.chmod(0o644)
+    assert runner.wait(60) == 4, nodes.scene.log
+    assert nodes.scene.statuses() == {"ok": 4}
+    told = f"boot by default what it did before: node1; put it back with: hpcvirt-tui run {nodes.scene.database}"
+    assert told in nodes.scene.log
+    nodes.scene.command("status")
+    assert nodes.scene.log.count(told) == 2
+    node.path("/usr/bin/grub-editenv").chmod(0o755)
+    nodes.scene.command("run")
+    nodes.judge()
+    assert "somebody-elses" not in node.path(GRUBENV).read_text()
+    assert nodes.scene.one("SELECT count(*) FROM boot_defaults WHERE restored_at IS NULL") == 0
+    assert nodes.firmware.booted["node1"] == nodes.planned("node1")
+    # And then it is finished for good.
+    assert nodes.scene.start("--db", str(nodes.scene.database)).wait(30) == 2
+
+
+def test_an_order_that_a_node_passed_over_is_taken_back_when_the_runner_stops(nodes: Rebooting) -> None:
+    nodes.firmware.deaf["node1"] = 1
+    nodes.write(limit_s=60)
+    runner = nodes.scene.start("--yes")
+    until(lambda: nodes.scene.one("SELECT count(*) FROM bringups WHERE accepted_at > ''"), 30, lambda: nodes.scene.log)
+    runner.send_signal(signal.SIGINT)
+    assert runner.wait(60) == 3, nodes.scene.log
+    nodes.assert_default()
+    assert "the order is taken back" in nodes.scene.one("SELECT failure FROM bringups")
+    nodes.scene.finish()
+    nodes.judge()
+    assert nodes.firmware.booted["node1"] == nodes.planned("node1")
 
 
 def killed_after(nodes: Rebooting, step: str, *words: str) -> bool:
@@ -298,6 +402,72 @@ def test_the_operators_own_script(nodes: Rebooting, where: str) -> None:
     nodes.scene.finish("--yes")
     nodes.judge()
     assert nodes.firmware.booted["node1"] == nodes.planned("node1")
+
+
+SLOW = """#!/bin/sh
+echo "begin $$" >>{log}
+sleep {sleep}
+{over} grub-reboot "$HPCVIRT_OPTION_PLACE"
+{over} reboot
+echo "end $$" >>{log}
+"""
+
+
+def write_slow(nodes: Rebooting, where: str, *, sleep_s: float, limit_s: float) -> Path:
+    """A script that takes its time; what it did, by the process."""
+    shared = nodes.scene.cluster.shared
+    place = shared if where == "login" else Path("/shared")
+    log, script = shared / f"slow-{where}.log", shared / f"slow-{where}"
+    log.write_text("")
+    log.chmod(0o666)
+    over = "" if where == "node" else 'ssh "$HPCVIRT_HOST"'
+    script.write_text(SLOW.format(log=place / log.name, sleep=sleep_s, over=over))
+    script.chmod(0o755)
+    nodes.scene.write(
+        kernels='[[kernel]]\nname = "stock"\nboot = "command"\n'
+        f'command = ["{place / script.name}"]\nwhere = "{where}"\nboot_limit = {limit_s}\n'
+        f'options = {{ place = "{MENU[0].place}" }}\n'
+        f'expect = {{ release = "{MENU[0].kernel.release}" }}\n',
+        baseline="stock",
+        runs=1,
+        blocks=1,
+        nodes=1,
+    )
+    return log
+
+
+@pytest.mark.parametrize("where", ["node", "login"])
+def test_a_script_that_outlives_its_runner_is_awaited_and_not_joined(nodes: Rebooting, where: str) -> None:
+    log = write_slow(nodes, where, sleep_s=12, limit_s=60)
+    runner = nodes.scene.start("--yes")
+    until(lambda: "begin" in log.read_text(), 30, lambda: nodes.scene.log)
+    os.killpg(runner.pid, signal.SIGKILL)
+    runner.wait()
+    assert "end" not in log.read_text()
+    nodes.scene.finish()
+    nodes.judge()
+    begun = log.read_text().splitlines()[0].removeprefix("begin ")
+    # On the node the reboot may have been quicker than its last word.
+    assert log.read_text().splitlines() in [[f"begin {begun}", f"end {begun}"], [f"begin {begun}"]]
+    assert nodes.firmware.booted["node1"] == [MENU[0].title]
+    ((accepted_at, failed_at),) = nodes.scene.rows("SELECT accepted_at, failed_at FROM bringups")
+    assert failed_at is None
+    assert accepted_at or where == "node"
+
+
+@pytest.mark.slow
+def test_a_script_that_outlives_its_runner_for_too_long_is_ended(nodes: Rebooting) -> None:
+    log = write_slow(nodes, "login", sleep_s=600, limit_s=3)
+    runner = nodes.scene.start("--yes")
+    until(lambda: "begin" in log.read_text(), 30, lambda: nodes.scene.log)
+    os.killpg(runner.pid, signal.SIGKILL)
+    runner.wait()
+    first = int(log.read_text().split()[1])
+    write_slow(nodes, "login", sleep_s=0, limit_s=3)
+    nodes.scene.finish()
+    nodes.judge()
+    assert not Path(f"/proc/{first}").exists()
+    assert nodes.firmware.booted["node1"] == [MENU[0].title]
 
 
 def test_a_node_is_left_alone_until_its_load_has_fallen(scene: Scene) -> None:

@@ -61,6 +61,7 @@ else
    set default="${saved_entry}"
 fi
 if [ "${boot_once}" != true ]; then set hpcvirt_arguments=; fi
+export hpcvirt_arguments
 function savedefault {
   true
 }
