@@ -98,8 +98,11 @@ hv_marked() { # MARK: hv_pids, the processes that carry it in their environment
         ! printf x | grep -qszxF x 2>/dev/null || hv_grep=there
     fi
     if [ $hv_grep = there ]; then
-        grep -qszxF "$1" /proc/[0-9]*/environ || return 0
-        hv_found=$(grep -lszxF "$1" /proc/[0-9]*/environ)
+        grep -qszxF "$1" /proc/[0-9]*/environ
+        case $? in
+            0) hv_found=$(grep -lszxF "$1" /proc/[0-9]*/environ) ;;
+            1 | 2) return 0 ;; # 2: in none of those that it may read
+        esac
     fi
     case $hv_found in
         *option*)
@@ -137,16 +140,10 @@ hv_leader() { # SPOOL: of its job, as that wrote them: hv_pid, hv_session, hv_be
     return 1
 }
 
-hv_led() { # SPOOL: as hv_leader, but of the session that the benchmark has to itself, if it has. It began between
-    # hv_begun and hv_latest
+hv_led() { # SPOOL: as hv_leader, but of the session that the benchmark has to itself, if it has
     case $1 in *."$hv_boot"/*) ;; *) return 1 ;; esac
     hv_from=
-    if { read -r hv_pid hv_session hv_begun hv_from <"$1/session"; } 2>/dev/null && [ -n "$hv_from" ]; then
-        hv_latest=$hv_begun
-        hv_begun=$((hv_begun - 500))
-    else
-        hv_leader "$1" && hv_latest=$hv_begun
-    fi
+    { read -r hv_pid hv_session hv_begun hv_from <"$1/session"; } 2>/dev/null && [ -n "$hv_from" ] || hv_leader "$1"
 }
 
 hv_is_led() { # SPOOL: its job is still there, and is not this shell, which has come to its end
@@ -157,7 +154,7 @@ hv_add_session() { # SPOOL: to hv_pids, what runs in the session of its job
     # Where sshd gives no session, and there is no setsid, the job has that of others.
     hv_led "$1" && [ "$hv_session" = "$hv_pid" ] || return 0
     # A session keeps its number from being given again as long as anything is in it.
-    ! hv_stat "$hv_pid" || { [ "$hv_since" -ge "$hv_begun" ] && [ "$hv_since" -le "$hv_latest" ]; } || return 0
+    ! hv_stat "$hv_pid" || [ "$hv_since" = "$hv_begun" ] || return 0
     # Of a job that is done the launcher may still be sending what it left.
     hv_sender=
     [ ! -f "$1/done" ] || hv_sender=$hv_pid
@@ -341,10 +338,11 @@ hv_start_here() { # by this shell, which stays; the benchmark alone has a sessio
 }
 
 hv_lead() { # this process, which will have a session of its own: what hv_led reads
-    set -- "$PWD"
-    cd -P /proc/self && hv_pid=${PWD##*/}
-    read -r hv_now hv_line </proc/uptime
-    cd "$1" && echo "$hv_pid $hv_pid ${hv_now%.*}${hv_now#*.} 0" >session
+    IFS= read -r hv_line </proc/self/stat
+    hv_pid=${hv_line%% *}
+    set -- ${hv_line##*) }
+    shift 19
+    echo "$hv_pid $hv_pid $1 $1" >session
 }
 
 hv_is_running() { # from within the spool
