@@ -7,7 +7,7 @@ import errno
 import random
 import socket
 import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
@@ -19,7 +19,6 @@ from hpcvirt.core.errors import (
     ConnectionLost,
     HpcvirtError,
     NodeUnreachable,
-    OutputUnparsable,
     PermissionRefused,
     SshConfigWrong,
 )
@@ -29,6 +28,7 @@ from hpcvirt.core.remote.dialogue import Dialogue
 from hpcvirt.core.remote.hostkeys import HostKeyWitness, fingerprint
 from hpcvirt.core.remote.job import LARGEST_ANSWER_BYTES, Script
 from hpcvirt.core.remote.refusals import refusal
+from hpcvirt.core.remote.staying import CHUNK_BYTES, StayingShell, too_long
 from hpcvirt.core.text import clean_line
 
 __all__ = ["Credentials", "Handshakes", "NodeConnection"]
@@ -36,7 +36,6 @@ __all__ = ["Credentials", "Handshakes", "NodeConnection"]
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 CLOSE_LIMIT_S = 5.0
-CHUNK_BYTES = 1 << 16
 
 
 class Handshakes:
@@ -64,6 +63,7 @@ class NodeConnection:
         self._connecting = connecting or Connecting()
         self._handshakes = handshakes or Handshakes(self._connecting.handshakes)
         self._connections: list[asyncssh.SSHClientConnection] = []
+        self._shell: StayingShell | None = None
         self._was_in = False
         self.times_made = 0
         """How often it was made: another number later says that it was lost in between."""
@@ -83,7 +83,7 @@ class NodeConnection:
 
     async def close(self) -> None:
         """End the connection; what runs on the node goes on."""
-        connections, self._connections = self._connections, []
+        connections, self._connections, self._shell = self._connections, [], None
         await _abort(connections)
 
     @property
@@ -135,6 +135,8 @@ class NodeConnection:
         after ``limit_s``, OutputUnparsable when the answer is longer than any of ours, and what
         ``connect`` raises.
         """
+        if script.order:
+            return await self._limited(lambda connection: self._ordered(connection, script), limit_s)
         return await self._exchange("exec /bin/sh", script.text, limit_s)
 
     async def upload(self, content: bytes, path: str, limit_s: float) -> None:
@@ -170,16 +172,35 @@ class NodeConnection:
         return await self._resolved(self.node)
 
     async def _exchange(self, command: str, sent: bytes, limit_s: float) -> bytes:
+        return await self._limited(lambda connection: _communicate(connection, command, sent), limit_s)
+
+    async def _limited(self, work: Callable[[asyncssh.SSHClientConnection], Awaitable[bytes]], limit_s: float) -> bytes:
         await self.connect()
         if not self._connections:
             raise ConnectionLost(f"{self.node.name}: the connection was closed")
         try:
             async with asyncio.timeout(limit_s):
-                return await _communicate(self._connections[-1], command, sent)
+                return await work(self._connections[-1])
         except (OSError, asyncssh.Error) as error:
             if isinstance(error, TimeoutError):
                 raise
             raise ConnectionLost(f"{self.node.name}: connection lost: {_words(error)}") from error
+
+    async def _ordered(self, connection: asyncssh.SSHClientConnection, script: Script) -> bytes:
+        """By the shell that stays. Whoever comes while it is at work opens another; one of them is kept."""
+        shell, self._shell = self._shell, None
+        if shell is None or not shell.is_there:
+            shell = await StayingShell.open(connection)
+        is_done = False
+        try:
+            answer = await shell.carry_out(script)
+            is_done = self._shell is None
+        finally:
+            if is_done:
+                self._shell = shell
+            else:
+                shell.close()
+        return answer
 
     async def _made(self) -> list[asyncssh.SSHClientConnection]:
         """The connection to the node, behind those to its jump hosts."""
@@ -254,10 +275,7 @@ async def _bounded(stream: asyncssh.SSHReader[bytes]) -> bytes:
         parts.append(part)
         size += len(part)
         if size > LARGEST_ANSWER_BYTES:
-            raise OutputUnparsable(
-                f"the node sends more than {LARGEST_ANSWER_BYTES >> 20} MiB in answer to one script",
-                hint="does a start-up file of its shell, or the kernel's probe, write without end?",
-            )
+            raise too_long()
     return b"".join(parts)
 
 

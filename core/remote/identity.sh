@@ -1,36 +1,59 @@
 # What this node is, one "key value" a line, read with shell builtins wherever that is possible.
 # A line that is not there means: this node cannot tell.
-hv_read() {
+hv_nl='
+'
+hv_first() { # FILE: hv_value, its first line. Fails if there is none
     hv_value=
-    [ -r "$2" ] && IFS= read -r hv_value <"$2" 2>/dev/null
-    [ -n "$hv_value" ] && printf '%s %s\n' "$1" "$hv_value"
+    IFS= read -r hv_value <"$1"
+    [ -n "$hv_value" ]
+}
+hv_read() { # KEY FILE
+    hv_first "$2" 2>/dev/null && printf '%s %s\n' "$1" "$hv_value"
 }
 hv_clock() { # and what the shell's children have used of the CPU
-    printf 'clock %s\n' "$(date +%s.%N)"
+    date '+clock %s.%N'
     hv_read uptime /proc/uptime
     times
 }
-hv_identity() {
-    hv_read boot_id /proc/sys/kernel/random/boot_id
-    hv_read release /proc/sys/kernel/osrelease
-    hv_read version /proc/sys/kernel/version
+hv_take() { # FILE: to hv_told, all of it
+    while IFS= read -r hv_value; do
+        hv_told="$hv_told$hv_value$hv_nl"
+    done <"$1"
+}
+hv_add() { # KEY VALUE
+    hv_told="$hv_told$1 $2$hv_nl"
+}
+hv_note() { # KEY FILE
+    hv_first "$2" && hv_add "$1" "$hv_value"
+}
+hv_know() { # hv_told. In a variable, so that two readings can be compared
+    hv_told=
+    hv_note boot_id /proc/sys/kernel/random/boot_id
+    hv_note release /proc/sys/kernel/osrelease
+    hv_note version /proc/sys/kernel/version
     # The file is there since Linux 6.1.
-    hv_read machine /proc/sys/kernel/arch || printf 'machine %s\n' "$(uname -m)"
-    hv_read hostname /proc/sys/kernel/hostname
-    hv_read cmdline /proc/cmdline
-    hv_read cpus /sys/devices/system/cpu/online
-    [ -n "$hv_value" ] || while read -r hv_cpu hv_rest; do
-        case $hv_cpu in cpu[0-9]*) printf 'cpu %s\n' "$hv_cpu" ;; cpu) ;; *) break ;; esac
+    hv_note machine /proc/sys/kernel/arch || hv_add machine "$(uname -m)"
+    hv_note hostname /proc/sys/kernel/hostname
+    hv_note cmdline /proc/cmdline
+    hv_note cpus /sys/devices/system/cpu/online || while read -r hv_cpu hv_rest; do
+        case $hv_cpu in cpu[0-9]*) hv_add cpu "$hv_cpu" ;; cpu) ;; *) break ;; esac
     done </proc/stat
-    hv_read governor /sys/devices/system/cpu/cpu0/cpufreq/scaling_governor
-    hv_read clocksource /sys/devices/system/clocksource/clocksource0/current_clocksource
-    hv_read memory /proc/meminfo
-    if hv_read hypervisor /sys/hypervisor/type; then
-        hv_read guest_type /sys/hypervisor/guest_type
-        hv_read uuid /sys/hypervisor/uuid
-        hv_read xen_capabilities /proc/xen/capabilities
+    hv_note governor /sys/devices/system/cpu/cpu0/cpufreq/scaling_governor
+    hv_note clocksource /sys/devices/system/clocksource/clocksource0/current_clocksource
+    hv_note memory /proc/meminfo
+    if hv_note hypervisor /sys/hypervisor/type; then
+        hv_note guest_type /sys/hypervisor/guest_type
+        hv_note uuid /sys/hypervisor/uuid
+        hv_note xen_capabilities /proc/xen/capabilities
     fi
-    [ -z "$hv_probe" ] || hv_probe_line
+    [ -z "$hv_probe" ] || {
+        hv_value=$(hv_probe_line)
+        [ -z "$hv_value" ] || hv_add probe "$hv_value"
+    }
+} 2>/dev/null
+hv_identity() {
+    hv_know
+    printf '%s' "$hv_told"
 }
 hv_probe_line() { # its first line, unless it fails
     {
@@ -42,7 +65,7 @@ hv_probe_line() { # its first line, unless it fails
         while IFS= read -r hv_value; do
             case $hv_value in '@status '*) break ;; esac
         done
-        [ -z "$hv_first" ] || [ "$hv_value" != '@status 0' ] || printf 'probe %s\n' "$hv_first"
+        [ -z "$hv_first" ] || [ "$hv_value" != '@status 0' ] || printf '%s\n' "$hv_first"
     }
 }
 hv_cpu_model() { # not with every run: to open this file can cost 10 ms and wake every CPU

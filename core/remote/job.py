@@ -155,6 +155,8 @@ class Script:
 
     text: bytes
     nonce: str
+    order: bytes = b""
+    """The same for a shell that stays and has read ``library()``; empty: it wants a shell of its own."""
 
 
 def launch(
@@ -175,13 +177,20 @@ def launch(
     settings = {
         **seat.settings,
         "hv_longest": str(ceil(limit_s)),
+        "hv_apart": "yes" if _is_apart(job) else "",
         "hv_job": _job_text(job),
         "hv_inner": _inner_text(job, seat),
         "hv_past": " ".join(past),
         "hv_forget": " ".join(forget),
         "hv_ahead": " ".join(ahead),
     }
-    return _script("hv_do_launch", scratch, job.attempt, settings)
+    return _script("hv_do_launch", scratch, job.attempt, settings, may_stay=True)
+
+
+@cache
+def library() -> bytes:
+    """What a shell reads that stays and carries out one order after another, until it is told no more."""
+    return f"{_functions()}hv_stays=yes hv_own=setsid\n".encode()
 
 
 def collect(scratch: str, attempt: str) -> Script:
@@ -303,7 +312,9 @@ def forget(scratch: str, attempts: Iterable[str], folder: str = "", *, seat: Sea
     return _script("hv_do_forget", scratch, "-", settings)
 
 
-def _script(function: str, scratch: str, attempt: str, settings: Mapping[str, str] | None = None) -> Script:
+def _script(
+    function: str, scratch: str, attempt: str, settings: Mapping[str, str] | None = None, *, may_stay: bool = False
+) -> Script:
     nonce = secrets.token_hex(16)
     assigned = {
         "hv_scratch": scratch,
@@ -316,13 +327,23 @@ def _script(function: str, scratch: str, attempt: str, settings: Mapping[str, st
         "hv_folder": "",
         "hv_seat": "",
         "hv_place": "",
+        "hv_cleaned": "0",
+        "hv_meta": "",
         "hv_lease": str(LEASE_S),
         "hv_lock_bases": " ".join(LOCK_FOLDERS),
         **(settings or {}),
     }
     preamble = "".join(f"{name}={quote(value)}\n" for name, value in assigned.items())
-    functions = "".join(map(shell, _SCRIPTS))
-    return Script(f"{preamble}{functions}\n{function}\nexit 0\n".encode(), nonce)
+    # What it stands in may be removed before its next order.
+    order = f'{preamble}{function}\n[ -n "$hv_stays" ] || exit 0\ncd /\n' if may_stay else ""
+    text = f"{preamble}hv_stays=\n{_functions()}{function}\nexit 0\n"
+    return Script(text.encode(), nonce, order.encode())
+
+
+def _functions() -> str:
+    """Those that a job needs in a variable as well: for a shell of its own."""
+    told = f"hv_functions={quote(shell('identity.sh'))}"
+    return f'{told}\neval "$hv_functions"\n{"".join(map(shell, _SCRIPTS))}'
 
 
 @cache
@@ -349,23 +370,28 @@ def _job_text(job: Job) -> str:
     In this order: whoever finds it claimed finds who leads it. A benchmark may signal its process group: this shell
     outlives that, to say how it ended.
 
+    Its arguments: the file of ``inner``, and that of the node's lock that tells what runs (empty: no lock).
+
     Run by a shell of its own, or by that of the launcher: so it never exits, and no special builtin has a
     redirection that may fail. A program costs the node a millisecond, so it starts none that a builtin can stand for.
     Of /proc/PID/stat behind the name: state, parent, group, session, ..., and as the 20th when it started.
     """
-    # Identity does not depend on the environment, but what the probe says may.
-    is_apart = job.wrap or (job.env and job.probe)
-    inner = f'{within(job.env, *job.wrap)} /bin/sh "./$1"' if is_apart else '. "./$1"'
+    here = 'if [ -n "$1" ]; then . "./$1"; else eval "$hv_inner"; fi'
+    inner = f'{within(job.env, *job.wrap)} /bin/sh "./$1"' if _is_apart(job) else here
     return f"""if [ -z "${{hv_leads:-}}" ]; then
 IFS= read -r hv_stat </proc/$$/stat
-set -- "$1" ${{hv_stat##*) }}
-hv_leads="$$ $5 ${{21}} ${{21}}"
+set -- "$1" "$2" ${{hv_stat##*) }}
+hv_leads="$$ $6 ${{22}} ${{22}}"
 fi
 trap ':' HUP INT PIPE TERM
 if echo "$hv_leads" >"leader.$$" && {{ set -C; true >claim; }} 2>/dev/null; then
 set +C
+[ -z "$2" ] || echo $$ >"$2"
 {{ {inner}; }} </dev/null >wrapped 2>&1
-printf 'wrap_status %s\n' "$?" >>meta
+hv_told="wrap_status $?"
+echo "$hv_told" >>meta
+hv_meta="${{hv_meta:-}}$hv_told
+"
 [ -f err ] || mv wrapped err
 true >done
 else
@@ -377,18 +403,41 @@ unset HPCVIRT_RUN HPCVIRT_SEAT
 """
 
 
+def _is_apart(job: Job) -> bool:
+    """Identity does not depend on the environment, but what the probe says may."""
+    return bool(job.wrap or (job.env and job.probe))
+
+
 def _inner_text(job: Job, seat: Seat) -> str:
     """Reads identity, runs the benchmark in its folder, reads identity again; all within the wrap.
 
-    The marks are put on again, and so is the environment: the wrap may have cleared it.
+    The marks are put on again, and so is the environment: the wrap may have cleared it. Where ``hv_own`` holds
+    setsid, the benchmark is to have a session of its own; not if it is not there: it is for the shell to say so.
     """
     return f"""export HPCVIRT_RUN={quote(job.attempt)} HPCVIRT_SEAT={quote(seat.name)}
-{_PATH}{identity_text(job.probe)}
+{_PATH}hv_probe={quote(job.probe or "")}
 hv_root=${{PWD%/spool/*}}
-{_workspace_text(job)}{{ echo before; hv_identity; hv_clock; }} >meta
-( cd "$hv_work" || exit 126; exec {within(job.env, *job.argv)} ) </dev/null >out 2>err
+{_workspace_text(job)}hv_know
+hv_before=$hv_told
+hv_told="before$hv_nl$hv_told"
+hv_clock >clock
+hv_take clock
+printf %s "$hv_told" >meta
+hv_meta=$hv_told
+( if [ -n "${{hv_own:-}}" ]; then
+hv_lead
+command -v {quote(job.argv[0])} >/dev/null 2>&1 || hv_own=
+fi
+cd "$hv_work" || exit 126; exec ${{hv_own:-}} {within(job.env, *job.argv)} ) </dev/null >out 2>err
 hv_status=$?
-{{ echo after; hv_clock; hv_identity; echo "exit_status $hv_status"; }} >>meta
+hv_clock >clock
+hv_know
+[ "$hv_told" != "$hv_before" ] || hv_told="same$hv_nl"
+hv_told="after$hv_nl$hv_told"
+hv_take clock
+hv_told="${{hv_told}}exit_status $hv_status$hv_nl"
+printf %s "$hv_told" >>meta
+hv_meta=$hv_meta$hv_told
 {_fetch_text(job.fetch)}{_CLEAR if job.fresh else ""}"""
 
 
@@ -489,12 +538,11 @@ def _meta(meta: bytes) -> tuple[tuple[Identity, Moment] | None, tuple[Identity, 
     before, found, after = whole.partition(b"\nafter\n")
     statuses = re.findall(rb"^(exit_status|wrap_status) (\d{1,9})$", whole, re.MULTILINE)
     values = {name.decode(): int(value) for name, value in statuses}
-    is_read = before.startswith(b"before\n")
-    return (
-        parse_identity(before.removeprefix(b"before\n")) if is_read else None,
-        parse_identity(after) if found and "exit_status" in values else None,
-        values,
-    )
+    first = parse_identity(before.removeprefix(b"before\n")) if before.startswith(b"before\n") else None
+    last = parse_identity(after) if found and "exit_status" in values else None
+    if first and last and after.startswith(b"same\n"):
+        last = first[0], last[1]
+    return first, last, values
 
 
 def parse_look(script: Script, raw: bytes) -> Look:

@@ -4,14 +4,19 @@
 # Under hv_scratch:  hpcvirt-USER/                   0700, ours
 #                      bench/DIGEST/                 a benchmark's artifacts
 #                      spool/HOST.BOOT_ID/ATTEMPT/   one attempt: claim, meta, out, err, done, and the leader.PID,
-#                                                    job.PID and inner.PID of whoever launched it; empty: one to come
+#                                                    job.PID and inner.PID of whoever launched it; session: the
+#                                                    benchmark's, if it has its own; empty: one to come
 #
 # An attempt is started by whoever makes "claim" first: the job itself, or somebody who came to
 # collect it and found that it never started; the other then lets go. So nothing starts late and nothing twice.
 # Of an attempt that left no end the claim stays, as its grave, until the campaign leaves the node: a launcher
 # that is late by whatever time finds it. "done" is empty: that it is there says that "meta" is whole.
 #
-# What is done for every run starts as few programs as it can: each costs the node a millisecond.
+# A launch may also go to a shell that stays: it has read all this, and gets the assignments and the call alone. It
+# does what a job's own shell does, and gives the benchmark a session of its own.
+#
+# What is done for every run starts as few programs as it can: each costs the node a millisecond. A subshell costs a
+# third of that, and a builtin that reads a file half a microsecond for each byte.
 #
 # A process is an attempt's when it has HPCVIRT_RUN=ATTEMPT in its environment, or is in the session of the job:
 # what a wrap starts with a clean environment, or as another user, has no mark that we could read.
@@ -86,8 +91,19 @@ hv_remove_graves() { # of this node, which may share its scratch folder with oth
 hv_marked() { # MARK: hv_pids, the processes that carry it in their environment
     hv_pids=
     hv_found=option
-    # Without -z busybox looks no further than an environment's first word.
-    command -v grep >/dev/null 2>&1 && hv_found=$(grep -lszxF "$1" /proc/[0-9]*/environ 2>&1)
+    # Mostly there is none: to hear of that costs no subshell. Nor does -q say whether there is a grep with -z, without
+    # which busybox looks no further than an environment's first word.
+    if [ -z "${hv_grep:-}" ]; then
+        hv_grep=none
+        ! printf x | grep -qszxF x 2>/dev/null || hv_grep=there
+    fi
+    if [ $hv_grep = there ]; then
+        grep -qszxF "$1" /proc/[0-9]*/environ
+        case $? in
+            0) hv_found=$(grep -lszxF "$1" /proc/[0-9]*/environ) ;;
+            1 | 2) return 0 ;; # 2: in none of those that it may read
+        esac
+    fi
     case $hv_found in
         *option*)
             hv_found=
@@ -124,13 +140,19 @@ hv_leader() { # SPOOL: of its job, as that wrote them: hv_pid, hv_session, hv_be
     return 1
 }
 
+hv_led() { # SPOOL: as hv_leader, but of the session that the benchmark has to itself, if it has
+    case $1 in *."$hv_boot"/*) ;; *) return 1 ;; esac
+    hv_from=
+    { read -r hv_pid hv_session hv_begun hv_from <"$1/session"; } 2>/dev/null && [ -n "$hv_from" ] || hv_leader "$1"
+}
+
 hv_is_led() { # SPOOL: its job is still there, and is not this shell, which has come to its end
     hv_leader "$1" && [ "$hv_pid" != $$ ] && hv_stat "$hv_pid" && [ "$hv_since" = "$hv_begun" ]
 }
 
 hv_add_session() { # SPOOL: to hv_pids, what runs in the session of its job
     # Where sshd gives no session, and there is no setsid, the job has that of others.
-    hv_leader "$1" && [ "$hv_session" = "$hv_pid" ] || return 0
+    hv_led "$1" && [ "$hv_session" = "$hv_pid" ] || return 0
     # A session keeps its number from being given again as long as anything is in it.
     ! hv_stat "$hv_pid" || [ "$hv_since" = "$hv_begun" ] || return 0
     # Of a job that is done the launcher may still be sending what it left.
@@ -160,7 +182,7 @@ hv_of_attempt() { # hv_pids: the processes of the attempt
 }
 
 hv_may_be_left() { # SPOOL: its job's process group is not empty. Looking through all sessions takes far longer
-    hv_leader "$1" && [ "$hv_session" = "$hv_pid" ] || return 1
+    hv_led "$1" && [ "$hv_session" = "$hv_pid" ] || return 1
     # What kill says goes through a file: this is done before every run, and a subshell costs more.
     kill -0 "-$hv_session" 2>"$1/said" && return
     hv_line=
@@ -232,15 +254,18 @@ hv_report() { # STATE: everything the attempt left, from within its spool
     else
         set -- "$1" - '' 0 '' 0
     fi
-    hv_say "attempt $1 $2 $4 $6 ${hv_cleaned:-0}${hv_fetched:+ $hv_fetched}"
-    if [ "$2" != - ]; then
-        hv_send meta "$2"
-        hv_send out "$4"
-        hv_send err "$6"
-        [ -z "$hv_fetched" ] || hv_send files "$hv_fetched"
-    elif [ -s meta ]; then
-        head -c "$hv_limit" meta
+    hv_head="attempt $1 $2 $4 $6 $hv_cleaned${hv_fetched:+ $hv_fetched}"
+    if [ "$2" = - ]; then # at one go, and by no program
+        hv_told=$hv_meta
+        [ -n "$hv_told" ] || [ ! -s meta ] || hv_take meta
+        printf '\n@%s %s\n%s\n@%s end\n' "$hv_nonce" "$hv_head" "$hv_told" "$hv_nonce"
+        return
     fi
+    hv_say "$hv_head"
+    hv_send meta "$2"
+    hv_send out "$4"
+    hv_send err "$6"
+    [ -z "$hv_fetched" ] || hv_send files "$hv_fetched"
     hv_say end
 }
 
@@ -265,34 +290,59 @@ hv_make_spools() { # those of attempts to come as well: one program for many
 }
 
 hv_start() { # and wait for it
+    hv_held=${hv_base:+$hv_lock/job}
+    hv_setsid=
+    ! command -v setsid >/dev/null 2>&1 || hv_setsid=setsid
+    # Then it does not stay: it would lead the sessions of all its jobs.
+    [ -n "$hv_setsid" ] || hv_stays= hv_own=
+    if [ -n "$hv_stays" ] && [ -z "$hv_apart" ]; then
+        hv_start_here
+        return
+    fi
     # Names of our own: another launcher may be writing at this moment.
-    printf '%s' "$hv_job" >"job.$$" && printf '%s' "$hv_inner" >"inner.$$" ||
+    printf '%s' "$hv_job" >"job.$$" && printf '%s' "$hv_functions$hv_inner" >"inner.$$" ||
         hv_fail "$hv_spool cannot be written: is it full?"
-    if hv_stat $$ && [ "$hv_sid" = $$ ] && read -r hv_now hv_line </proc/uptime; then
+    if [ -z "$hv_stays" ] && hv_stat $$ && [ "$hv_sid" = $$ ] && read -r hv_now hv_line </proc/uptime; then
         # sshd has given this shell a session of its own, which outlives the connection as one of setsid's does.
-        hv_lock_job $$
         export HPCVIRT_RUN=$hv_attempt HPCVIRT_SEAT=$hv_seat
         # Hundredths of a second, as /proc tells when a process started.
         hv_leads="$$ $hv_sid $hv_since ${hv_now%.*}${hv_now#*.}"
-        set -- "inner.$$"
+        set -- "inner.$$" "$hv_held"
         . "./job.$$" </dev/null >/dev/null 2>&1
         return
     fi
-    if command -v setsid >/dev/null 2>&1; then
-        HPCVIRT_RUN=$hv_attempt HPCVIRT_SEAT=$hv_seat hv_leads= setsid /bin/sh "./job.$$" "inner.$$" </dev/null >/dev/null 2>&1 &
-    else
-        (
-            trap '' HUP
-            export HPCVIRT_RUN=$hv_attempt HPCVIRT_SEAT=$hv_seat hv_leads=
-            exec /bin/sh "./job.$$" "inner.$$"
-        ) </dev/null >/dev/null 2>&1 &
+    if [ -n "$hv_setsid" ]; then
+        HPCVIRT_RUN=$hv_attempt HPCVIRT_SEAT=$hv_seat hv_leads= setsid /bin/sh "./job.$$" "inner.$$" "$hv_held" </dev/null >/dev/null 2>&1
+        return
     fi
-    hv_started=$!
-    hv_lock_job "$hv_started"
-    while :; do # a signal that is trapped ends wait
-        wait "$hv_started"
-        kill -0 "$hv_started" 2>/dev/null || break
-    done
+    (
+        trap '' HUP
+        export HPCVIRT_RUN=$hv_attempt HPCVIRT_SEAT=$hv_seat hv_leads=
+        exec /bin/sh "./job.$$" "inner.$$" "$hv_held"
+    ) </dev/null >/dev/null 2>&1
+}
+
+hv_start_here() { # by this shell, which stays; the benchmark alone has a session of its own
+    [ -n "${hv_me:-}" ] || {
+        hv_stat $$
+        hv_me="$$ 0 $hv_since 0"
+    }
+    hv_leads=$hv_me
+    echo "$hv_leads" >"leader.$$" || hv_fail "$hv_spool cannot be written: is it full?"
+    export HPCVIRT_RUN=$hv_attempt HPCVIRT_SEAT=$hv_seat
+    hv_path=$PATH
+    set -- '' "$hv_held"
+    eval "$hv_job" </dev/null >/dev/null 2>&1
+    PATH=$hv_path
+    trap ':' INT
+}
+
+hv_lead() { # this process, which will have a session of its own: what hv_led reads
+    IFS= read -r hv_line </proc/self/stat
+    hv_pid=${hv_line%% *}
+    set -- ${hv_line##*) }
+    shift 19
+    echo "$hv_pid $hv_pid $1 $1" >session
 }
 
 hv_is_running() { # from within the spool

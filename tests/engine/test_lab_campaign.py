@@ -242,7 +242,7 @@ def test_pause_starts_nothing_until_resumed(tmp_path: Path, ledger: LedgerFolder
 
 
 def test_a_second_runner_is_refused(tmp_path: Path, ledger: LedgerFolder) -> None:
-    campaign = write_campaign(tmp_path, lab_campaign(ledger, seconds=0.5))
+    campaign = write_campaign(tmp_path, lab_campaign(ledger, seconds=2))
     env = environment(ledger)
     running = begin_program(["run", str(campaign)], env, tmp_path)
     wait_for([(1,)], tmp_path, "SELECT count(*) > 0 FROM attempts")

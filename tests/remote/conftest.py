@@ -10,17 +10,18 @@ import pytest
 from tests.remote.nodes import SHELLS, TOOLS, LocalNode, end_all, local_node
 
 
-@pytest.fixture(params=[*SHELLS, "dash, no session"])
+@pytest.fixture(params=[*SHELLS, "dash, no session", *(f"{shell}, staying" for shell in SHELLS)])
 def node(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalNode]:
-    """A node with this machine's tools, or with busybox's; and one whose sshd gives commands no session."""
+    """A node with this machine's tools, or with busybox's; one whose sshd gives no session; those whose shell stays."""
     shell, _, rest = request.param.partition(", ")
-    yield from _serving(shell, local_node(shell, tmp_path, has_sessions=not rest))
+    yield from _serving(shell, local_node(shell, tmp_path, has_sessions=rest != "no session", stays=rest == "staying"))
 
 
-@pytest.fixture(params=SHELLS)
+@pytest.fixture(params=[*SHELLS, "dash, staying"])
 def poor_node(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalNode]:
     """A node with few tools, and an sshd that gives commands no session."""
-    yield from _serving(request.param, local_node(request.param, tmp_path, tools=TOOLS, has_sessions=False))
+    shell, _, rest = request.param.partition(", ")
+    yield from _serving(shell, local_node(shell, tmp_path, tools=TOOLS, has_sessions=False, stays=bool(rest)))
 
 
 def _serving(shell: str, found: LocalNode | None) -> Iterator[LocalNode]:

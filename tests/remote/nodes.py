@@ -37,6 +37,8 @@ class LocalNode:
     seat: Seat
     has_sessions: bool = True
     """Whether each command has a session of its own, as OpenSSH's sshd gives it."""
+    stays: bool = False
+    """Whether orders go to a shell that has read the library before."""
 
     @property
     def root(self) -> Path:
@@ -46,8 +48,9 @@ class LocalNode:
     def text(self, script: Script) -> bytes:
         """What is sent."""
         bases = b"hv_lock_bases='/run/lock /dev/shm /tmp'"
-        assert bases in script.text
-        there = script.text.replace(bases, b"hv_lock_bases=" + os.fsencode(self.locks))
+        text = jobs.library() + script.order if self.stays and script.order else script.text
+        assert bases in text
+        there = text.replace(bases, b"hv_lock_bases=" + os.fsencode(self.locks))
         return there.replace(b"/bin/sh", os.fsencode(self.shell))
 
     def run(self, script: Script, limit_s: float = 30) -> bytes:
@@ -139,7 +142,7 @@ class LocalNode:
 
 
 def local_node(
-    shell: str, folder: Path, *, tools: Iterable[str] | None = None, has_sessions: bool = True
+    shell: str, folder: Path, *, tools: Iterable[str] | None = None, has_sessions: bool = True, stays: bool = False
 ) -> LocalNode | None:
     """A node with one of ``SHELLS``; None where this machine lacks it.
 
@@ -160,11 +163,19 @@ def local_node(
                 (links / tool).symlink_to(there)
     scratch = folder / "scratch"
     environment = {"PATH": path, "LOGNAME": "tester", "HOME": "/", "HPCVIRT_TEST": str(scratch)}
-    return LocalNode(links / "sh", scratch, environment, Seat(uuid.uuid4().hex, "node1", "a test"), has_sessions)
+    return LocalNode(links / "sh", scratch, environment, Seat(uuid.uuid4().hex, "node1", "a test"), has_sessions, stays)
 
 
 def _applets(busybox: str) -> list[str]:
     return subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True).stdout.split()
+
+
+def altered(script: Script, old: bytes, new: bytes) -> Script:
+    """A script with something else in it; nothing for ``old``: before it."""
+    assert old in script.text
+    count = -1 if old else 1
+    order = script.order and script.order.replace(old, new, count)
+    return replace(script, text=script.text.replace(old, new, count), order=order)
 
 
 def new_job(*argv: str, **more: object) -> Job:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import shutil
+import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,7 +27,7 @@ from hpcvirt.core.errors import (
     SshConfigWrong,
 )
 from hpcvirt.core.model import Connecting, HostKeys, Node
-from hpcvirt.core.remote import access, compare, connection
+from hpcvirt.core.remote import access, compare, connection, staying
 from hpcvirt.core.remote.connection import Handshakes, NodeConnection
 from hpcvirt.core.remote.job import Script
 from tests.support.sshd import SSHD, _free_port, _keygen, _wait_for_banner
@@ -344,6 +346,67 @@ async def test_a_session_that_dies_under_a_command_is_lost(place: Place) -> None
         with pytest.raises(ConnectionLost):
             await link.run(Script(b"kill -9 $PPID; sleep 5", ""), 10)
         assert await link.run(Script(b"echo again", ""), 10) == b"again\n"
+
+
+def order(text: str) -> Script:
+    """For a shell that stays: what the text says, and the end of the answer."""
+    nonce = secrets.token_hex(16)
+    return Script(b"exit 9\n", nonce, f"{text}\nprintf '\\n@{nonce} end\\n'\n".encode())
+
+
+async def carried_out(link: NodeConnection, text: str, limit_s: float = 10) -> bytes:
+    script = order(text)
+    answer = await link.run(script, limit_s)
+    return answer.removesuffix(f"\n@{script.nonce} end\n".encode())
+
+
+async def test_a_shell_stays_for_one_order_after_another(place: Place) -> None:
+    port = place.serve()
+    async with NodeConnection(at(port)) as link:
+        first = await carried_out(link, "echo $$; hv_kept=there")
+        assert await carried_out(link, 'echo $$; [ "$hv_kept" = there ] || echo lost') == first
+        both = await asyncio.gather(*(carried_out(link, "echo $$; sleep 0.3") for _ in range(2)))
+        assert len(set(both)) == 2, "an order waited for another's end"
+        assert first in both
+        pid = int(await carried_out(link, "echo $$"))
+    await until(lambda: not Path(f"/proc/{pid}").exists())
+
+
+@pytest.mark.parametrize("ending", ["kill -9 $$", "sleep 20", "echo said; exit 0", "kill -9 $PPID; sleep 20"])
+async def test_after_an_order_that_went_wrong_there_is_another_shell(place: Place, ending: str) -> None:
+    port = place.serve()
+    async with NodeConnection(at(port)) as link:
+        first = await carried_out(link, "echo $$")
+        if "said" in ending:
+            assert await carried_out(link, ending) == b"said\n"
+        else:
+            with pytest.raises(TimeoutError if ending == "sleep 20" else ConnectionLost):
+                await carried_out(link, ending, 1)
+        assert await carried_out(link, "echo $$") not in {first, b""}
+
+
+async def test_a_shell_that_was_ended_while_it_waited_is_not_asked(place: Place) -> None:
+    port = place.serve()
+    async with NodeConnection(at(port)) as link:
+        first = await carried_out(link, "echo $$")
+        os.kill(int(first), signal.SIGKILL)
+        await asyncio.sleep(0.3)
+        assert await carried_out(link, "echo $$") not in {first, b""}
+
+
+async def test_an_endless_answer_to_an_order_is_cut(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staying, "LARGEST_ANSWER_BYTES", 1 << 20)
+    port = place.serve()
+    async with NodeConnection(at(port)) as link:
+        with pytest.raises(OutputUnparsable):
+            await carried_out(link, "cat /dev/zero")
+
+
+async def until(condition: Callable[[], bool], limit_s: float = 10) -> None:
+    """It comes about."""
+    async with asyncio.timeout(limit_s):
+        while not condition():
+            await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize(
