@@ -122,7 +122,9 @@ def test_a_benchmark_that_failed_while_a_cable_was_out_is_lost_and_tried_again(a
 def test_a_node_in_the_wrong_kernel_keeps_only_the_runs_of_all_waiting(all_nodes: Scene) -> None:
     node = all_nodes.cluster["node3"]
     node.reboot("5.0.0-wrong")
-    kernels = '[[kernel]]\nname = "native"\nexpect = { release = "[!5]*" }\n[[kernel]]\nname = "again"\n'
+    kernels = "".join(
+        f'[[kernel]]\nname = "{name}"\nexpect = {{ release = "[!5]*" }}\n' for name in ("native", "again")
+    )
     all_nodes.write(extra=wide(all_nodes, 0.1), kernels=kernels, runs=2, blocks=1)
     assert all_nodes.start().wait(60) == 4, all_nodes.log
     assert all_nodes.rows("SELECT name FROM nodes WHERE state = 'set aside'") == [("node3",)]
