@@ -5,8 +5,8 @@ What a boot draws its runs share; runs of one boot that do not share a life vary
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from hpcvirt.core.stats.model import Comparison, Flag
 from hpcvirt.core.store.queries import reading
 
 CODE = "rebooted-within"
+BLOCKS_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,38 +41,27 @@ def rebooted_within(path: Path) -> list[RebootedWithin]:
 
 def flagged(rows: Iterable[Comparison], found: Sequence[RebootedWithin]) -> tuple[Comparison, ...]:
     """The comparisons, those of either kernel's boots with a flag."""
-    by: dict[tuple[str, str], int] = defaultdict(int)
-    for one in found:
-        by[one.benchmark, one.kernel] += 1
-    return tuple(
-        replace(
-            row,
-            flags=(
-                *row.flags,
-                *(
-                    _flag(name, by[row.benchmark, name])
-                    for name in (row.kernel, row.baseline)
-                    if (row.benchmark, name) in by
-                ),
-            ),
-        )
-        for row in rows
-    )
+    boots = Counter((one.benchmark, one.kernel) for one in found)
+    return tuple(replace(row, flags=(*_flags(row, boots), *row.flags)) for row in rows)
 
 
-def _flag(kernel: str, boots: int) -> Flag:
-    where = "a boot" if boots == 1 else f"{boots} boots"
-    text = f"the node rebooted in the midst of {where} of {kernel}: runs of one boot are of several lives"
-    return Flag(CODE, text, kernel, float(boots))
+def _flags(row: Comparison, boots: Counter[tuple[str, str]]) -> Iterator[Flag]:
+    for kernel in (row.kernel, row.baseline):
+        if count := boots[row.benchmark, kernel]:
+            where = "a boot" if count == 1 else f"{count} boots"
+            text = f"the node rebooted in the midst of {where} of {kernel}: runs of one boot are of several lives"
+            yield Flag(CODE, text, kernel, float(count))
 
 
 def rebooted_flags(path: Path) -> tuple[str, ...]:
-    """A line for each boot. Raises StoreUnusable."""
-    lives: dict[tuple[str, str, int], int] = defaultdict(int)
+    """A line for each kernel and node. Raises StoreUnusable."""
+    blocks: dict[tuple[str, str], set[int]] = defaultdict(set)
     for one in rebooted_within(path):
-        place = one.node, one.kernel, one.block
-        lives[place] = max(lives[place], one.lives)
-    return tuple(
-        f"{node} under {kernel}, block {block}: rebooted within; its runs are of {count} lives, and count all the same"
-        for (node, kernel, block), count in lives.items()
-    )
+        blocks[one.node, one.kernel].add(one.block)
+    return tuple(_line(node, kernel, sorted(found)) for (node, kernel), found in blocks.items())
+
+
+def _line(node: str, kernel: str, blocks: Sequence[int]) -> str:
+    shown = ", ".join(map(str, blocks[:BLOCKS_SHOWN])) + (" ..." if blocks[BLOCKS_SHOWN:] else "")
+    where = f"block {shown}" if len(blocks) == 1 else f"blocks {shown}"
+    return f"{node} under {kernel}: rebooted within the boot of {where}; its runs are of several lives, and count"

@@ -55,12 +55,15 @@ def test_the_cells_concerned_are_flagged_and_nothing_else_changes(tmp_path: Path
 
 def test_analyze_and_status_say_it(tmp_path: Path) -> None:
     path = filled(tmp_path / "small.db", odd=(0,))
-    assert "block 2: rebooted within" in CliRunner().invoke(app, ["analyze", str(path)]).output
+    assert "rebooted within the boot of block 2" in CliRunner().invoke(app, ["analyze", str(path)]).output
     assert CODE in CliRunner().invoke(app, ["analyze", str(path), "--format", "markdown"]).output
     told = json.loads(CliRunner().invoke(app, ["analyze", str(path), "--format", "json"]).output)
     assert CODE in json.dumps(told)
     page = CliRunner().invoke(app, ["status", str(path)]).output
-    assert "rebooted within a boot:\nnode1 under other, block 2: rebooted within; its runs are of 2 lives" in page
+    assert (
+        "rebooted within a boot:\nnode1 under other: rebooted within the boot of block 2; its runs are of several lives"
+        in page
+    )
 
 
 def test_lives_of_warm_up_runs_do_not_count(tmp_path: Path) -> None:
