@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hpcvirt.core.clocks import clock_flags
 from hpcvirt.core.disturbance import disturbance_flags
+from hpcvirt.core.rebooted import flagged, rebooted_flags, rebooted_within
 from hpcvirt.core.stats import Comparison, Correction, Method, Series, Settings, Unit, compare
 from hpcvirt.core.stats.report import notes
 from hpcvirt.core.store.clocks import read_timings
@@ -44,10 +45,12 @@ def compare_database(path: Path, wanted: Wanted | None = None) -> ResultTable:
     series = list(_series(campaign, benchmarks, read_values(path)))
     settings = settings_of(campaign, benchmarks, wanted)
     rows = compare(series, settings) if any(one.values.size for one in series) else ()
+    rows = flagged(rows, rebooted_within(path))
     footer = (
         *_footer(campaign, rows, settings, wanted),
         *clock_flags(read_timings(path), wanted.baseline or campaign.baseline),
         *disturbance_flags(path),
+        *rebooted_flags(path),
     )
     return ResultTable(rows, footer if rows else ())
 

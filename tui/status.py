@@ -11,6 +11,7 @@ import click
 from hpcvirt.core.clocks import database_flags
 from hpcvirt.core.disturbance import disturbance_flags
 from hpcvirt.core.errors import HpcvirtError
+from hpcvirt.core.rebooted import rebooted_flags
 from hpcvirt.core.store.queries import read_snapshot
 from hpcvirt.core.store.records import Amendment, NodeCard, RunnerState, Snapshot
 from hpcvirt.core.store.runs import read_given_up
@@ -42,8 +43,12 @@ def print_one(path: Path) -> None:
 
 
 def _remarks(path: Path) -> list[str]:
-    clocks, disturbed = database_flags(path), disturbance_flags(path)
-    return [*(["", "clocks:", *clocks] if clocks else []), *(["", "disturbed:", *disturbed] if disturbed else [])]
+    told = {
+        "rebooted within a boot": rebooted_flags(path),
+        "clocks": database_flags(path),
+        "disturbed": disturbance_flags(path),
+    }
+    return [line for heading, found in told.items() if found for line in ("", f"{heading}:", *found)]
 
 
 def _given_up(path: Path) -> list[str]:

@@ -146,4 +146,5 @@ async def _end_earlier(place: NodeShell, visit: Visit, limit_s: float) -> bool:
 
 @cache
 def _earlier_script() -> str:
-    return files("hpcvirt.core.kernels").joinpath("command.sh").read_text(encoding="ascii")
+    parts = (("hpcvirt.core.remote", "marked.sh"), ("hpcvirt.core.kernels", "command.sh"))
+    return "".join(files(package).joinpath(name).read_text(encoding="ascii") for package, name in parts)

@@ -1,29 +1,8 @@
-# The operator's scripts that were begun on this machine and still run: they are awaited, or ended. POSIX sh, with
-# hv_script and hv_limit, seconds, in its environment. It answers in lines of "key value".
+# The operator's scripts that were begun on this machine and still run: they are awaited, or ended. POSIX sh, behind
+# marked.sh, with hv_script and hv_limit, seconds, in its environment. It answers in lines of "key value".
 #
 # The shell of a script carries HPCVIRT_SCRIPT=$hv_script in its environment and hands it on to nothing: what a script
 # leaves running behind itself is the operator's.
-
-hv_look() { # hv_pids: the shells of our scripts
-    hv_pids=
-    hv_found=option
-    # Without -z busybox looks no further than an environment's first word.
-    command -v grep >/dev/null 2>&1 && hv_found=$(grep -lszxF "HPCVIRT_SCRIPT=$hv_script" /proc/[0-9]*/environ 2>&1)
-    case $hv_found in
-        *option*)
-            hv_found=
-            for hv_file in /proc/[0-9]*/environ; do
-                case $({ tr '\0' ' ' <"$hv_file"; } 2>/dev/null) in
-                    *"HPCVIRT_SCRIPT=$hv_script "*) hv_found="$hv_found $hv_file" ;;
-                esac
-            done
-            ;;
-    esac
-    for hv_file in $hv_found; do
-        hv_file=${hv_file%/environ}
-        ! hv_is_there "${hv_file#/proc/}" || hv_pids="$hv_pids ${hv_file#/proc/}"
-    done
-}
 
 hv_is_there() { # PID: hv_parent; what only waits for its parent to notice is not there
     hv_line=
@@ -60,7 +39,7 @@ hv_await() { # SECONDS, at most: hv_pids that are still there
     done
 }
 
-hv_look
+hv_marked "HPCVIRT_SCRIPT=$hv_script"
 [ -n "$hv_pids" ] || exit 0
 echo "found$hv_pids"
 hv_await "$hv_limit"

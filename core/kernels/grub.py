@@ -129,6 +129,21 @@ def _disk(answer: Answer, node: str) -> Iterator[Finding]:
                 "put /boot on a plain partition with ext4 or xfs",
             )
 
+    for told in answer.lines("grubenv_readonly"):
+        yield Finding(
+            Level.FAILURE,
+            node,
+            f"{told} is mounted read-only: next_entry cannot be written",
+            "mount it read-write (`mount -o remount,rw /boot`), and in /etc/fstab too",
+        )
+    if answer.lines("nogrubenv"):
+        yield Finding(
+            Level.FAILURE,
+            node,
+            f"what GRUB remembers cannot be read, so next_entry cannot be written: {answer.lines('nogrubenv')[0]}",
+            "make it with `grub-editenv create` (grub2-editenv on RHEL), and see docs/kernels.md for sudo",
+        )
+
 
 def _entries(answer: Answer) -> list[Entry]:
     lines = answer.lines("menu")

@@ -148,7 +148,11 @@ hv_do_check() {
     else
         hv_may "$hv_reboot"
         hv_may "$hv_editenv"
-        $hv_sudo "$hv_editenv" - list 2>/dev/null | sed -n 's/^/env /p'
+        if hv_env=$($hv_sudo "$hv_editenv" - list 2>&1); then
+            printf '%s\n' "$hv_env" | sed -n 's/^/env /p'
+        else
+            printf '%s\n' "$hv_env" | sed -n '1s/^/nogrubenv /p'
+        fi
     fi
     hv_may reboot
     sed -n 's/^GRUB_DEFAULT=/default /p' /etc/default/grub 2>/dev/null
@@ -157,8 +161,11 @@ hv_do_check() {
         [ ! -d "$hv_folder" ] || df -Pk "$hv_folder" | {
             read -r hv_rest
             read -r hv_device hv_rest
-            hv_type=$(grep "^$hv_device " /proc/mounts | head -n 1 | cut -d' ' -f3)
-            echo "grubenv_on $hv_device ${hv_type:-unknown}"
+            # Fields of its line: device, place, type, options.
+            hv_line=$(grep "^$hv_device " /proc/mounts | head -n 1)
+            set -- ${hv_line:-unknown unknown unknown unknown}
+            echo "grubenv_on $hv_device $3"
+            case ,$4, in *,ro,*) echo "grubenv_readonly $hv_folder on $hv_device" ;; esac
         }
     done
 }

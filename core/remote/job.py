@@ -32,7 +32,7 @@ LOCK_FOLDERS = ("/run/lock", "/dev/shm", "/tmp")  # noqa: S108 - lock.sh asks fo
 """Where a node's lock is put: the first that everybody may write to."""
 
 _ENVIRONMENT = "-- environment"
-_SCRIPTS = ("node.sh", "lock.sh")
+_SCRIPTS = ("marked.sh", "node.sh", "lock.sh")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from statistics import median
 
 from hpcvirt.core.model import ALL_NODES
 
@@ -13,18 +14,43 @@ def remaining_s(connection: sqlite3.Connection) -> float | None:
 
     A run costs what its benchmark's ended attempts cost on average, from the begin of one to the begin
     of the next on the same node when that is known to be gapless: measured as elapsed time plus filing.
-    Nodes work side by side as far as the design lets them.
+    Nodes work side by side as far as the design lets them; what brings them into a kernel is known when one of
+    them was brought into it, and is done on all at once.
     """
+    working, booting = _working_s(connection), _booting_s(connection)
+    if working is None or booting is None:
+        return None
+    together = working.pop(ALL_NODES, 0.0) + booting.pop(ALL_NODES, 0.0)
+    nodes = {*working, *booting}
+    if not nodes:
+        return together
+    longest = max(working.get(node, 0.0) + booting.get(node, 0.0) for node in nodes)
+    return together + max(longest, sum(working.values()) / _side_by_side(connection))
+
+
+def _working_s(connection: sqlite3.Connection) -> dict[str, float] | None:
+    """By node: what its runs will take."""
     costs = dict(connection.execute(_COST).fetchall())
     left: dict[str, float] = {}
     for node, benchmark, runs in connection.execute(_LEFT):
         if benchmark not in costs:
             return None
         left[node] = left.get(node, 0.0) + runs * costs[benchmark]
-    together = left.pop(ALL_NODES, 0.0)
-    if not left:
-        return together
-    return together + max(max(left.values()), sum(left.values()) / _side_by_side(connection))
+    return left
+
+
+def _booting_s(connection: sqlite3.Connection) -> dict[str, float] | None:
+    """By node: what its reboots will take, from the first order to the first run; settling is a part of it."""
+    took: dict[str, list[float]] = {}
+    for kernel, seconds in connection.execute(_BOOTED):
+        took.setdefault(kernel, []).append(seconds)
+    left: dict[str, float] = {}
+    for node, kernel, boots in connection.execute(_BOOTS_LEFT):
+        if kernel not in took:
+            return None
+        # Not the mean: what a runner's death or a night's pause did to one of them is not to be expected.
+        left[node] = left.get(node, 0.0) + boots * median(took[kernel])
+    return left
 
 
 def _side_by_side(connection: sqlite3.Connection) -> int:
@@ -45,4 +71,21 @@ _LEFT = """
     WHERE runs.given_up_at IS NULL
       AND NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.run = runs.id AND attempts.status = 'ok')
     GROUP BY boots.node, runs.benchmark
+"""
+
+_BOOTED = """
+    SELECT kernel, max(0.0, (julianday(done) - julianday(ordered)) * 86400.0)
+    FROM (
+        SELECT kernel,
+               coalesce((SELECT min(ordered_at) FROM bringups WHERE boot = boots.id), proved_at) AS ordered,
+               coalesce((SELECT min(attempts.started_at) FROM attempts JOIN runs ON runs.id = attempts.run
+                         WHERE runs.boot = boots.id), proved_at) AS done
+        FROM boots WHERE proved_at IS NOT NULL)
+"""
+
+_BOOTS_LEFT = """
+    SELECT boots.node, boots.kernel, count(*) FROM boots JOIN kernels ON kernels.name = boots.kernel
+    WHERE kernels.boot <> 'none' AND boots.proved_at IS NULL
+      AND EXISTS (SELECT 1 FROM runs WHERE runs.boot = boots.id AND runs.given_up_at IS NULL)
+    GROUP BY boots.node, boots.kernel
 """

@@ -338,6 +338,18 @@ VIEWS = {
         JOIN benchmarks ON benchmarks.id = runs.benchmark
         ORDER BY attempts.started_at DESC, attempts.id
     """,
+    # Boots in whose midst the node rebooted, by benchmark: its ok runs carry so many boot_ids.
+    "rebooted_within": """
+        SELECT boots.id AS boot, boots.node, boots.kernel, boots.block, benchmarks.label AS benchmark,
+               count(DISTINCT attempts.boot_id) AS lives, count(*) AS runs
+        FROM attempts
+        JOIN runs ON runs.id = attempts.run
+        JOIN boots ON boots.id = runs.boot
+        JOIN benchmarks ON benchmarks.id = runs.benchmark
+        WHERE attempts.status = 'ok' AND NOT runs.is_warmup
+        GROUP BY boots.id, benchmarks.id
+        HAVING count(DISTINCT attempts.boot_id) > 1
+    """,
     # Where the telemetry of an attempt is: samples of its node that were taken while it ran are in these rows.
     "attempt_samples": """
         SELECT attempts.id AS attempt, attempts.started_at, attempts.ended_at, samples.node,

@@ -9,8 +9,9 @@ import signal
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
@@ -37,10 +38,13 @@ class Scripts:
         words = ["/bin/sh", "-c", f"unset HPCVIRT_SCRIPT; {command}; exit $?"]
         started = subprocess.Popen(words, env=env, start_new_session=True)
         self._started.append(started)
+        # Between fork and exec the script itself looks like the shell above it.
+        until(lambda: any(not is_marked(child) for child in children(started.pid)))
         return started
 
     def look(self, shell: tuple[str, ...], limit_s: int) -> list[str]:
-        script = files("hpcvirt.core.kernels").joinpath("command.sh").read_text()
+        parts = (("hpcvirt.core.remote", "marked.sh"), ("hpcvirt.core.kernels", "command.sh"))
+        script = "".join(files(package).joinpath(name).read_text() for package, name in parts)
         env = {**os.environ, "hv_script": self.seat, "hv_limit": str(limit_s)}
         done = subprocess.run([*shell, "-c", script], env=env, capture_output=True, text=True, timeout=30, check=True)
         assert done.stderr == ""
@@ -80,9 +84,6 @@ def test_one_that_takes_too_long_is_ended_with_its_children(scripts: Scripts, sh
     needed(shell)
     started = scripts.start("sh -c 'sleep 1000; true'; true")
     other = scripts.start("sleep 1000; true", seat=f"{scripts.seat}0")
-    give_up_at = time.monotonic() + 10
-    while not children(started.pid):
-        assert time.monotonic() < give_up_at
     (child,) = children(started.pid)
     told = scripts.look(shell, 0)
     assert told[0] == f"found {started.pid}"
@@ -96,7 +97,9 @@ def test_one_that_takes_too_long_is_ended_with_its_children(scripts: Scripts, sh
 @pytest.mark.parametrize("shell", SHELLS)
 def test_what_a_script_left_behind_is_not_touched(scripts: Scripts, shell: tuple[str, ...]) -> None:
     needed(shell)
-    started = scripts.start("sleep 1000 & true")
+    started = scripts.start("sleep 1000 & sleep 1")
+    until(lambda: len(children(started.pid)) == 2)
+    until(lambda: not any(map(is_marked, children(started.pid))))
     assert started.wait(5) == 0
     assert scripts.look(shell, 0) == []
     os.killpg(started.pid, 0)
@@ -126,6 +129,19 @@ def test_a_script_is_ended_when_it_takes_longer_than_the_boot_may(scripts: Scrip
     assert scripts.look(("sh",), 0) == []
 
 
+def until(is_so: Callable[[], bool]) -> None:
+    give_up_at = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < give_up_at
+        time.sleep(0.01)
+
+
+def is_marked(pid: int) -> bool:
+    try:
+        return b"HPCVIRT_SCRIPT=" in Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return False
+
+
 def children(pid: int) -> list[int]:
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as told:  # noqa: PTH123 - a file of the kernel
-        return [int(word) for word in told.read().split()]
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -69,6 +69,8 @@ def test_a_node_that_is_ready() -> None:
         ("env saved_entry=gnulinux-6.1\n", "", Level.WARNING, "no default entry is saved"),
         ("free 900000", "free 5000", Level.WARNING, "only 4 MiB are free in /boot"),
         ("/dev/sda1 ext4", "/dev/mapper/vg-root ext4", Level.FAILURE, "where GRUB cannot write"),
+        ("grubenv_on", "grubenv_readonly /boot/grub on /dev/sda1\ngrubenv_on", Level.FAILURE, "is mounted read-only"),
+        ("may reboot", "nogrubenv no such file\nmay reboot", Level.FAILURE, "next_entry cannot be written: no such"),
         ("/dev/sda1 ext4", "/dev/sda1 btrfs", Level.FAILURE, "boot the entry again and again"),
     ],
 )

@@ -100,6 +100,17 @@ def test_refusals_are_told_and_leave_no_order(box: Box, shell: tuple[str, ...]) 
 
 
 @pytest.mark.parametrize("shell", SHELLS)
+def test_check_reads_what_grub_remembers_or_says_why_not(box: Box, shell: tuple[str, ...]) -> None:
+    told = box.run(shell, "check").stdout.splitlines()
+    assert "env saved_entry=stock" in told
+    assert [line for line in told if line.startswith(("nogrubenv", "maynot"))] == []
+    box.env.unlink()
+    told = box.run(shell, "check").stdout.splitlines()
+    assert [line.partition(" ")[0] for line in told if "env" in line] == ["may", "nogrubenv"]
+    assert "No such file" in next(line for line in told if line.startswith("nogrubenv"))
+
+
+@pytest.mark.parametrize("shell", SHELLS)
 def test_only_what_differs_is_put_back(box: Box, shell: tuple[str, ...]) -> None:
     settings = {"hv_saved_entry": "stock", "hv_next_entry": "", "hv_hpcvirt_arguments": ""}
     assert box.run(shell, "restore", **settings).stdout == "restored\n"

@@ -14,7 +14,8 @@ import pytest
 from hpcvirt.core.errors import StoreUnusable
 from hpcvirt.core.model import Better, Status
 from hpcvirt.core.process import this_process
-from hpcvirt.core.store import schema
+from hpcvirt.core.store import bringups, schema
+from hpcvirt.core.store.bringups import Step
 from hpcvirt.core.store.database import Database
 from hpcvirt.core.store.queries import (
     fingerprint,
@@ -398,6 +399,32 @@ def test_nodes_work_side_by_side_as_far_as_they_may(path: Path, at_once: int | N
         timed(path, run, NOON, 2.0)
     assert read_snapshot(path).eta_s == pytest.approx(expected, abs=0.01)
     database.close()
+
+
+def test_reboots_take_their_time_once_that_is_known(path: Path) -> None:
+    """From the order to the first run, with all that was tried again; what never rebooted costs nothing."""
+    told = campaign(nodes=("node1",), kernels=("native", "other"), blocks=2, runs=2)
+    booted = tuple(replace(kernel, boot="grub") for kernel in told.kernels)
+    database, plan = new_database(path, replace(told, kernels=booted))
+    first, second, *_ = plan.boots
+    assert first.kernel != second.kernel
+    for boot, began, up_s, run_s in ((first, NOON, 50, 60), (second, NOON + timedelta(hours=1), 5, 40)):
+        assert read_snapshot(path).eta_s is None
+        tried = bringups.order(database, boot.id, "old", "")
+        bringups.reach(database, tried.id, Step.FAILED, "wrong")
+        bringups.reach(database, bringups.order(database, boot.id, "old", "").id, Step.PROVED)
+        database.boot_proved(boot.id, {"boot_id": f"b{boot.id}"}, {}, rebooted=True)
+        run = next(run.id for run in plan.runs if run.boot == boot)
+        do_run(database, run, f"a{run}", ended())
+        timed(path, run, began + timedelta(seconds=run_s), 2.0)
+        change(path, "UPDATE boots SET proved_at = ? WHERE id = ?", (stamp(began, up_s), boot.id))
+        change(path, "UPDATE bringups SET ordered_at = ? WHERE boot = ? AND number = 1", (stamp(began, 0), boot.id))
+    assert read_snapshot(path).eta_s == pytest.approx(2 * 2.0 + 60 + 40, abs=0.01)
+    database.close()
+
+
+def stamp(moment: datetime, seconds: float) -> str:
+    return (moment + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
 
 
 def test_nothing_left_is_no_time(path: Path) -> None:

@@ -229,6 +229,8 @@ def test_a_boot_goes_on_in_another_life_of_the_same_kernel(scene: Scene) -> None
         assert scene.status_of(attempt) == "lost"
         assert scene.one("SELECT count(*) FROM bringups") == 1
         assert scene.one("SELECT count(DISTINCT boot_id) FROM attempts WHERE status = 'ok'") == 2
+        scene.command("status")
+        assert "node1 under stock: rebooted within the boot of block 1; its runs are of several lives" in scene.log
         # The end of the lost one is filed when the node is back.
         ((waited_s,),) = scene.rows(
             """SELECT (julianday(min(later.started_at)) - julianday(lost.ended_at)) * 86400
