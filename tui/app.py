@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -21,11 +22,14 @@ from textual.screen import Screen
 
 from hpcvirt.core.errors import CampaignInvalid, HpcvirtError
 from hpcvirt.core.store.records import RunnerState, Snapshot
-from hpcvirt.tui import messages, themes
+from hpcvirt.tui import keys, messages, themes
 from hpcvirt.tui.backend import Backend, LocalBackend
 from hpcvirt.tui.draft import Draft, Pick
+from hpcvirt.tui.memory import Memory, memory_path, recall
 from hpcvirt.tui.phrases import safe
 from hpcvirt.tui.screens.main import MainScreen
+from hpcvirt.tui.settings import Settings, read_settings, settings_path
+from hpcvirt.tui.shelf import Entry
 from hpcvirt.tui.state import RESTARTABLE, STEERABLE, State
 from hpcvirt.tui.watcher import Watcher
 from hpcvirt.tui.widgets.palette import Palette
@@ -36,6 +40,8 @@ if TYPE_CHECKING:
 TICK_S = 1.0
 RECOMPUTE_S = 5.0
 """Interim results are worked out at most this often: they cost a core for a moment."""
+SHELF_S = 5.0
+"""The chooser looks again so often."""
 LOOKED_AT = 8
 """How many of a campaign's newest databases are opened to see whether one is running."""
 
@@ -55,12 +61,22 @@ class HpcvirtApp(App[None]):
     COMMAND_PALETTE_DISPLAY = "^p"
     NOTIFICATION_TIMEOUT = 4
     CSS_PATH = [  # noqa: RUF012 - Textual declares it so
-        f"screens/{name}.tcss" for name in ("main", "setup", "live", "results", "plots", "runs", "dialogs")
+        f"screens/{name}.tcss" for name in ("main", "chooser", "setup", "live", "results", "plots", "runs", "dialogs")
     ]
     VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]  # noqa: RUF012
 
-    def __init__(self, campaign_path: Path | None, database: Path | None, *, backend: Backend | None = None) -> None:
-        """Open a campaign file, a database, or (with both) the database and the file it may be started from again."""
+    def __init__(
+        self,
+        campaign_path: Path | None,
+        database: Path | None,
+        *,
+        backend: Backend | None = None,
+        settings: Settings | None = None,
+        memory: Memory | None = None,
+    ) -> None:
+        """Open a campaign file, a database, (with both) the database and the file it may be started from again,
+        or (with neither) the chooser.
+        """
         # Said before Textual chooses its filters: with any other theme NO_COLOR still paints greys.
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self.backend: Backend = backend or LocalBackend()
@@ -74,9 +90,27 @@ class HpcvirtApp(App[None]):
         self._is_reading_attempts = False
         self._was_seen = False
         """The first view of the database decides on the pane, later ones do not."""
+        self.settings = settings or Settings()
+        self._memory = memory or Memory()
+        self._is_reading_shelf = False
+        self._shelf_read_at = 0.0
+        self.set_keymap(keys.keymap(self.settings.keys))
         for theme in themes.THEMES:
             self.register_theme(theme)
-        self.theme = themes.WITHOUT_COLOR if self.no_color else themes.DARK
+        self.theme = themes.WITHOUT_COLOR if self.no_color else self._known_theme()
+
+    def _known_theme(self) -> str:
+        """The one that was chosen last, if there still is such a one."""
+        return self._memory.theme if self._memory.theme in self.available_themes else themes.DARK
+
+    def _remember(self, memory: Memory) -> None:
+        if memory != self._memory:
+            self._memory = memory
+            threading.Thread(target=self.backend.remember, args=(memory,), daemon=True).start()
+
+    def _watch_theme_chosen(self, theme: str) -> None:
+        if not self.no_color:
+            self._remember(replace(self._memory, theme=theme))
 
     def get_default_screen(self) -> Screen[None]:
         """The one screen."""
@@ -85,6 +119,7 @@ class HpcvirtApp(App[None]):
     def on_mount(self) -> None:
         """Paint first, then look."""
         _obey_signals(self.exit)
+        self.watch(self, "theme", self._watch_theme_chosen, init=False)
         self.call_after_refresh(self._open)
         self.set_interval(TICK_S, self._tick)
 
@@ -97,16 +132,66 @@ class HpcvirtApp(App[None]):
     async def _open(self) -> None:
         """After the first paint: show what was asked for."""
         self._main.show(self.state)
+        for problem in self.settings.problems:
+            self.notify(safe(problem), title="Settings", severity="warning", timeout=12, markup=False)
         if not self._main.pane:  # else a quick finger was first
-            await self._main.go_to("live" if self.state.database else "setup")
+            await self._main.go_to(self._first_pane())
         if self.state.database is not None:
             self._follow(self.state.database)
         if self.state.campaign_path is not None:
             self._read_campaign(self.state.campaign_path)
 
+    def _first_pane(self) -> str:
+        if self.state.database is not None:
+            return "live"
+        return "chooser" if self.state.campaign_path is None else "setup"
+
     def _change(self, state: State) -> None:
         self.state = state
         self._main.show(state)
+
+    # -- the chooser
+
+    def _read_shelf_if_wanted(self) -> None:
+        is_due = time.monotonic() - self._shelf_read_at > SHELF_S
+        if self._main.pane == "chooser" and is_due and not self._is_reading_shelf:
+            self._is_reading_shelf = True
+            # A thread of its own: a file on a server that hangs must not keep the screen from closing.
+            threading.Thread(target=self._read_shelf, args=(self.state.shelf,), name="shelf", daemon=True).start()
+
+    def _read_shelf(self, known: tuple[Entry, ...]) -> None:
+        try:
+            for entries in self.backend.shelf(known, self._memory.databases):
+                self.post_message(messages.ShelfRead(entries))
+        except Exception as error:  # noqa: BLE001 - in a thread nobody else would tell of it
+            self.post_message(messages.Failed("Files cannot be looked for", _in_words(error)))
+        finally:
+            self._shelf_read_at = time.monotonic()
+            self._is_reading_shelf = False
+
+    @on(messages.ShelfRead)
+    def _shelf_read(self, message: messages.ShelfRead) -> None:
+        self._change(replace(self.state, shelf=message.entries))
+
+    @on(messages.Chosen)
+    async def _chosen(self, message: messages.Chosen) -> None:
+        """Open another file; what was open goes on without us."""
+        path, state = message.path, self.state
+        if path in {state.database, state.campaign_path} and not state.faults:
+            await self._main.go_to("live" if message.is_database else "setup")
+            return
+        if self._watcher is not None:
+            self._watcher.stop()
+            self._watcher = None
+        self._looked_for, self._attempts_seen = ("", 0), None
+        chosen = State(database=path) if message.is_database else State(campaign_path=path)
+        self._change(replace(chosen, shelf=state.shelf))
+        await self._main.forget()
+        await self._main.go_to(self._first_pane())
+        if message.is_database:
+            self._follow(path)
+        else:
+            self._read_campaign(path)
 
     # -- a campaign file
 
@@ -115,10 +200,10 @@ class HpcvirtApp(App[None]):
         try:
             draft = self.backend.load_draft(path)
         except CampaignInvalid as error:
-            self.post_message(messages.CampaignFaulty(error.faults, error.hint))
+            self.post_message(messages.CampaignFaulty(path, error.faults, error.hint))
             return
         except Exception as error:  # noqa: BLE001 - a third party's plugin may raise anything; a worker's error would vanish
-            self.post_message(messages.CampaignFaulty((_in_words(error),), ""))
+            self.post_message(messages.CampaignFaulty(path, (_in_words(error),), ""))
             return
         running, unfinished = self._look_for_runner(path)
         self.post_message(messages.CampaignOpened(draft, running, unfinished))
@@ -139,6 +224,8 @@ class HpcvirtApp(App[None]):
 
     @on(messages.CampaignOpened)
     async def _campaign_opened(self, message: messages.CampaignOpened) -> None:
+        if message.draft.path != self.state.campaign_path:
+            return  # another one was chosen meanwhile
         notice = _unfinished_words(message.unfinished) if message.unfinished else ""
         self._change(replace(self.state, draft=message.draft, faults=(), notice=notice))
         if message.running is not None and self.state.database is None:
@@ -148,7 +235,8 @@ class HpcvirtApp(App[None]):
 
     @on(messages.CampaignFaulty)
     def _campaign_faulty(self, message: messages.CampaignFaulty) -> None:
-        self._change(replace(self.state, faults=message.faults, notice=message.hint))
+        if message.path == self.state.campaign_path:
+            self._change(replace(self.state, faults=message.faults, notice=message.hint))
 
     # -- a database
 
@@ -157,6 +245,7 @@ class HpcvirtApp(App[None]):
         if self._watcher is not None:
             self._watcher.stop()
         self._was_seen = False
+        self._remember(self._memory.opened(database.absolute()))
         self._change(
             replace(
                 self.state,
@@ -190,6 +279,7 @@ class HpcvirtApp(App[None]):
         if self.state.runner in STEERABLE and self._main.pane == "live" and self.screen is self._main:
             self._main.show(self.state)
         self._compute_if_wanted()
+        self._read_shelf_if_wanted()
 
     # -- results
 
@@ -197,6 +287,8 @@ class HpcvirtApp(App[None]):
     def _pane_shown(self) -> None:
         """Results are worked out only for somebody who looks."""
         self._compute_if_wanted()
+        self._shelf_read_at = 0.0
+        self._read_shelf_if_wanted()
 
     def _compute_if_wanted(self) -> None:
         self._read_charts_if_wanted()
@@ -494,7 +586,8 @@ def run_screen(campaign_path: Path | None, database: Path | None) -> int:
     from hpcvirt.tui.terminal import check_terminal
 
     check_terminal()
-    app = HpcvirtApp(campaign_path, database)
+    settings, memory = read_settings(settings_path()), recall(memory_path())
+    app = HpcvirtApp(campaign_path, database, settings=settings, memory=memory)
     app.run()
     farewell = app.farewell()
     if farewell:

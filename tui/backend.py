@@ -6,7 +6,7 @@ so that the first paint waits for none of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -16,14 +16,16 @@ from hpcvirt.core.model import Campaign
 from hpcvirt.core.preflight import Finding
 from hpcvirt.core.store.records import Snapshot
 from hpcvirt.core.store.samples import Sample
+from hpcvirt.tui import shelf as shelves
 from hpcvirt.tui.comparison import ResultTable
 from hpcvirt.tui.draft import Draft, DraftBenchmark, DraftKernel, Forecast, Pick, changed
-
-if TYPE_CHECKING:
-    from hpcvirt.core.experience import Experience
+from hpcvirt.tui.memory import Memory, memory_path
+from hpcvirt.tui.memory import remember as keep
+from hpcvirt.tui.shelf import Entry
 
 if TYPE_CHECKING:
     from hpcvirt.core.charts import Charts
+    from hpcvirt.core.experience import Experience
     from hpcvirt.core.store.attempts import AttemptDetail, AttemptPage
     from hpcvirt.core.store.output import OutputPage, OutputReader
     from hpcvirt.tui.plots.model import Picture
@@ -31,6 +33,12 @@ if TYPE_CHECKING:
 
 class Backend(Protocol):
     """What the screen needs. Every method raises HpcvirtError where something is not as it should be."""
+
+    def shelf(self, known: Sequence[Entry], recent: Sequence[Path]) -> Iterator[tuple[Entry, ...]]:
+        """What can be opened, several times: ever more of it is read."""
+
+    def remember(self, memory: Memory) -> None:
+        """Keep it for the next time."""
 
     def load_draft(self, path: Path) -> Draft:
         """A campaign file. Raises CampaignInvalid with all faults."""
@@ -138,6 +146,14 @@ class LocalBackend:
 
     def __init__(self) -> None:
         self._reader: OutputReader | None = None
+
+    def shelf(self, known: Sequence[Entry], recent: Sequence[Path]) -> Iterator[tuple[Entry, ...]]:
+        """Look where campaigns and databases are."""
+        return shelves.shelf(known, recent)
+
+    def remember(self, memory: Memory) -> None:
+        """In the state folder."""
+        keep(memory_path(), memory)
 
     def load_draft(self, path: Path) -> Draft:
         """Read a campaign file with pydantic, and what earlier databases or its plugins tell of times."""

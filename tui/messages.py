@@ -14,6 +14,7 @@ from hpcvirt.core.preflight import Finding
 from hpcvirt.core.store.records import Snapshot
 from hpcvirt.tui.comparison import ResultTable
 from hpcvirt.tui.draft import Draft, Pick
+from hpcvirt.tui.shelf import Entry
 from hpcvirt.tui.watcher import View
 
 if TYPE_CHECKING:
@@ -27,6 +28,21 @@ class DatabaseRead(Message):
     """The watcher has a new view of the database."""
 
     view: View
+
+
+@dataclass
+class ShelfRead(Message):
+    """What can be opened, as far as it is known by now."""
+
+    entries: tuple[Entry, ...]
+
+
+@dataclass
+class Chosen(Message):
+    """The operator wants to open a file."""
+
+    path: Path
+    is_database: bool
 
 
 @dataclass
@@ -44,6 +60,7 @@ class CampaignOpened(Message):
 class CampaignFaulty(Message):
     """A campaign file cannot be used."""
 
+    path: Path
     faults: tuple[str, ...]
     hint: str
 

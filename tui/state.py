@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hpcvirt.core.store.records import RunnerState, Snapshot
 from hpcvirt.tui.comparison import ResultTable
 from hpcvirt.tui.draft import Draft
+from hpcvirt.tui.shelf import Entry
 from hpcvirt.tui.watcher import View
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ RESTARTABLE = frozenset({RunnerState.NOT_STARTED, RunnerState.STOPPED, RunnerSta
 class State:
     """What is known now."""
 
+    shelf: tuple[Entry, ...] = ()
+    """What can be opened."""
     campaign_path: Path | None = None
     database: Path | None = None
     view: View | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -34,7 +34,9 @@ from hpcvirt.core.store.records import (
 from hpcvirt.core.store.samples import Sample
 from hpcvirt.core.store.telemetry import Around
 from hpcvirt.tui.draft import Draft, DraftBenchmark, DraftKernel, Forecast, Pick
+from hpcvirt.tui.memory import Memory
 from hpcvirt.tui.plots.model import Picture
+from hpcvirt.tui.shelf import Entry
 
 DATABASE = Path("/data/local-lab-20250101T120000Z.db")
 CAMPAIGN = Path("/campaigns/local-lab.toml")
@@ -399,8 +401,16 @@ class SampleBackend:
     started: list[tuple[Draft, Pick]] = field(default_factory=list)
     resumed: list[Path] = field(default_factory=list)
     exported: list[tuple[Path, Path]] = field(default_factory=list)
+    shelves: Sequence[tuple[Entry, ...]] = ()
+    remembered: list[Memory] = field(default_factory=list)
     compared: int = 0
     reads: int = 0
+
+    def shelf(self, known: Sequence[Entry], recent: Sequence[Path]) -> Iterator[tuple[Entry, ...]]:
+        yield from self.shelves
+
+    def remember(self, memory: Memory) -> None:
+        self.remembered.append(memory)
 
     def load_draft(self, path: Path) -> Draft:
         if isinstance(self.draft, HpcvirtError):
