@@ -26,7 +26,7 @@ from hpcvirt.tui import keys, messages, themes
 from hpcvirt.tui.backend import Backend, LocalBackend
 from hpcvirt.tui.draft import Draft, Pick
 from hpcvirt.tui.memory import Memory, memory_path, recall
-from hpcvirt.tui.phrases import safe
+from hpcvirt.tui.phrases import count, safe
 from hpcvirt.tui.screens.main import MainScreen
 from hpcvirt.tui.settings import Settings, read_settings, settings_path
 from hpcvirt.tui.shelf import Entry
@@ -252,6 +252,7 @@ class HpcvirtApp(App[None]):
                 database=database,
                 view=None,
                 notice="",
+                method="",
                 table=None,
                 table_ok=-1,
                 table_problem="",
@@ -301,25 +302,53 @@ class HpcvirtApp(App[None]):
         is_hurried = state.table is None or snapshot.is_finished
         if is_hurried or time.monotonic() - self._computed_at > RECOMPUTE_S:
             self._change(replace(state, is_computing=True))
-            self._compute(snapshot.path, snapshot.ok)
+            self._compute(snapshot.path, snapshot.ok, state.method)
 
     @work(thread=True, exit_on_error=False, group="results")
-    def _compute(self, database: Path, ok: int) -> None:
+    def _compute(self, database: Path, ok: int, method: str) -> None:
         try:
-            table = self.backend.compare(database)
+            table = self.backend.compare(database, method)
         except Exception as error:  # noqa: BLE001 - a fault in the statistics is said where the table would be
-            self.post_message(messages.ResultsComputed(database, ok, None, _in_words(error)))
+            self.post_message(messages.ResultsComputed(database, ok, None, _in_words(error), method))
         else:
-            self.post_message(messages.ResultsComputed(database, ok, table))
+            self.post_message(messages.ResultsComputed(database, ok, table, method=method))
 
     @on(messages.ResultsComputed)
     def _results_computed(self, message: messages.ResultsComputed) -> None:
         self._computed_at = time.monotonic()
         state = replace(self.state, is_computing=False)
-        if message.database == self.state.database:
+        if (message.database, message.method) == (self.state.database, self.state.method):
             state = replace(state, table=message.table, table_ok=message.ok, table_problem=message.problem)
         self._change(state)
         self._compute_if_wanted()
+
+    @on(messages.MethodWanted)
+    def _method_wanted(self, message: messages.MethodWanted) -> None:
+        self._change(replace(self.state, method=message.method, table_ok=-1))
+        self._computed_at = 0.0
+        self._compute_if_wanted()
+
+    @on(messages.CopyAsked)
+    def _copy_asked(self, message: messages.CopyAsked) -> None:
+        if self.state.database is not None:
+            self._make_copy(message, self.state.database)
+
+    @work(thread=True, exit_on_error=False, group="export")
+    def _make_copy(self, asked: messages.CopyAsked, database: Path) -> None:
+        def make() -> str:
+            text = asked.make()
+            if not asked.is_file:
+                self.post_message(messages.Copied(text))
+                return f"Copied: {count(len(text.splitlines()), 'line')}. Where nothing arrives, w writes a file."
+            target = database.with_name(f"{database.stem}-{_file_words(asked.name)}.{asked.ending}")
+            self.backend.save_text(text, target)
+            return f"written: {target}"
+
+        self._attempt("Nothing was copied", "", make)
+
+    @on(messages.Copied)
+    def _copied(self, message: messages.Copied) -> None:
+        self.copy_to_clipboard(message.text)
 
     # -- runs
 
@@ -402,7 +431,7 @@ class HpcvirtApp(App[None]):
 
     @work(thread=True, exit_on_error=False, group="export")
     def _save_plot(self, picture: Picture, database: Path) -> None:
-        words = re.sub(r"[^A-Za-z0-9.]+", "-", f"{picture.kind.value} {picture.title}").strip("-")[:60]
+        words = _file_words(f"{picture.kind.value} {picture.title}")
 
         def write() -> str:
             files = self.backend.save_plot(picture, database.with_name(f"{database.stem}-{words}"))
@@ -594,6 +623,11 @@ def run_screen(campaign_path: Path | None, database: Path | None) -> int:
         with suppress(OSError):  # the terminal may be gone: that is one way to leave
             print(farewell, flush=True)
     return app.return_code or 0
+
+
+def _file_words(text: str) -> str:
+    """Text as a part of a file's name."""
+    return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-")[:60]
 
 
 def _in_words(error: Exception) -> str:

@@ -17,7 +17,7 @@ from hpcvirt.core.preflight import Finding
 from hpcvirt.core.store.records import Snapshot
 from hpcvirt.core.store.samples import Sample
 from hpcvirt.tui import shelf as shelves
-from hpcvirt.tui.comparison import ResultTable
+from hpcvirt.tui.comparison import Comparison, ResultTable
 from hpcvirt.tui.draft import Draft, DraftBenchmark, DraftKernel, Forecast, Pick, changed
 from hpcvirt.tui.memory import Memory, memory_path
 from hpcvirt.tui.memory import remember as keep
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hpcvirt.core.charts import Charts
     from hpcvirt.core.experience import Experience
     from hpcvirt.core.store.attempts import AttemptDetail, AttemptPage
+    from hpcvirt.core.store.cells import CellDetail
     from hpcvirt.core.store.output import OutputPage, OutputReader
     from hpcvirt.tui.plots.model import Picture
 
@@ -70,8 +71,17 @@ class Backend(Protocol):
     def write_wish(self, database: Path, kind: str) -> None:
         """Ask the runner for pause, resume, stop or abort."""
 
-    def compare(self, database: Path) -> ResultTable:
-        """The comparisons as they stand now."""
+    def compare(self, database: Path, method: str = "") -> ResultTable:
+        """The comparisons as they stand now. ``method``: by another test than was frozen."""
+
+    def cell(self, database: Path, row: Comparison) -> tuple[CellDetail, Charts]:
+        """What a comparison is made of, and the same to be drawn."""
+
+    def table_text(self, rows: Sequence[Comparison], form: str, notes: Sequence[str]) -> str:
+        """Comparisons as ``csv`` or ``markdown``."""
+
+    def save_text(self, text: str, target: Path) -> None:
+        """Write a file, whole or not at all."""
 
     def attempts(self, database: Path, words: str, offset: int) -> AttemptPage:
         """Attempts in which every word occurs, the newest first."""
@@ -266,11 +276,36 @@ class LocalBackend:
         who = this_process()
         queries.write_wish(database, kind, f"screen on {who.host}, pid {who.pid}")
 
-    def compare(self, database: Path) -> ResultTable:
+    def compare(self, database: Path, method: str = "") -> ResultTable:
         """Import the statistics (a second, the first time) and use them."""
-        from hpcvirt.core.analysis import compare_database
+        from hpcvirt.core.analysis import Wanted, compare_database
+        from hpcvirt.core.stats import Method
 
-        return compare_database(database)
+        return compare_database(database, Wanted(method=Method(method) if method else None))
+
+    def cell(self, database: Path, row: Comparison) -> tuple[CellDetail, Charts]:
+        """One query for the values and one for the attempts."""
+        import hpcvirt.tui.plots.drawing  # noqa: F401 - so that the first plot does not wait for it
+        from hpcvirt.core.charts import charts_of_cell
+        from hpcvirt.core.store.cells import read_cell
+
+        cell = read_cell(database, row.benchmark, row.metric, (row.baseline, row.kernel))
+        return cell, charts_of_cell(cell)
+
+    def table_text(self, rows: Sequence[Comparison], form: str, notes: Sequence[str]) -> str:
+        """As ``analyze --format`` does it."""
+        from hpcvirt.core.stats import Comparison as Computed
+        from hpcvirt.core.stats.report import to_csv, to_markdown
+
+        computed = [row for row in rows if isinstance(row, Computed)]
+        return to_csv(computed) if form == "csv" else to_markdown(computed, notes)
+
+    def save_text(self, text: str, target: Path) -> None:
+        """Write it."""
+        from hpcvirt.core.export import whole_file
+
+        with whole_file(target) as file:
+            file.write(text)
 
     def attempts(self, database: Path, words: str, offset: int) -> AttemptPage:
         """Searched by SQLite."""

@@ -4,6 +4,7 @@ Textual writes its own bookkeeping into it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -126,6 +127,33 @@ class ResultsComputed(Message):
     ok: int
     table: ResultTable | None
     problem: str = ""
+    method: str = ""
+    """Wanted when it was computed."""
+
+
+@dataclass
+class MethodWanted(Message):
+    """The operator wants the comparisons by another test; empty: as they were frozen."""
+
+    method: str
+
+
+@dataclass
+class CopyAsked(Message):
+    """The operator wants something in the clipboard, or in a file beside the database."""
+
+    make: Callable[[], str]
+    """Called in a thread."""
+    name: str
+    ending: str
+    is_file: bool
+
+
+@dataclass
+class Copied(Message):
+    """It can be put into the clipboard now."""
+
+    text: str
 
 
 @dataclass

@@ -37,6 +37,8 @@ class State:
     notice: str = ""
     is_starting: bool = False
     is_checking: bool = False
+    method: str = ""
+    """By which the comparisons are wanted; empty: as frozen."""
     table: ResultTable | None = None
     table_ok: int = -1
     """Ok runs that were in when the table was computed."""

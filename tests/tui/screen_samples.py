@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from hpcvirt.core.charts import Charts, Spot
+from hpcvirt.core.charts import Charts, Spot, charts_of_cell
 from hpcvirt.core.errors import HpcvirtError
 from hpcvirt.core.model import Better, Telemetry
 from hpcvirt.core.preflight import Finding
@@ -19,6 +19,7 @@ from hpcvirt.core.process import ProcessIdentity, this_process
 from hpcvirt.core.stats import Unit
 from hpcvirt.core.stats.estimate import Estimate
 from hpcvirt.core.store.attempts import PAGE_ROWS, AttemptDetail, AttemptPage, AttemptRow
+from hpcvirt.core.store.cells import CellDetail, CellValue
 from hpcvirt.core.store.output import PAGE_BYTES, OutputPage
 from hpcvirt.core.store.records import (
     BenchmarkRecord,
@@ -33,6 +34,7 @@ from hpcvirt.core.store.records import (
 )
 from hpcvirt.core.store.samples import Sample
 from hpcvirt.core.store.telemetry import Around
+from hpcvirt.tui.comparison import Comparison
 from hpcvirt.tui.draft import Draft, DraftBenchmark, DraftKernel, Forecast, Pick
 from hpcvirt.tui.memory import Memory
 from hpcvirt.tui.plots.model import Picture
@@ -382,6 +384,22 @@ def make_detail(row: AttemptRow, **changes: object) -> AttemptDetail:
     return replace(detail, **changes)  # type: ignore[arg-type]
 
 
+def make_cell(kernels: tuple[str, str] = KERNELS, nodes: Sequence[str] = ("node1", "node2")) -> CellDetail:
+    """Two blocks of three runs on each node; the second kernel is a tenth slower on the last node."""
+    values, attempts = [], []
+    for block in (1, 2):
+        for node in nodes:
+            for kernel in kernels:
+                for run in (1, 2, 3):
+                    number = len(values)
+                    slow = 0.9 if (kernel, node) == (kernels[-1], nodes[-1]) else 1.0
+                    value = slow * (1000 + block + run)
+                    at = ago(900 - number)
+                    values.append(CellValue(kernel, node, block, number // 3, run, f"a{number}", at, value))
+                    attempts.append(make_row(number, kernel=kernel, node=node))
+    return CellDetail(STREAM, "scale", "MB/s", kernels, tuple(values), tuple(attempts), len(attempts))
+
+
 @dataclass
 class SampleBackend:
     """Answers from what it was given, and remembers what it was asked."""
@@ -401,6 +419,9 @@ class SampleBackend:
     started: list[tuple[Draft, Pick]] = field(default_factory=list)
     resumed: list[Path] = field(default_factory=list)
     exported: list[tuple[Path, Path]] = field(default_factory=list)
+    cells: CellDetail | Exception = field(default_factory=lambda: make_cell())
+    texts: list[tuple[str, Path]] = field(default_factory=list)
+    methods: list[str] = field(default_factory=list)
     shelves: Sequence[tuple[Entry, ...]] = ()
     remembered: list[Memory] = field(default_factory=list)
     compared: int = 0
@@ -460,8 +481,22 @@ class SampleBackend:
     def write_wish(self, database: Path, kind: str) -> None:
         self.wishes.append((database, kind))
 
-    def compare(self, database: Path) -> SampleTable:
+    def cell(self, database: Path, row: Comparison) -> tuple[CellDetail, Charts]:
+        if isinstance(self.cells, Exception):
+            raise self.cells
+        return self.cells, charts_of_cell(self.cells)
+
+    def table_text(self, rows: Sequence[Comparison], form: str, notes: Sequence[str]) -> str:
+        return "\n".join([form, *(f"{row.metric} {row.kernel}" for row in rows)])
+
+    def save_text(self, text: str, target: Path) -> None:
+        if self.export_fails:
+            raise self.export_fails
+        self.texts.append((text, target))
+
+    def compare(self, database: Path, method: str = "") -> SampleTable:
         self.compared += 1
+        self.methods.append(method)
         if isinstance(self.table, Exception):
             raise self.table
         return self.table

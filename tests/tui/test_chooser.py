@@ -72,7 +72,7 @@ async def test_enter_attaches_to_a_database_and_0_comes_back() -> None:
         await eye.until("148/400 runs", "▶ running")
         assert eye.app.state.database == DATABASE
         await eye.press("3")
-        await eye.until("PEEK")
+        await eye.until("INTERIM")
         assert [memory.databases[0] for memory in eye.backend.remembered] == [OLD.path, DATABASE]
 
 
