@@ -499,13 +499,62 @@ class HpcvirtApp(App[None]):
         """What was asked for is shown, whatever the operator has gone to meanwhile."""
         from hpcvirt.tui.screens.setup import check_dialog
 
-        self._change(replace(self.state, is_checking=False))
+        self._change(replace(self.state, is_checking=False, findings=message.findings))
         self.push_screen(check_dialog(message.name, message.findings))
 
     @on(messages.NotLooked)
     def _not_looked(self, message: messages.NotLooked) -> None:
         self._change(replace(self.state, is_checking=False))
         self._failed(messages.Failed("The nodes could not be checked", message.problem))
+
+    @on(messages.ScheduleAsked)
+    def _schedule_asked(self, message: messages.ScheduleAsked) -> None:
+        self._schedule(message.draft, message.pick)
+
+    @work(thread=True, exit_on_error=False, group="schedule", exclusive=True)
+    def _schedule(self, draft: Draft, pick: Pick) -> None:
+        try:
+            lines = self.backend.schedule(draft, pick)
+        except Exception as error:  # noqa: BLE001 - a worker's error would vanish
+            self.post_message(messages.Failed("There is no schedule", _in_words(error)))
+        else:
+            self.post_message(messages.Scheduled(draft.name, lines))
+
+    @on(messages.Scheduled)
+    def _scheduled(self, message: messages.Scheduled) -> None:
+        from hpcvirt.tui.screens.setup import schedule_dialog
+
+        self.push_screen(schedule_dialog(message.name, message.lines))
+
+    @on(messages.SaveFileAsked)
+    def _save_file_asked(self, message: messages.SaveFileAsked) -> None:
+        self._save_file(message)
+
+    @work(thread=True, exit_on_error=False, group="export")
+    def _save_file(self, asked: messages.SaveFileAsked) -> None:
+        target = Path.cwd() / asked.name
+
+        def write() -> str:
+            if self.backend.save_campaign(asked.draft, asked.pick, target, over=asked.is_over):
+                return f"written: {target}"
+            self.post_message(messages.FileIsThere(asked))
+            return ""
+
+        self._attempt("The campaign file was not written", "", write)
+
+    @on(messages.FileIsThere)
+    def _file_is_there(self, message: messages.FileIsThere) -> None:
+        from hpcvirt.tui.screens.dialogs import ConfirmDialog
+
+        asked = message.asked
+        lines = [(Content(""), Content(f"{safe(asked.name)} is there already. What is in it now would be lost."))]
+        dialog = ConfirmDialog("Replace it?", lines, yes="replace", no="leave it", is_dangerous=True)
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._save_file(messages.SaveFileAsked(asked.draft, asked.pick, asked.name, is_over=True))
+
+        self.push_screen(dialog, answered)
 
     @on(messages.StartAsked)
     def _start_asked(self, message: messages.StartAsked) -> None:
@@ -562,7 +611,8 @@ class HpcvirtApp(App[None]):
 
     @on(messages.Done)
     def _done(self, message: messages.Done) -> None:
-        self.notify(safe(message.words), markup=False)
+        if message.words:
+            self.notify(safe(message.words), markup=False)
 
     @on(messages.Failed)
     def _failed(self, message: messages.Failed) -> None:

@@ -7,24 +7,26 @@ so that the first paint waits for none of it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from hpcvirt.core.errors import HpcvirtError
-from hpcvirt.core.model import Campaign
+from hpcvirt.core.model import Benchmark, Campaign, Value
 from hpcvirt.core.preflight import Finding
 from hpcvirt.core.store.records import Snapshot
 from hpcvirt.core.store.samples import Sample
 from hpcvirt.tui import shelf as shelves
 from hpcvirt.tui.comparison import Comparison, ResultTable
-from hpcvirt.tui.draft import Draft, DraftBenchmark, DraftKernel, Forecast, Pick, changed
+from hpcvirt.tui.draft import Draft, DraftBenchmark, DraftKernel, DraftParameter, Forecast, Pick, changed
 from hpcvirt.tui.memory import Memory, memory_path
 from hpcvirt.tui.memory import remember as keep
 from hpcvirt.tui.shelf import Entry
 
 if TYPE_CHECKING:
     from hpcvirt.core.charts import Charts
+    from hpcvirt.core.config import Choice
     from hpcvirt.core.experience import Experience
     from hpcvirt.core.store.attempts import AttemptDetail, AttemptPage
     from hpcvirt.core.store.cells import CellDetail
@@ -49,6 +51,12 @@ class Backend(Protocol):
 
     def check(self, draft: Draft, pick: Pick) -> tuple[Finding, ...]:
         """What stands in the way of this pick, on the nodes and here; nothing is changed."""
+
+    def schedule(self, draft: Draft, pick: Pick) -> tuple[str, ...]:
+        """In which order kernels are visited, a line for each block and node."""
+
+    def save_campaign(self, draft: Draft, pick: Pick, target: Path, *, over: bool) -> bool:
+        """Write what is picked as a campaign file; False, and nothing is written, where one is there already."""
 
     def start(self, draft: Draft, pick: Pick) -> Path:
         """Start the runner, detached; the database it works on."""
@@ -113,7 +121,9 @@ def _forecast(campaign: Campaign, known: Experience, pick: Pick) -> Forecast | N
     from hpcvirt.core.prospect import has_one_block, prospect
 
     try:
-        picked = choose(campaign, Choice(pick.kernels, pick.benchmarks, pick.runs, pick.blocks))
+        choice = Choice(pick.kernels, pick.benchmarks, pick.runs, pick.blocks)
+        levels = replace(choice, alpha=pick.alpha, delta=pick.delta, parameters=pick.parameters or None)
+        picked = choose(campaign, levels)
         told = prospect(picked, known=known)
     except HpcvirtError:
         return None
@@ -151,6 +161,39 @@ def _forecast(campaign: Campaign, known: Experience, pick: Pick) -> Forecast | N
     )
 
 
+def _choice(draft: Draft, pick: Pick) -> Choice:
+    from hpcvirt.core.config import Choice
+
+    told = changed(draft, pick)
+    return Choice(
+        told.kernels,
+        told.benchmarks,
+        told.runs,
+        told.blocks,
+        alpha=told.alpha,
+        delta=told.delta,
+        parameters=told.parameters,
+    )
+
+
+def _parameters(use: Benchmark) -> tuple[DraftParameter, ...]:
+    from hpcvirt.core.benchmark import load
+
+    return tuple(
+        DraftParameter(one.name, use.parameters[one.name], one.default, one.help, one.minimum, one.maximum)
+        for one in load(use.plugin).parameters
+    )
+
+
+def _parameter_faults(plugin: str, values: Mapping[str, Value]) -> Sequence[str]:
+    from hpcvirt.core.benchmark import complete, load
+
+    try:
+        return complete(load(plugin), values)[1]
+    except Exception as error:  # noqa: BLE001 - a third party's plugin may raise anything, and asks while somebody types
+        return [f"{type(error).__name__}: {error}"]
+
+
 class LocalBackend:
     """The real one: files and processes of this machine."""
 
@@ -186,6 +229,9 @@ class LocalBackend:
                 run_seconds(use, known),
                 is_measured=use.label in known.run_s,
                 is_wide=use.scope is Scope.CLUSTER,
+                plugin=use.plugin,
+                parameters=_parameters(use),
+                check=partial(_parameter_faults, use.plugin),
             )
             for use in campaign.benchmarks
         ]
@@ -219,23 +265,35 @@ class LocalBackend:
 
     def check(self, draft: Draft, pick: Pick) -> tuple[Finding, ...]:
         """Look at all nodes side by side."""
-        from hpcvirt.core.config import Choice
         from hpcvirt.core.engine.check import check_campaign
         from hpcvirt.tui import launch
 
-        told = changed(draft, pick)
-        file, _ = launch.chosen(draft.path, Choice(told.kernels, told.benchmarks, told.runs, told.blocks))
+        file, _ = launch.chosen(draft.path, _choice(draft, pick))
         return check_campaign(file.campaign, launch.results_folder(draft.path)).findings
 
     def start(self, draft: Draft, pick: Pick) -> Path:
         """Launch the runner's process."""
-        from hpcvirt.core.config import Choice
         from hpcvirt.tui import launch
 
-        told = changed(draft, pick)
         # The dialog has said what will be rebooted, and was answered with yes.
-        choice = Choice(told.kernels, told.benchmarks, told.runs, told.blocks)
-        return launch.start(draft.path, choice, given=launch.consent())
+        return launch.start(draft.path, _choice(draft, pick), given=launch.consent())
+
+    def schedule(self, draft: Draft, pick: Pick) -> tuple[str, ...]:
+        """As ``plan`` tells it."""
+        from hpcvirt.tui import launch
+        from hpcvirt.tui.plan import schedule
+
+        return tuple(schedule(launch.chosen(draft.path, _choice(draft, pick))[0].campaign))
+
+    def save_campaign(self, draft: Draft, pick: Pick, target: Path, *, over: bool) -> bool:
+        """Whole or not at all."""
+        from hpcvirt.core.config import campaign_text, read_campaign
+
+        if target.exists() and not over:
+            return False
+        remark = f"From {draft.path.name}, as it was picked on the screen."
+        self.save_text(campaign_text(read_campaign(draft.path).text, _choice(draft, pick), remark=remark), target)
+        return True
 
     def resume(self, snapshot: Snapshot) -> None:
         """Launch the runner's process on a database that is there."""

@@ -90,6 +90,42 @@ class CheckAsked(Message):
 
 
 @dataclass
+class ScheduleAsked(Message):
+    """The operator wants to see in which order this pick would visit kernels."""
+
+    draft: Draft
+    pick: Pick
+
+
+@dataclass
+class Scheduled(Message):
+    """A line for each block and node."""
+
+    name: str
+    """The campaign's."""
+    lines: tuple[str, ...]
+
+
+@dataclass
+class SaveFileAsked(Message):
+    """The operator wants this pick as a campaign file."""
+
+    draft: Draft
+    pick: Pick
+    name: str
+    """Of the file, in the current folder."""
+    is_over: bool = False
+    """One that is there may be replaced."""
+
+
+@dataclass
+class FileIsThere(Message):
+    """Nothing was written: a file of that name is there."""
+
+    asked: SaveFileAsked
+
+
+@dataclass
 class Looked(Message):
     """What was found of every node and of this machine."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hpcvirt.core.preflight import Finding
 from hpcvirt.core.store.records import RunnerState, Snapshot
 from hpcvirt.tui.comparison import ResultTable
 from hpcvirt.tui.draft import Draft
@@ -37,6 +38,8 @@ class State:
     notice: str = ""
     is_starting: bool = False
     is_checking: bool = False
+    findings: tuple[Finding, ...] = ()
+    """Of the last check of this campaign."""
     method: str = ""
     """By which the comparisons are wanted; empty: as frozen."""
     table: ResultTable | None = None

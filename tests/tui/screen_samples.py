@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hpcvirt.core.charts import Charts, Spot, charts_of_cell
 from hpcvirt.core.errors import HpcvirtError
-from hpcvirt.core.model import Better, Telemetry
+from hpcvirt.core.model import Better, Telemetry, Value
 from hpcvirt.core.preflight import Finding
 from hpcvirt.core.process import ProcessIdentity, this_process
 from hpcvirt.core.stats import Unit
@@ -35,7 +35,7 @@ from hpcvirt.core.store.records import (
 from hpcvirt.core.store.samples import Sample
 from hpcvirt.core.store.telemetry import Around
 from hpcvirt.tui.comparison import Comparison
-from hpcvirt.tui.draft import Draft, DraftBenchmark, DraftKernel, Forecast, Pick
+from hpcvirt.tui.draft import Draft, DraftBenchmark, DraftKernel, DraftParameter, Forecast, Pick
 from hpcvirt.tui.memory import Memory
 from hpcvirt.tui.plots.model import Picture
 from hpcvirt.tui.shelf import Entry
@@ -200,6 +200,25 @@ def finished(**changes: object) -> Snapshot:
     return make_snapshot(RunnerState.FINISHED, **(told | changes))  # type: ignore[arg-type]
 
 
+PARAMETERS = (
+    DraftParameter("array_size", 2_000_000, 50_000_000, "elements of each array", 1000, 1e9),
+    DraftParameter("ntimes", 10, 10, "passes", 2),
+    DraftParameter("program", "", "", "a STREAM of your own [/]"),
+    DraftParameter("threads", 1, 1, "OpenMP threads"),
+)
+
+
+def sample_check(values: Mapping[str, Value]) -> list[str]:
+    """As a plugin checks: types, a limit, and something that is about two parameters."""
+    faults = [f"{name}: {value!r} is not of type int" for name, value in values.items()
+              if name != "program" and not isinstance(value, int)]  # fmt: skip
+    if not faults and int(values["array_size"]) < 1000:
+        faults.append(f"array_size: {values['array_size']} is below 1000")
+    if not faults and values["threads"] == 3:
+        faults.append("three threads never: [/]")
+    return faults
+
+
 def make_draft(**changes: object) -> Draft:
     draft = Draft(
         path=CAMPAIGN,
@@ -209,7 +228,7 @@ def make_draft(**changes: object) -> Draft:
         is_sequential=False,
         nodes=("node1", "node2", "node3", "node4"),
         kernels=(DraftKernel("native", "none", ""), DraftKernel("native-again", "none", "")),
-        benchmarks=(DraftBenchmark(STREAM, "STREAM", 0.3),),
+        benchmarks=(DraftBenchmark(STREAM, "STREAM", 0.3, plugin="stream", parameters=PARAMETERS, check=sample_check),),
         baseline="native",
         runs=50,
         blocks=10,
@@ -422,6 +441,9 @@ class SampleBackend:
     cells: CellDetail | Exception = field(default_factory=lambda: make_cell())
     texts: list[tuple[str, Path]] = field(default_factory=list)
     methods: list[str] = field(default_factory=list)
+    plan: tuple[str, ...] | HpcvirtError = ("block 1 node1: native -> native-again",)
+    there: tuple[Path, ...] = ()
+    campaigns: list[tuple[Pick, Path]] = field(default_factory=list)
     shelves: Sequence[tuple[Entry, ...]] = ()
     remembered: list[Memory] = field(default_factory=list)
     compared: int = 0
@@ -445,6 +467,19 @@ class SampleBackend:
         if isinstance(self.findings, HpcvirtError):
             raise self.findings
         return self.findings
+
+    def schedule(self, draft: Draft, pick: Pick) -> tuple[str, ...]:
+        if isinstance(self.plan, HpcvirtError):
+            raise self.plan
+        return self.plan
+
+    def save_campaign(self, draft: Draft, pick: Pick, target: Path, *, over: bool) -> bool:
+        if self.export_fails:
+            raise self.export_fails
+        if target in self.there and not over:
+            return False
+        self.campaigns.append((pick, target))
+        return True
 
     def start(self, draft: Draft, pick: Pick) -> Path:
         if self.start_fails:

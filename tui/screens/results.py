@@ -289,7 +289,7 @@ class ResultsPane(Pane):
             shown = f"{len(rows)} of {shown} with “{safe(words, 30)}”"
         order = f"by {SORTINGS[self._sorting].word}{', reversed' if self._is_reversed else ''}" if rows else ""
         baseline = f" against {safe(state.snapshot.campaign.baseline, 32)}" if state.snapshot else ""
-        right = Content.styled("◌ computing …" if state.is_computing else "", MUTED)
+        right = Content.styled("◌ computing …" if state.is_computing else "enter opens" if rows else "", MUTED)
         if self._has_contrasts:
             order = f"{PAIRS[self._pairs].word}  {order}"
         if state.method:
