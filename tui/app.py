@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from hpcvirt.core.errors import CampaignInvalid, HpcvirtError
 from hpcvirt.core.store.records import RunnerState, Snapshot
 from hpcvirt.tui import keys, messages, themes
 from hpcvirt.tui.backend import Backend, LocalBackend
+from hpcvirt.tui.calling import news, sequence
 from hpcvirt.tui.draft import Draft, Pick
 from hpcvirt.tui.memory import Memory, memory_path, recall
 from hpcvirt.tui.phrases import count, safe
@@ -268,12 +270,20 @@ class HpcvirtApp(App[None]):
     async def _database_read(self, message: messages.DatabaseRead) -> None:
         if message.view.path != self.state.database:
             return
+        if message.view.snapshot is not None:
+            self._call_out(news(self.state.snapshot, message.view.snapshot))
         self._change(replace(self.state, view=message.view))
         if message.view.snapshot is not None and not self._was_seen:
             self._was_seen = True
             if message.view.snapshot.is_finished and self._main.pane == "live":
                 await self._main.go_to("results")
         self._compute_if_wanted()
+
+    def _call_out(self, words: str) -> None:
+        """Call an operator who looks elsewhere, if that is wished."""
+        called = sequence(words, self.settings.notify)
+        if called and self._driver is not None and not self.is_headless:
+            self._driver.write(called)
 
     def _tick(self) -> None:
         """Times go on although nothing new was read."""
@@ -624,11 +634,24 @@ class HpcvirtApp(App[None]):
         """What can be done now, by group."""
         if screen is self._main:
             yield from self._main.commands()
+        else:
+            yield from self._commands_of(screen)
         yield SystemCommand(
             "View: Light or dark", "Change between the light and the dark theme", self.action_light_or_dark
         )
         yield SystemCommand("View: Theme", "Choose among all themes", self.action_change_theme)
         yield SystemCommand("View: Screenshot", "Save what is seen as SVG", self.deliver_screenshot)
+
+    def _commands_of(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """What can be done on a screen over the panes: its keys, as its footer shows them."""
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            if active.node is screen and active.enabled and binding.id and binding.description:
+                told = f"{binding.tooltip or binding.description} (key {self.get_key_display(binding)})"
+                yield SystemCommand(f"Here: {binding.description}", told, partial(self._act, screen, binding.action))
+
+    def _act(self, screen: Screen[object], action: str) -> None:
+        self.call_later(screen.run_action, action)
 
     def action_command_palette(self) -> None:
         """Everything that can be done now, by name."""

@@ -11,6 +11,7 @@ import pytest
 from hpcvirt.core.errors import StoreUnusable
 from hpcvirt.core.store.cells import read_cell, visits
 from hpcvirt.tui.explain import FLAGS, explained
+from hpcvirt.tui.screens.runs import AttemptRows
 from tests.core.factories import do_run, ended, new_database
 from tests.tui.screen_samples import (
     HOSTILE,
@@ -92,6 +93,16 @@ async def test_a_cell_is_copied() -> None:
         await eye.press("2")
         await eye.wait(lambda: "| node |" in eye.app.clipboard)
         assert eye.app.clipboard.splitlines()[2:] == ["| node1 | 1003.5 | 1003.5 |", "| node2 | 1003.5 | 903.15 |"]
+
+
+async def test_the_palette_has_the_keys_of_an_opened_row() -> None:
+    async with at_database(watched(finished())) as eye:
+        await open_scale(eye)
+        await eye.wait(lambda: eye.app.screen.query(AttemptRows).first().option_count)
+        told = {command.title: command for command in eye.app.get_system_commands(eye.app.screen)}
+        assert {"Here: Next part", "Here: Copy", "Here: Close"} <= set(told)
+        told["Here: Next part"].callback()
+        await eye.until("● native", "○ native-again")
 
 
 async def test_interim_rows_open_without_their_verdict() -> None:

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from hpcvirt.core.store.records import RunnerState, Snapshot
 from hpcvirt.tui import keys, themes
 from hpcvirt.tui.app import HpcvirtApp
+from hpcvirt.tui.calling import news, sequence
 from hpcvirt.tui.memory import MOST_DATABASES, Memory, memory_path, recall, remember
 from hpcvirt.tui.settings import Notify, Settings, read_settings, settings_path
-from tests.tui.screen_samples import DATABASE, make_snapshot, watched
+from tests.tui.screen_samples import DATABASE, finished, make_card, make_snapshot, watched
 from tests.tui.seeing import Eye
 
 
@@ -133,6 +135,36 @@ async def test_a_key_that_was_shared_stays_with_the_others() -> None:
         await eye.until("relative")
         await eye.press("c")
         await eye.until("What is drawn")
+
+
+# -- called out
+
+
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [
+        (make_snapshot(ok=149), ""),
+        (make_snapshot(RunnerState.PAUSED), ""),
+        (finished(), "local-lab: finished"),
+        (make_snapshot(RunnerState.STOPPED), "local-lab: stopped before the end"),
+        (make_snapshot(RunnerState.FAILED), "local-lab: ended: a node, a kernel or the database could not be used"),
+        (make_snapshot(RunnerState.CRASHED), "local-lab: its runner is gone without a word"),
+        (make_snapshot(given_up=2), "local-lab: 2 runs given up"),
+        (make_snapshot(nodes=[make_card("node1", state="set aside")]), "local-lab: node1 set aside"),
+    ],
+)
+def test_what_an_operator_is_called_for(now: Snapshot, words: str) -> None:
+    assert news(make_snapshot(), now) == words
+    assert news(now, now) == ""
+    assert news(None, now) == "", "what was so when the screen opened is no news"
+    assert news(make_snapshot(path=Path("/another.db")), now) == ""
+
+
+def test_how_an_operator_is_called() -> None:
+    assert sequence("mine: finished; [/]", Notify.TERMINAL) == "\x1b]9;mine: finished, [/]\a\a"
+    assert sequence("mine: finished", Notify.BELL) == "\a"
+    assert sequence("mine: finished", Notify.OFF) == ""
+    assert sequence("", Notify.BELL) == ""
 
 
 async def test_the_theme_is_remembered() -> None:
