@@ -16,7 +16,7 @@ SIZE = (110, 32)
 
 
 async def take() -> None:
-    """Setup, Live in the middle of the campaign, Results at its end."""
+    """Setup, Live in the middle of the campaign, Results and Plots at its end."""
     app = HpcvirtApp(bundled()["local-lab"], None)
     async with app.run_test(size=SIZE) as pilot:
         await until(pilot, app, "600 runs")
@@ -30,6 +30,9 @@ async def take() -> None:
         await pilot.press("3")
         await until(pilot, app, "triad", "verdict", limit_s=60)
         app.save_screenshot("results.svg", str(FOLDER))
+        await pilot.press("4")
+        await until(pilot, app, "ratio to native", limit_s=60)
+        app.save_screenshot("plots.svg", str(FOLDER))
 
 
 if __name__ == "__main__":
