@@ -38,5 +38,5 @@ async def take() -> None:
 if __name__ == "__main__":
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as data:
-        os.environ["XDG_DATA_HOME"] = data
+        os.environ["XDG_DATA_HOME"] = os.environ["XDG_STATE_HOME"] = data
         asyncio.run(take())

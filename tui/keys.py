@@ -84,7 +84,7 @@ KEYS = (
     Key("slash", "filter", "Filter", "Results", "Filter", "Only rows that contain some words", (*_RESULTS, *_RUNS)),
     Key("o", "sort", "Sort", "Results", "Sort", "Order the rows by the next column", _RESULTS),
     Key("O", "reverse", "Reverse", "Results", "Reverse", "Turn the order of the rows round", _RESULTS, False),
-    Key("m", "method", "Method", "Results", "Method", "Another test: as frozen, blocked, the paper's", _RESULTS),
+    Key("m", "method", "Method", "Results", "Method", "The other test, paper's or blocked, and back", _RESULTS),
     Key("b", "contrasts", "Pairs", "Results", "Pairs", "Which planned pairs: all, the baseline's, contrasts", _RESULTS),
     Key("y", "copy", "Copy", "Results", "Copy", "Cell, row or table into the clipboard, as CSV or Markdown", _RESULTS),
     Key("w", "write", "Write", "Results", "Write", "The same into a file beside the database", _RESULTS, False),

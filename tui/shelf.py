@@ -60,7 +60,8 @@ def shelf(known: Sequence[Entry] = (), recent: Iterable[Path] = ()) -> Iterator[
     shown: dict[Path, Entry] = {entry.path: entry for entry in entries}
     yield tuple(shown.values())
     told_at = time.monotonic()
-    for entry in entries:
+    # Databases first: they need no pydantic, and what runs is what somebody is after.
+    for entry in sorted(entries, key=lambda entry: not entry.is_database):
         if entry.is_read:
             continue
         found = _read(entry)

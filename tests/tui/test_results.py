@@ -237,10 +237,8 @@ async def test_the_method_is_toggled_in_place() -> None:
     async with at_database(backend) as eye:
         await eye.until("4 comparisons")
         await eye.press("m")
-        await eye.until("method blocked")
-        await eye.press("m")
         await eye.until("method paper")
-        await eye.wait(lambda: backend.methods == ["", "blocked", "paper"])
+        await eye.wait(lambda: backend.methods == ["", "paper"])
         await eye.press("m")
         await eye.until("4 comparisons", gone=("method paper  ",))
 

@@ -182,8 +182,7 @@ class ResultsPane(Pane):
             self._ask_form(is_file=action == "write")
             return
         if action == "method":
-            at = METHODS.index(self._state.method) if self._state.method in METHODS else 0
-            self.post_message(MethodWanted(METHODS[(at + 1) % len(METHODS)]))
+            self.post_message(MethodWanted("" if self._state.method else _other_method(self._state)))
             return
         if action == "peek":
             self._is_peeking = not self._is_peeking
@@ -316,8 +315,12 @@ PAIRS = (
     Pairs("contrasts", lambda row: row.is_contrast),
 )
 
-METHODS = ("", "blocked", "paper")
-"""As frozen, and those that there are."""
+
+def _other_method(state: State) -> str:
+    """The test that the campaign was not frozen with."""
+    campaign = state.snapshot.campaign if state.snapshot else None
+    is_blocked = campaign is not None and (campaign.method or ("blocked" if campaign.blocks > 1 else "")) == "blocked"
+    return "paper" if is_blocked else "blocked"
 
 
 def _is_open(state: State) -> bool:
