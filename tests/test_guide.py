@@ -16,7 +16,7 @@ from hpcvirt.tui.settings import Notify, read_settings
 from tests.support.sshd import SSHD, serving
 
 GUIDE = (Path(__file__).parents[1] / "docs" / "guide.md").read_text()
-LIMIT_S = 400
+LIMIT_S = 600
 
 
 def blocks(language: str) -> list[str]:
