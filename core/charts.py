@@ -8,6 +8,7 @@ from pathlib import Path
 from hpcvirt.core.analysis import database_series, settings_of
 from hpcvirt.core.stats import Comparison, compare
 from hpcvirt.core.stats.estimate import Estimate, estimate
+from hpcvirt.core.store.cells import CellDetail
 from hpcvirt.core.store.queries import read_campaign_record
 from hpcvirt.core.store.telemetry import Around, read_around
 
@@ -69,3 +70,14 @@ def read_charts(path: Path, attempt: str | None = None) -> Charts:
         rows=tuple(compare(series, settings)) if series else (),
         around=read_around(path, attempt),
     )
+
+
+def charts_of_cell(cell: CellDetail) -> Charts:
+    """The values of one comparison, to be drawn by themselves."""
+    spots = []
+    for kernel in cell.kernels:
+        values = cell.of(kernel)
+        numbers, boots = tuple(one.value for one in values), tuple(one.boot for one in values)
+        if values:
+            spots.append(Spot(cell.benchmark, cell.metric, cell.unit, kernel, numbers, boots, None))
+    return Charts(cell.kernels, cell.kernels[0], 0.05, 0.02, tuple(spots), (), None)

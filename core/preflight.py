@@ -29,6 +29,8 @@ class Finding:
     message: str
     remedy: str = ""
     """The command, or the setting, that mends it. Empty: nothing to mend."""
+    about: str = ""
+    """``kernel NAME`` or ``benchmark PLUGIN``: what of the campaign it is about. Empty: the node as such."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +44,5 @@ class Need:
     """What is wrong if it is not, in words: ``there is no grub-reboot``."""
     remedy: str
     level: Level = Level.FAILURE
+    about: str = ""
+    """As a finding's. Set by the check: a plugin need not."""

@@ -7,10 +7,12 @@ import os
 import re
 import shlex
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,11 +23,15 @@ from textual.screen import Screen
 
 from hpcvirt.core.errors import CampaignInvalid, HpcvirtError
 from hpcvirt.core.store.records import RunnerState, Snapshot
-from hpcvirt.tui import messages, themes
+from hpcvirt.tui import keys, messages, themes
 from hpcvirt.tui.backend import Backend, LocalBackend
+from hpcvirt.tui.calling import news, sequence
 from hpcvirt.tui.draft import Draft, Pick
-from hpcvirt.tui.phrases import safe
+from hpcvirt.tui.memory import Memory, memory_path, recall
+from hpcvirt.tui.phrases import count, safe
 from hpcvirt.tui.screens.main import MainScreen
+from hpcvirt.tui.settings import Settings, read_settings, settings_path
+from hpcvirt.tui.shelf import Entry
 from hpcvirt.tui.state import RESTARTABLE, STEERABLE, State
 from hpcvirt.tui.watcher import Watcher
 from hpcvirt.tui.widgets.palette import Palette
@@ -36,6 +42,8 @@ if TYPE_CHECKING:
 TICK_S = 1.0
 RECOMPUTE_S = 5.0
 """Interim results are worked out at most this often: they cost a core for a moment."""
+SHELF_S = 5.0
+"""The chooser looks again so often."""
 LOOKED_AT = 8
 """How many of a campaign's newest databases are opened to see whether one is running."""
 
@@ -55,12 +63,22 @@ class HpcvirtApp(App[None]):
     COMMAND_PALETTE_DISPLAY = "^p"
     NOTIFICATION_TIMEOUT = 4
     CSS_PATH = [  # noqa: RUF012 - Textual declares it so
-        f"screens/{name}.tcss" for name in ("main", "setup", "live", "results", "plots", "runs", "dialogs")
+        f"screens/{name}.tcss" for name in ("main", "chooser", "setup", "live", "results", "plots", "runs", "dialogs")
     ]
     VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]  # noqa: RUF012
 
-    def __init__(self, campaign_path: Path | None, database: Path | None, *, backend: Backend | None = None) -> None:
-        """Open a campaign file, a database, or (with both) the database and the file it may be started from again."""
+    def __init__(
+        self,
+        campaign_path: Path | None,
+        database: Path | None,
+        *,
+        backend: Backend | None = None,
+        settings: Settings | None = None,
+        memory: Memory | None = None,
+    ) -> None:
+        """Open a campaign file, a database, (with both) the database and the file it may be started from again,
+        or (with neither) the chooser.
+        """
         # Said before Textual chooses its filters: with any other theme NO_COLOR still paints greys.
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self.backend: Backend = backend or LocalBackend()
@@ -74,9 +92,27 @@ class HpcvirtApp(App[None]):
         self._is_reading_attempts = False
         self._was_seen = False
         """The first view of the database decides on the pane, later ones do not."""
+        self.settings = settings or Settings()
+        self._memory = memory or Memory()
+        self._is_reading_shelf = False
+        self._shelf_read_at = 0.0
+        self.set_keymap(keys.keymap(self.settings.keys))
         for theme in themes.THEMES:
             self.register_theme(theme)
-        self.theme = themes.WITHOUT_COLOR if self.no_color else themes.DARK
+        self.theme = themes.WITHOUT_COLOR if self.no_color else self._known_theme()
+
+    def _known_theme(self) -> str:
+        """The one that was chosen last, if there still is such a one."""
+        return self._memory.theme if self._memory.theme in self.available_themes else themes.DARK
+
+    def _remember(self, memory: Memory) -> None:
+        if memory != self._memory:
+            self._memory = memory
+            threading.Thread(target=self.backend.remember, args=(memory,), daemon=True).start()
+
+    def _watch_theme_chosen(self, theme: str) -> None:
+        if not self.no_color:
+            self._remember(replace(self._memory, theme=theme))
 
     def get_default_screen(self) -> Screen[None]:
         """The one screen."""
@@ -85,6 +121,7 @@ class HpcvirtApp(App[None]):
     def on_mount(self) -> None:
         """Paint first, then look."""
         _obey_signals(self.exit)
+        self.watch(self, "theme", self._watch_theme_chosen, init=False)
         self.call_after_refresh(self._open)
         self.set_interval(TICK_S, self._tick)
 
@@ -97,16 +134,66 @@ class HpcvirtApp(App[None]):
     async def _open(self) -> None:
         """After the first paint: show what was asked for."""
         self._main.show(self.state)
+        for problem in self.settings.problems:
+            self.notify(safe(problem), title="Settings", severity="warning", timeout=12, markup=False)
         if not self._main.pane:  # else a quick finger was first
-            await self._main.go_to("live" if self.state.database else "setup")
+            await self._main.go_to(self._first_pane())
         if self.state.database is not None:
             self._follow(self.state.database)
         if self.state.campaign_path is not None:
             self._read_campaign(self.state.campaign_path)
 
+    def _first_pane(self) -> str:
+        if self.state.database is not None:
+            return "live"
+        return "chooser" if self.state.campaign_path is None else "setup"
+
     def _change(self, state: State) -> None:
         self.state = state
         self._main.show(state)
+
+    # -- the chooser
+
+    def _read_shelf_if_wanted(self) -> None:
+        is_due = time.monotonic() - self._shelf_read_at > SHELF_S
+        if self._main.pane == "chooser" and is_due and not self._is_reading_shelf:
+            self._is_reading_shelf = True
+            # A thread of its own: a file on a server that hangs must not keep the screen from closing.
+            threading.Thread(target=self._read_shelf, args=(self.state.shelf,), name="shelf", daemon=True).start()
+
+    def _read_shelf(self, known: tuple[Entry, ...]) -> None:
+        try:
+            for entries in self.backend.shelf(known, self._memory.databases):
+                self.post_message(messages.ShelfRead(entries))
+        except Exception as error:  # noqa: BLE001 - in a thread nobody else would tell of it
+            self.post_message(messages.Failed("Files cannot be looked for", _in_words(error)))
+        finally:
+            self._shelf_read_at = time.monotonic()
+            self._is_reading_shelf = False
+
+    @on(messages.ShelfRead)
+    def _shelf_read(self, message: messages.ShelfRead) -> None:
+        self._change(replace(self.state, shelf=message.entries))
+
+    @on(messages.Chosen)
+    async def _chosen(self, message: messages.Chosen) -> None:
+        """Open another file; what was open goes on without us."""
+        path, state = message.path, self.state
+        if path in {state.database, state.campaign_path} and not state.faults:
+            await self._main.go_to("live" if message.is_database else "setup")
+            return
+        if self._watcher is not None:
+            self._watcher.stop()
+            self._watcher = None
+        self._looked_for, self._attempts_seen = ("", 0), None
+        chosen = State(database=path) if message.is_database else State(campaign_path=path)
+        self._change(replace(chosen, shelf=state.shelf))
+        await self._main.forget()
+        await self._main.go_to(self._first_pane())
+        if message.is_database:
+            self._follow(path)
+        else:
+            self._read_campaign(path)
 
     # -- a campaign file
 
@@ -115,10 +202,10 @@ class HpcvirtApp(App[None]):
         try:
             draft = self.backend.load_draft(path)
         except CampaignInvalid as error:
-            self.post_message(messages.CampaignFaulty(error.faults, error.hint))
+            self.post_message(messages.CampaignFaulty(path, error.faults, error.hint))
             return
         except Exception as error:  # noqa: BLE001 - a third party's plugin may raise anything; a worker's error would vanish
-            self.post_message(messages.CampaignFaulty((_in_words(error),), ""))
+            self.post_message(messages.CampaignFaulty(path, (_in_words(error),), ""))
             return
         running, unfinished = self._look_for_runner(path)
         self.post_message(messages.CampaignOpened(draft, running, unfinished))
@@ -139,6 +226,8 @@ class HpcvirtApp(App[None]):
 
     @on(messages.CampaignOpened)
     async def _campaign_opened(self, message: messages.CampaignOpened) -> None:
+        if message.draft.path != self.state.campaign_path:
+            return  # another one was chosen meanwhile
         notice = _unfinished_words(message.unfinished) if message.unfinished else ""
         self._change(replace(self.state, draft=message.draft, faults=(), notice=notice))
         if message.running is not None and self.state.database is None:
@@ -148,7 +237,8 @@ class HpcvirtApp(App[None]):
 
     @on(messages.CampaignFaulty)
     def _campaign_faulty(self, message: messages.CampaignFaulty) -> None:
-        self._change(replace(self.state, faults=message.faults, notice=message.hint))
+        if message.path == self.state.campaign_path:
+            self._change(replace(self.state, faults=message.faults, notice=message.hint))
 
     # -- a database
 
@@ -157,12 +247,14 @@ class HpcvirtApp(App[None]):
         if self._watcher is not None:
             self._watcher.stop()
         self._was_seen = False
+        self._remember(self._memory.opened(database.absolute()))
         self._change(
             replace(
                 self.state,
                 database=database,
                 view=None,
                 notice="",
+                method="",
                 table=None,
                 table_ok=-1,
                 table_problem="",
@@ -178,6 +270,8 @@ class HpcvirtApp(App[None]):
     async def _database_read(self, message: messages.DatabaseRead) -> None:
         if message.view.path != self.state.database:
             return
+        if message.view.snapshot is not None:
+            self._call_out(news(self.state.snapshot, message.view.snapshot))
         self._change(replace(self.state, view=message.view))
         if message.view.snapshot is not None and not self._was_seen:
             self._was_seen = True
@@ -185,11 +279,18 @@ class HpcvirtApp(App[None]):
                 await self._main.go_to("results")
         self._compute_if_wanted()
 
+    def _call_out(self, words: str) -> None:
+        """Call an operator who looks elsewhere, if that is wished."""
+        called = sequence(words, self.settings.notify)
+        if called and self._driver is not None and not self.is_headless:
+            self._driver.write(called)
+
     def _tick(self) -> None:
         """Times go on although nothing new was read."""
         if self.state.runner in STEERABLE and self._main.pane == "live" and self.screen is self._main:
             self._main.show(self.state)
         self._compute_if_wanted()
+        self._read_shelf_if_wanted()
 
     # -- results
 
@@ -197,6 +298,8 @@ class HpcvirtApp(App[None]):
     def _pane_shown(self) -> None:
         """Results are worked out only for somebody who looks."""
         self._compute_if_wanted()
+        self._shelf_read_at = 0.0
+        self._read_shelf_if_wanted()
 
     def _compute_if_wanted(self) -> None:
         self._read_charts_if_wanted()
@@ -209,25 +312,53 @@ class HpcvirtApp(App[None]):
         is_hurried = state.table is None or snapshot.is_finished
         if is_hurried or time.monotonic() - self._computed_at > RECOMPUTE_S:
             self._change(replace(state, is_computing=True))
-            self._compute(snapshot.path, snapshot.ok)
+            self._compute(snapshot.path, snapshot.ok, state.method)
 
     @work(thread=True, exit_on_error=False, group="results")
-    def _compute(self, database: Path, ok: int) -> None:
+    def _compute(self, database: Path, ok: int, method: str) -> None:
         try:
-            table = self.backend.compare(database)
+            table = self.backend.compare(database, method)
         except Exception as error:  # noqa: BLE001 - a fault in the statistics is said where the table would be
-            self.post_message(messages.ResultsComputed(database, ok, None, _in_words(error)))
+            self.post_message(messages.ResultsComputed(database, ok, None, _in_words(error), method))
         else:
-            self.post_message(messages.ResultsComputed(database, ok, table))
+            self.post_message(messages.ResultsComputed(database, ok, table, method=method))
 
     @on(messages.ResultsComputed)
     def _results_computed(self, message: messages.ResultsComputed) -> None:
         self._computed_at = time.monotonic()
         state = replace(self.state, is_computing=False)
-        if message.database == self.state.database:
+        if (message.database, message.method) == (self.state.database, self.state.method):
             state = replace(state, table=message.table, table_ok=message.ok, table_problem=message.problem)
         self._change(state)
         self._compute_if_wanted()
+
+    @on(messages.MethodWanted)
+    def _method_wanted(self, message: messages.MethodWanted) -> None:
+        self._change(replace(self.state, method=message.method, table_ok=-1))
+        self._computed_at = 0.0
+        self._compute_if_wanted()
+
+    @on(messages.CopyAsked)
+    def _copy_asked(self, message: messages.CopyAsked) -> None:
+        if self.state.database is not None:
+            self._make_copy(message, self.state.database)
+
+    @work(thread=True, exit_on_error=False, group="export")
+    def _make_copy(self, asked: messages.CopyAsked, database: Path) -> None:
+        def make() -> str:
+            text = asked.make()
+            if not asked.is_file:
+                self.post_message(messages.Copied(text))
+                return f"Copied: {count(len(text.splitlines()), 'line')}. Where nothing arrives, w writes a file."
+            target = database.with_name(f"{database.stem}-{_file_words(asked.name)}.{asked.ending}")
+            self.backend.save_text(text, target)
+            return f"written: {target}"
+
+        self._attempt("Nothing was copied", "", make)
+
+    @on(messages.Copied)
+    def _copied(self, message: messages.Copied) -> None:
+        self.copy_to_clipboard(message.text)
 
     # -- runs
 
@@ -310,7 +441,7 @@ class HpcvirtApp(App[None]):
 
     @work(thread=True, exit_on_error=False, group="export")
     def _save_plot(self, picture: Picture, database: Path) -> None:
-        words = re.sub(r"[^A-Za-z0-9.]+", "-", f"{picture.kind.value} {picture.title}").strip("-")[:60]
+        words = _file_words(f"{picture.kind.value} {picture.title}")
 
         def write() -> str:
             files = self.backend.save_plot(picture, database.with_name(f"{database.stem}-{words}"))
@@ -378,13 +509,62 @@ class HpcvirtApp(App[None]):
         """What was asked for is shown, whatever the operator has gone to meanwhile."""
         from hpcvirt.tui.screens.setup import check_dialog
 
-        self._change(replace(self.state, is_checking=False))
+        self._change(replace(self.state, is_checking=False, findings=message.findings))
         self.push_screen(check_dialog(message.name, message.findings))
 
     @on(messages.NotLooked)
     def _not_looked(self, message: messages.NotLooked) -> None:
         self._change(replace(self.state, is_checking=False))
         self._failed(messages.Failed("The nodes could not be checked", message.problem))
+
+    @on(messages.ScheduleAsked)
+    def _schedule_asked(self, message: messages.ScheduleAsked) -> None:
+        self._schedule(message.draft, message.pick)
+
+    @work(thread=True, exit_on_error=False, group="schedule", exclusive=True)
+    def _schedule(self, draft: Draft, pick: Pick) -> None:
+        try:
+            lines = self.backend.schedule(draft, pick)
+        except Exception as error:  # noqa: BLE001 - a worker's error would vanish
+            self.post_message(messages.Failed("There is no schedule", _in_words(error)))
+        else:
+            self.post_message(messages.Scheduled(draft.name, lines))
+
+    @on(messages.Scheduled)
+    def _scheduled(self, message: messages.Scheduled) -> None:
+        from hpcvirt.tui.screens.setup import schedule_dialog
+
+        self.push_screen(schedule_dialog(message.name, message.lines))
+
+    @on(messages.SaveFileAsked)
+    def _save_file_asked(self, message: messages.SaveFileAsked) -> None:
+        self._save_file(message)
+
+    @work(thread=True, exit_on_error=False, group="export")
+    def _save_file(self, asked: messages.SaveFileAsked) -> None:
+        target = Path.cwd() / asked.name
+
+        def write() -> str:
+            if self.backend.save_campaign(asked.draft, asked.pick, target, over=asked.is_over):
+                return f"written: {target}"
+            self.post_message(messages.FileIsThere(asked))
+            return ""
+
+        self._attempt("The campaign file was not written", "", write)
+
+    @on(messages.FileIsThere)
+    def _file_is_there(self, message: messages.FileIsThere) -> None:
+        from hpcvirt.tui.screens.dialogs import ConfirmDialog
+
+        asked = message.asked
+        lines = [(Content(""), Content(f"{safe(asked.name)} is there already. What is in it now would be lost."))]
+        dialog = ConfirmDialog("Replace it?", lines, yes="replace", no="leave it", is_dangerous=True)
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._save_file(messages.SaveFileAsked(asked.draft, asked.pick, asked.name, is_over=True))
+
+        self.push_screen(dialog, answered)
 
     @on(messages.StartAsked)
     def _start_asked(self, message: messages.StartAsked) -> None:
@@ -441,7 +621,8 @@ class HpcvirtApp(App[None]):
 
     @on(messages.Done)
     def _done(self, message: messages.Done) -> None:
-        self.notify(safe(message.words), markup=False)
+        if message.words:
+            self.notify(safe(message.words), markup=False)
 
     @on(messages.Failed)
     def _failed(self, message: messages.Failed) -> None:
@@ -453,11 +634,24 @@ class HpcvirtApp(App[None]):
         """What can be done now, by group."""
         if screen is self._main:
             yield from self._main.commands()
+        else:
+            yield from self._commands_of(screen)
         yield SystemCommand(
             "View: Light or dark", "Change between the light and the dark theme", self.action_light_or_dark
         )
         yield SystemCommand("View: Theme", "Choose among all themes", self.action_change_theme)
         yield SystemCommand("View: Screenshot", "Save what is seen as SVG", self.deliver_screenshot)
+
+    def _commands_of(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """What can be done on a screen over the panes: its keys, as its footer shows them."""
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            if active.node is screen and active.enabled and binding.id and binding.description:
+                told = f"{binding.tooltip or binding.description} (key {self.get_key_display(binding)})"
+                yield SystemCommand(f"Here: {binding.description}", told, partial(self._act, screen, binding.action))
+
+    def _act(self, screen: Screen[object], action: str) -> None:
+        self.call_later(screen.run_action, action)
 
     def action_command_palette(self) -> None:
         """Everything that can be done now, by name."""
@@ -494,13 +688,19 @@ def run_screen(campaign_path: Path | None, database: Path | None) -> int:
     from hpcvirt.tui.terminal import check_terminal
 
     check_terminal()
-    app = HpcvirtApp(campaign_path, database)
+    settings, memory = read_settings(settings_path()), recall(memory_path())
+    app = HpcvirtApp(campaign_path, database, settings=settings, memory=memory)
     app.run()
     farewell = app.farewell()
     if farewell:
         with suppress(OSError):  # the terminal may be gone: that is one way to leave
             print(farewell, flush=True)
     return app.return_code or 0
+
+
+def _file_words(text: str) -> str:
+    """Text as a part of a file's name."""
+    return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-")[:60]
 
 
 def _in_words(error: Exception) -> str:

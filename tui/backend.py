@@ -6,30 +6,42 @@ so that the first paint waits for none of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from hpcvirt.core.errors import HpcvirtError
-from hpcvirt.core.model import Campaign
+from hpcvirt.core.model import Benchmark, Campaign, Value
 from hpcvirt.core.preflight import Finding
 from hpcvirt.core.store.records import Snapshot
 from hpcvirt.core.store.samples import Sample
-from hpcvirt.tui.comparison import ResultTable
-from hpcvirt.tui.draft import Draft, DraftBenchmark, DraftKernel, Forecast, Pick, changed
+from hpcvirt.tui import shelf as shelves
+from hpcvirt.tui.comparison import Comparison, ResultTable
+from hpcvirt.tui.draft import Draft, DraftBenchmark, DraftKernel, DraftParameter, Forecast, Pick, changed
+from hpcvirt.tui.memory import Memory, memory_path
+from hpcvirt.tui.memory import remember as keep
+from hpcvirt.tui.shelf import Entry
 
 if TYPE_CHECKING:
     from hpcvirt.core.charts import Charts
     from hpcvirt.core.config import Choice
     from hpcvirt.core.experience import Experience
     from hpcvirt.core.store.attempts import AttemptDetail, AttemptPage
+    from hpcvirt.core.store.cells import CellDetail
     from hpcvirt.core.store.output import OutputPage, OutputReader
     from hpcvirt.tui.plots.model import Picture
 
 
 class Backend(Protocol):
     """What the screen needs. Every method raises HpcvirtError where something is not as it should be."""
+
+    def shelf(self, known: Sequence[Entry], recent: Sequence[Path]) -> Iterator[tuple[Entry, ...]]:
+        """What can be opened, several times: ever more of it is read."""
+
+    def remember(self, memory: Memory) -> None:
+        """Keep it for the next time."""
 
     def load_draft(self, path: Path) -> Draft:
         """A campaign file. Raises CampaignInvalid with all faults."""
@@ -39,6 +51,12 @@ class Backend(Protocol):
 
     def check(self, draft: Draft, pick: Pick) -> tuple[Finding, ...]:
         """What stands in the way of this pick, on the nodes and here; nothing is changed."""
+
+    def schedule(self, draft: Draft, pick: Pick) -> tuple[str, ...]:
+        """In which order kernels are visited, a line for each block and node."""
+
+    def save_campaign(self, draft: Draft, pick: Pick, target: Path, *, over: bool) -> bool:
+        """Write what is picked as a campaign file; False, and nothing is written, where one is there already."""
 
     def start(self, draft: Draft, pick: Pick) -> Path:
         """Start the runner, detached; the database it works on."""
@@ -61,8 +79,17 @@ class Backend(Protocol):
     def write_wish(self, database: Path, kind: str) -> None:
         """Ask the runner for pause, resume, stop or abort."""
 
-    def compare(self, database: Path) -> ResultTable:
-        """The comparisons as they stand now."""
+    def compare(self, database: Path, method: str = "") -> ResultTable:
+        """The comparisons as they stand now. ``method``: by another test than was frozen."""
+
+    def cell(self, database: Path, row: Comparison) -> tuple[CellDetail, Charts]:
+        """What a comparison is made of, and the same to be drawn."""
+
+    def table_text(self, rows: Sequence[Comparison], form: str, notes: Sequence[str]) -> str:
+        """Comparisons as ``csv`` or ``markdown``."""
+
+    def save_text(self, text: str, target: Path) -> None:
+        """Write a file, whole or not at all."""
 
     def attempts(self, database: Path, words: str, offset: int) -> AttemptPage:
         """Attempts in which every word occurs, the newest first."""
@@ -94,7 +121,9 @@ def _forecast(campaign: Campaign, known: Experience, pick: Pick) -> Forecast | N
     from hpcvirt.core.prospect import has_one_block, prospect
 
     try:
-        picked = choose(campaign, Choice(pick.kernels, pick.benchmarks, pick.runs, pick.blocks))
+        choice = Choice(pick.kernels, pick.benchmarks, pick.runs, pick.blocks)
+        levels = replace(choice, alpha=pick.alpha, delta=pick.delta, parameters=pick.parameters or None)
+        picked = choose(campaign, levels)
         told = prospect(picked, known=known)
     except HpcvirtError:
         return None
@@ -136,7 +165,33 @@ def _choice(draft: Draft, pick: Pick) -> Choice:
     from hpcvirt.core.config import Choice
 
     told = changed(draft, pick)
-    return Choice(told.kernels, told.benchmarks, told.runs, told.blocks)
+    return Choice(
+        told.kernels,
+        told.benchmarks,
+        told.runs,
+        told.blocks,
+        alpha=told.alpha,
+        delta=told.delta,
+        parameters=told.parameters,
+    )
+
+
+def _parameters(use: Benchmark) -> tuple[DraftParameter, ...]:
+    from hpcvirt.core.benchmark import load
+
+    return tuple(
+        DraftParameter(one.name, use.parameters[one.name], one.default, one.help, one.minimum, one.maximum)
+        for one in load(use.plugin).parameters
+    )
+
+
+def _parameter_faults(plugin: str, values: Mapping[str, Value]) -> Sequence[str]:
+    from hpcvirt.core.benchmark import complete, load
+
+    try:
+        return complete(load(plugin), values)[1]
+    except Exception as error:  # noqa: BLE001 - a third party's plugin may raise anything, and asks while somebody types
+        return [f"{type(error).__name__}: {error}"]
 
 
 def _digest(campaign: Campaign, pick: Pick) -> str:
@@ -144,7 +199,16 @@ def _digest(campaign: Campaign, pick: Pick) -> str:
     from hpcvirt.core.config import Choice, choose
     from hpcvirt.core.plan import make_plan
 
-    return make_plan(choose(campaign, Choice(pick.kernels, pick.benchmarks, pick.runs, pick.blocks))).digest
+    choice = Choice(
+        pick.kernels,
+        pick.benchmarks,
+        pick.runs,
+        pick.blocks,
+        alpha=pick.alpha,
+        delta=pick.delta,
+        parameters=pick.parameters or None,
+    )
+    return make_plan(choose(campaign, choice)).digest
 
 
 class LocalBackend:
@@ -152,6 +216,14 @@ class LocalBackend:
 
     def __init__(self) -> None:
         self._reader: OutputReader | None = None
+
+    def shelf(self, known: Sequence[Entry], recent: Sequence[Path]) -> Iterator[tuple[Entry, ...]]:
+        """Look where campaigns and databases are."""
+        return shelves.shelf(known, recent)
+
+    def remember(self, memory: Memory) -> None:
+        """In the state folder."""
+        keep(memory_path(), memory)
 
     def load_draft(self, path: Path) -> Draft:
         """Read a campaign file with pydantic, and what earlier databases or its plugins tell of times."""
@@ -174,6 +246,9 @@ class LocalBackend:
                 run_seconds(use, known),
                 is_measured=use.label in known.run_s,
                 is_wide=use.scope is Scope.CLUSTER,
+                plugin=use.plugin,
+                parameters=_parameters(use),
+                check=partial(_parameter_faults, use.plugin),
             )
             for use in campaign.benchmarks
         ]
@@ -221,6 +296,23 @@ class LocalBackend:
         # The dialog has said what will be rebooted, and was answered with yes: to that, and to nothing else.
         return launch.start(draft.path, _choice(draft, pick), given=launch.consent(plan=draft.digest(pick)))
 
+    def schedule(self, draft: Draft, pick: Pick) -> tuple[str, ...]:
+        """As ``plan`` tells it."""
+        from hpcvirt.tui import launch
+        from hpcvirt.tui.plan import schedule
+
+        return tuple(schedule(launch.chosen(draft.path, _choice(draft, pick))[0].campaign))
+
+    def save_campaign(self, draft: Draft, pick: Pick, target: Path, *, over: bool) -> bool:
+        """Whole or not at all."""
+        from hpcvirt.core.config import campaign_text, read_campaign
+
+        if target.exists() and not over:
+            return False
+        remark = f"From {draft.path.name}, as it was picked on the screen."
+        self.save_text(campaign_text(read_campaign(draft.path).text, _choice(draft, pick), remark=remark), target)
+        return True
+
     def resume(self, snapshot: Snapshot) -> None:
         """Launch the runner's process on a database that is there."""
         from hpcvirt.core.config import Choice
@@ -260,11 +352,36 @@ class LocalBackend:
         who = this_process()
         queries.write_wish(database, kind, f"screen on {who.host}, pid {who.pid}")
 
-    def compare(self, database: Path) -> ResultTable:
+    def compare(self, database: Path, method: str = "") -> ResultTable:
         """Import the statistics (a second, the first time) and use them."""
-        from hpcvirt.core.analysis import compare_database
+        from hpcvirt.core.analysis import Wanted, compare_database
+        from hpcvirt.core.stats import Method
 
-        return compare_database(database)
+        return compare_database(database, Wanted(method=Method(method) if method else None))
+
+    def cell(self, database: Path, row: Comparison) -> tuple[CellDetail, Charts]:
+        """One query for the values and one for the attempts."""
+        import hpcvirt.tui.plots.drawing  # noqa: F401 - so that the first plot does not wait for it
+        from hpcvirt.core.charts import charts_of_cell
+        from hpcvirt.core.store.cells import read_cell
+
+        cell = read_cell(database, row.benchmark, row.metric, (row.baseline, row.kernel))
+        return cell, charts_of_cell(cell)
+
+    def table_text(self, rows: Sequence[Comparison], form: str, notes: Sequence[str]) -> str:
+        """As ``analyze --format`` does it."""
+        from hpcvirt.core.stats import Comparison as Computed
+        from hpcvirt.core.stats.report import to_csv, to_markdown
+
+        computed = [row for row in rows if isinstance(row, Computed)]
+        return to_csv(computed) if form == "csv" else to_markdown(computed, notes)
+
+    def save_text(self, text: str, target: Path) -> None:
+        """Write it."""
+        from hpcvirt.core.export import whole_file
+
+        with whole_file(target) as file:
+            file.write(text)
 
     def attempts(self, database: Path, words: str, offset: int) -> AttemptPage:
         """Searched by SQLite."""

@@ -59,7 +59,7 @@ def app(ctx: click.Context, debug: bool) -> None:
     """Does this workload cost anything under kernel B against kernel A, and how sure are we?
 
     Without a command it opens the screen: on a campaign file, on a results database, or, without an
-    argument, on the embedded local lab.
+    argument, on a list of all of them, the embedded local lab first.
     """
     ctx.obj = debug
     if ctx.invoked_subcommand is None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hpcvirt.core.model import Value, label_of
+from hpcvirt.core.preflight import Finding, Level
 from hpcvirt.tui.phrases import count, listing
 from hpcvirt.tui.words import duration
 
@@ -24,6 +26,20 @@ class DraftKernel:
 
 
 @dataclass(frozen=True, slots=True)
+class DraftParameter:
+    """A setting of a benchmark that can be changed."""
+
+    name: str
+    value: Value
+    """As the file has it."""
+    default: Value
+    """Of the plugin: its type is the parameter's."""
+    help: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DraftBenchmark:
     """A benchmark that can be picked."""
 
@@ -35,6 +51,10 @@ class DraftBenchmark:
     """From earlier databases; else the plugin guesses."""
     is_wide: bool = False
     """Whether a run is one over all nodes."""
+    plugin: str = ""
+    parameters: tuple[DraftParameter, ...] = ()
+    check: Callable[[Mapping[str, Value]], Sequence[str]] = field(default=lambda _: (), compare=False)
+    """What is wrong with parameters, a line each, those of one parameter beginning with its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +93,11 @@ class Pick:
     runs: int | None
     """None: what stands in the field is no number."""
     blocks: int | None
+    alpha: float | None = None
+    """None: as the file says; what is no number is not between 0 and 1."""
+    delta: float | None = None
+    parameters: tuple[tuple[str, tuple[tuple[str, Value], ...]], ...] = ()
+    """By label: names and values that are not as the file says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +137,15 @@ class Outlook:
     is_fault: bool = False
 
 
+def shown_label(benchmark: DraftBenchmark, pick: Pick) -> str:
+    """The label, with parameters as they were changed."""
+    edits = dict(dict(pick.parameters).get(benchmark.label, ()))
+    if not edits:
+        return benchmark.label
+    values = {one.name: edits.get(one.name, one.value) for one in benchmark.parameters}
+    return label_of(benchmark.plugin, values)
+
+
 def whole(draft: Draft) -> Pick:
     """Everything the file has."""
     return Pick(
@@ -135,6 +169,9 @@ def faults(draft: Draft, pick: Pick) -> list[str]:
         found.append(f"blocks: {count(pick.blocks, 'block')} need at least as many runs, not {pick.runs}")
     elif draft.is_sequential and pick.blocks != 1:
         found.append("blocks: a sequential campaign visits each kernel once; 1 is its only number")
+    for name, level in (("alpha", pick.alpha), ("delta", pick.delta)):
+        if level is not None and not 0 < level < 1:
+            found.append(f"{name}: give a number between 0 and 1, as 0.05")
     return found
 
 
@@ -230,7 +267,8 @@ def _pace(draft: Draft, pick: Pick, forecast: Forecast) -> str:
 def _verdict(draft: Draft, pick: Pick) -> str:
     if len(pick.kernels) < 2:
         return f"none: {draft.baseline} alone is compared with nothing"
-    return f"against {draft.baseline}, alpha {draft.alpha:g}; within ±{draft.delta * 100:g} % is equivalent"
+    alpha, delta = pick.alpha or draft.alpha, pick.delta or draft.delta
+    return f"against {draft.baseline}, alpha {alpha:g}; within ±{delta * 100:g} % is equivalent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +279,9 @@ class Changed:
     benchmarks: tuple[str, ...] | None
     runs: int | None
     blocks: int | None
+    alpha: float | None
+    delta: float | None
+    parameters: tuple[tuple[str, tuple[tuple[str, Value], ...]], ...] | None
 
 
 def changed(draft: Draft, pick: Pick) -> Changed:
@@ -251,4 +292,23 @@ def changed(draft: Draft, pick: Pick) -> Changed:
         benchmarks=None if pick.benchmarks == file.benchmarks else pick.benchmarks,
         runs=None if pick.runs == file.runs else pick.runs,
         blocks=None if pick.blocks == file.blocks else pick.blocks,
+        alpha=None if pick.alpha == draft.alpha else pick.alpha,
+        delta=None if pick.delta == draft.delta else pick.delta,
+        parameters=pick.parameters or None,
     )
+
+
+def availability(draft: Draft, findings: Sequence[Finding]) -> dict[str, str]:
+    """On which nodes each kernel and each benchmark could run, as a check found it: by kernel name or label."""
+    reached = {one.where for one in findings if one.level is Level.PASS} & set(draft.nodes)
+    told = {kernel.name: f"kernel {kernel.name}" for kernel in draft.kernels}
+    told |= {one.label: f"benchmark {one.plugin}" for one in draft.benchmarks}
+    return {name: _available(draft, reached, about, findings) for name, about in told.items()}
+
+
+def _available(draft: Draft, reached: set[str], about: str, findings: Sequence[Finding]) -> str:
+    lacking = {one.where for one in findings if one.about == about and one.level is Level.FAILURE}
+    unknown = [node for node in draft.nodes if node not in reached and node not in lacking]
+    parts = [f"✗ not on {listing([node for node in draft.nodes if node in lacking], 24)}"] if lacking else []
+    parts += [f"? {listing(unknown, 24)}"] if unknown else []
+    return ", ".join(parts) or f"✓ on {count(len(draft.nodes), 'node')}"

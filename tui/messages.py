@@ -4,6 +4,7 @@ Textual writes its own bookkeeping into it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from hpcvirt.core.preflight import Finding
 from hpcvirt.core.store.records import Snapshot
 from hpcvirt.tui.comparison import ResultTable
 from hpcvirt.tui.draft import Draft, Pick
+from hpcvirt.tui.shelf import Entry
 from hpcvirt.tui.watcher import View
 
 if TYPE_CHECKING:
@@ -27,6 +29,21 @@ class DatabaseRead(Message):
     """The watcher has a new view of the database."""
 
     view: View
+
+
+@dataclass
+class ShelfRead(Message):
+    """What can be opened, as far as it is known by now."""
+
+    entries: tuple[Entry, ...]
+
+
+@dataclass
+class Chosen(Message):
+    """The operator wants to open a file."""
+
+    path: Path
+    is_database: bool
 
 
 @dataclass
@@ -44,6 +61,7 @@ class CampaignOpened(Message):
 class CampaignFaulty(Message):
     """A campaign file cannot be used."""
 
+    path: Path
     faults: tuple[str, ...]
     hint: str
 
@@ -69,6 +87,42 @@ class CheckAsked(Message):
 
     draft: Draft
     pick: Pick
+
+
+@dataclass
+class ScheduleAsked(Message):
+    """The operator wants to see in which order this pick would visit kernels."""
+
+    draft: Draft
+    pick: Pick
+
+
+@dataclass
+class Scheduled(Message):
+    """A line for each block and node."""
+
+    name: str
+    """The campaign's."""
+    lines: tuple[str, ...]
+
+
+@dataclass
+class SaveFileAsked(Message):
+    """The operator wants this pick as a campaign file."""
+
+    draft: Draft
+    pick: Pick
+    name: str
+    """Of the file, in the current folder."""
+    is_over: bool = False
+    """One that is there may be replaced."""
+
+
+@dataclass
+class FileIsThere(Message):
+    """Nothing was written: a file of that name is there."""
+
+    asked: SaveFileAsked
 
 
 @dataclass
@@ -109,6 +163,33 @@ class ResultsComputed(Message):
     ok: int
     table: ResultTable | None
     problem: str = ""
+    method: str = ""
+    """Wanted when it was computed."""
+
+
+@dataclass
+class MethodWanted(Message):
+    """The operator wants the comparisons by another test; empty: as they were frozen."""
+
+    method: str
+
+
+@dataclass
+class CopyAsked(Message):
+    """The operator wants something in the clipboard, or in a file beside the database."""
+
+    make: Callable[[], str]
+    """Called in a thread."""
+    name: str
+    ending: str
+    is_file: bool
+
+
+@dataclass
+class Copied(Message):
+    """It can be put into the clipboard now."""
+
+    text: str
 
 
 @dataclass

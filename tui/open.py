@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def open_screen(what: str | None) -> int:
-    """Open the screen on a campaign, a database, or the local lab; the exit code.
+    """Open the screen on a campaign, a database, or (None) the chooser; the exit code.
 
     Raises UsageWrong when ``what`` is neither, ScreenUnsuited when the terminal cannot show it.
     """
@@ -22,6 +22,8 @@ def open_screen(what: str | None) -> int:
 def _meant(what: str | None) -> tuple[Path | None, Path | None]:
     from hpcvirt.tui.launch import campaign_path, is_database
 
-    if what is not None and is_database(Path(what)):
+    if what is None:
+        return None, None
+    if is_database(Path(what)):
         return None, Path(what)
-    return campaign_path(what or "local-lab"), None
+    return campaign_path(what), None

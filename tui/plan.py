@@ -39,7 +39,7 @@ def print_plan(path: Path, choice: Choice, boot_sd: float | None, run_sd: float 
         )
     told = prospect(campaign, spread, known)
     whence = _whence(known.spread is not None, boot_sd, run_sd)
-    click.echo("\n".join([*summary(campaign, told, known, whence), *left_out, "", *_schedule(campaign)]))
+    click.echo("\n".join([*summary(campaign, told, known, whence), *left_out, "", *schedule(campaign)]))
 
 
 def _whence(is_measured: bool, boot_sd: float | None, run_sd: float | None) -> str:
@@ -134,7 +134,7 @@ def _percent(fraction: float) -> str:
     return f"{100 * fraction:.2g} %"
 
 
-def _schedule(campaign: Campaign) -> list[str]:
+def schedule(campaign: Campaign) -> list[str]:
     """The order of kernels, a line for each block and node; one for all where they move together."""
     boots = make_plan(campaign).boots
     together = {(boot.phase, boot.block) for boot in boots if boot.node == "*"}

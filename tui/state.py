@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hpcvirt.core.preflight import Finding
 from hpcvirt.core.store.records import RunnerState, Snapshot
 from hpcvirt.tui.comparison import ResultTable
 from hpcvirt.tui.draft import Draft
+from hpcvirt.tui.shelf import Entry
 from hpcvirt.tui.watcher import View
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ RESTARTABLE = frozenset({RunnerState.NOT_STARTED, RunnerState.STOPPED, RunnerSta
 class State:
     """What is known now."""
 
+    shelf: tuple[Entry, ...] = ()
+    """What can be opened."""
     campaign_path: Path | None = None
     database: Path | None = None
     view: View | None = None
@@ -34,6 +38,10 @@ class State:
     notice: str = ""
     is_starting: bool = False
     is_checking: bool = False
+    findings: tuple[Finding, ...] = ()
+    """Of the last check of this campaign."""
+    method: str = ""
+    """By which the comparisons are wanted; empty: as frozen."""
     table: ResultTable | None = None
     table_ok: int = -1
     """Ok runs that were in when the table was computed."""

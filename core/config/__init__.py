@@ -2,5 +2,14 @@
 
 from hpcvirt.core.config.choice import Choice, choose
 from hpcvirt.core.config.reading import LARGEST_FILE_BYTES, CampaignFile, parse_campaign, read_campaign
+from hpcvirt.core.config.writing import campaign_text
 
-__all__ = ["LARGEST_FILE_BYTES", "CampaignFile", "Choice", "choose", "parse_campaign", "read_campaign"]
+__all__ = [
+    "LARGEST_FILE_BYTES",
+    "CampaignFile",
+    "Choice",
+    "campaign_text",
+    "choose",
+    "parse_campaign",
+    "read_campaign",
+]

@@ -110,7 +110,11 @@ async def _check(campaign: Campaign, folder: Path) -> Checked:
 
 def needs_of(campaign: Campaign) -> tuple[Need, ...]:
     """What the campaign's benchmarks need of every node, each once."""
-    running = (need for use in campaign.benchmarks for need in load(use.plugin).needs(use.parameters))
+    running = (
+        dataclasses.replace(need, about=f"benchmark {use.plugin}")
+        for use in campaign.benchmarks
+        for need in load(use.plugin).needs(use.parameters)
+    )
     return tuple(dict.fromkeys(running))
 
 

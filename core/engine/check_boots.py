@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from functools import partial
 
 from hpcvirt.core import boot_method as methods
 from hpcvirt.core.boot_method import CHECK_LIMIT_S
@@ -18,8 +20,13 @@ async def check_boots(campaign: Campaign, link: NodeConnection) -> tuple[Finding
     shell = RemoteShell(link)
     found: dict[Finding, None] = {}
     for kernel in campaign.kernels:
-        found |= dict.fromkeys(await _of_kernel(shell, kernel))
+        found |= dict.fromkeys(map(partial(_about, kernel), await _of_kernel(shell, kernel)))
     return tuple(found)
+
+
+def _about(kernel: Kernel, finding: Finding) -> Finding:
+    """What is said of every kernel, as that a boot menu cannot be read, is said once."""
+    return replace(finding, about=f"kernel {kernel.name}") if kernel.name in finding.message else finding
 
 
 async def _of_kernel(shell: RemoteShell, kernel: Kernel) -> tuple[Finding, ...]:

@@ -67,11 +67,13 @@ def _kernels(kernels: Sequence[Kernel], seen: Surveyed) -> Iterator[Finding]:
     survey = seen.survey
     storage = {"scratch.filesystem": survey.filesystem, "scratch.device": survey.device}
     for kernel, found, words in zip(kernels, survey.kernels, survey.kernel_words, strict=True):
+        about = f"kernel {kernel.name}"
         if found.boot_id is None and survey.identity.boot_id is not None:
             yield _failure(
                 seen,
                 f"the wrap of kernel {kernel.name} does not start: {words or 'it says nothing'}",
                 f"ssh {seen.node.host} {' '.join(kernel.wrap)} true",
+                about,
             )
             continue
         wrong = (*mismatches(kernel.expect, found), *storage_mismatch(kernel.expect, storage))
@@ -80,9 +82,10 @@ def _kernels(kernels: Sequence[Kernel], seen: Surveyed) -> Iterator[Finding]:
                 seen,
                 f"is not in kernel {kernel.name}: {'; '.join(wrong)}",
                 f"boot it into that kernel, or mend `expect` of kernel {kernel.name}",
+                about,
             )
         else:
-            yield _pass(seen, f"{kernel.name} proved")
+            yield _pass(seen, f"{kernel.name} proved", about)
 
 
 def _scratch(seen: Surveyed) -> Iterator[Finding]:
@@ -160,7 +163,7 @@ def _needs(needs: Sequence[Need], seen: Surveyed) -> Iterator[Finding]:
     for need, answered in zip(needs, seen.survey.needs, strict=True):
         if answered.status != 0:
             said = f" ({answered.words})" if answered.words else ""
-            yield Finding(need.level, seen.node.name, f"{need.otherwise}{said}", need.remedy)
+            yield Finding(need.level, seen.node.name, f"{need.otherwise}{said}", need.remedy, need.about)
     if needs and not any(answered.status for answered in seen.survey.needs):
         yield _pass(seen, "all that its benchmarks and boot methods need")
 
@@ -169,13 +172,13 @@ def _gib(kib: int) -> str:
     return f"{kib / (1 << 20):.1f} GiB"
 
 
-def _pass(seen: Surveyed, message: str) -> Finding:
-    return Finding(Level.PASS, seen.node.name, message)
+def _pass(seen: Surveyed, message: str, about: str = "") -> Finding:
+    return Finding(Level.PASS, seen.node.name, message, about=about)
 
 
 def _warning(seen: Surveyed, message: str, remedy: str) -> Finding:
     return Finding(Level.WARNING, seen.node.name, message, remedy)
 
 
-def _failure(seen: Surveyed, message: str, remedy: str) -> Finding:
-    return Finding(Level.FAILURE, seen.node.name, message, remedy)
+def _failure(seen: Surveyed, message: str, remedy: str, about: str = "") -> Finding:
+    return Finding(Level.FAILURE, seen.node.name, message, remedy, about)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,6 +80,22 @@ def read_attempts(path: Path, words: str = "", offset: int = 0) -> AttemptPage:
             (*wanted, PAGE_ROWS, offset),
         )
         return AttemptPage(tuple(AttemptRow(*row) for row in rows), int(total), offset)
+
+
+def read_cell_attempts(path: Path, benchmark: str, kernels: Sequence[str]) -> tuple[tuple[AttemptRow, ...], int]:
+    """A page of a benchmark's attempts under some kernels, and how many there are. Raises StoreUnusable.
+
+    Those that were not ok come first, then the newest.
+    """
+    condition = f"benchmarks.label = ? AND boots.kernel IN ({','.join('?' * len(kernels))})"
+    with reading(path) as connection:
+        total = connection.execute(f"SELECT count(*) {_FROM} WHERE {condition}", (benchmark, *kernels)).fetchone()[0]
+        rows = connection.execute(
+            f"SELECT {_COLUMNS} {_FROM} WHERE {condition}"
+            " ORDER BY attempts.status = 'ok', attempts.started_at DESC, attempts.id LIMIT ?",
+            (benchmark, *kernels, PAGE_ROWS),
+        )
+        return tuple(AttemptRow(*row) for row in rows), int(total)
 
 
 def read_attempt(path: Path, attempt: str) -> AttemptDetail:

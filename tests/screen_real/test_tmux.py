@@ -90,9 +90,11 @@ def test_a_campaign_from_the_first_key_to_the_last(terminal: Terminal, folder: P
     assert len(list(folder.glob("pilot-*.db"))) == 1
 
 
-def test_without_an_argument_it_opens_the_local_lab(tmp_path: Path) -> None:
+def test_without_an_argument_enter_opens_the_local_lab(tmp_path: Path) -> None:
     opened = Terminal(tmp_path, [])
     try:
+        opened.until("local-lab", "llnl-2006", "0 databases", "enter opens")
+        opened.press("Enter")
         opened.until("local-lab", "STREAM", "50 per kernel, benchmark and node")
         opened.press("q")
         opened.until("left with 0")

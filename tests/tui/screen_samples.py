@@ -5,20 +5,21 @@ from __future__ import annotations
 import random
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from hpcvirt.core.charts import Charts, Spot
+from hpcvirt.core.charts import Charts, Spot, charts_of_cell
 from hpcvirt.core.errors import HpcvirtError
-from hpcvirt.core.model import Better, Telemetry
+from hpcvirt.core.model import Better, Telemetry, Value
 from hpcvirt.core.preflight import Finding
 from hpcvirt.core.process import ProcessIdentity, this_process
 from hpcvirt.core.stats import Unit
 from hpcvirt.core.stats.estimate import Estimate
 from hpcvirt.core.store.attempts import PAGE_ROWS, AttemptDetail, AttemptPage, AttemptRow
+from hpcvirt.core.store.cells import CellDetail, CellValue
 from hpcvirt.core.store.output import PAGE_BYTES, OutputPage
 from hpcvirt.core.store.records import (
     BenchmarkRecord,
@@ -33,8 +34,11 @@ from hpcvirt.core.store.records import (
 )
 from hpcvirt.core.store.samples import Sample
 from hpcvirt.core.store.telemetry import Around
-from hpcvirt.tui.draft import Draft, DraftBenchmark, DraftKernel, Forecast, Pick
+from hpcvirt.tui.comparison import Comparison
+from hpcvirt.tui.draft import Draft, DraftBenchmark, DraftKernel, DraftParameter, Forecast, Pick
+from hpcvirt.tui.memory import Memory
 from hpcvirt.tui.plots.model import Picture
+from hpcvirt.tui.shelf import Entry
 
 DATABASE = Path("/data/local-lab-20250101T120000Z.db")
 CAMPAIGN = Path("/campaigns/local-lab.toml")
@@ -196,6 +200,25 @@ def finished(**changes: object) -> Snapshot:
     return make_snapshot(RunnerState.FINISHED, **(told | changes))  # type: ignore[arg-type]
 
 
+PARAMETERS = (
+    DraftParameter("array_size", 2_000_000, 50_000_000, "elements of each array", 1000, 1e9),
+    DraftParameter("ntimes", 10, 10, "passes", 2),
+    DraftParameter("program", "", "", "a STREAM of your own [/]"),
+    DraftParameter("threads", 1, 1, "OpenMP threads"),
+)
+
+
+def sample_check(values: Mapping[str, Value]) -> list[str]:
+    """As a plugin checks: types, a limit, and something that is about two parameters."""
+    faults = [f"{name}: {value!r} is not of type int" for name, value in values.items()
+              if name != "program" and not isinstance(value, int)]  # fmt: skip
+    if not faults and int(values["array_size"]) < 1000:
+        faults.append(f"array_size: {values['array_size']} is below 1000")
+    if not faults and values["threads"] == 3:
+        faults.append("three threads never: [/]")
+    return faults
+
+
 def make_draft(**changes: object) -> Draft:
     draft = Draft(
         path=CAMPAIGN,
@@ -205,7 +228,7 @@ def make_draft(**changes: object) -> Draft:
         is_sequential=False,
         nodes=("node1", "node2", "node3", "node4"),
         kernels=(DraftKernel("native", "none", ""), DraftKernel("native-again", "none", "")),
-        benchmarks=(DraftBenchmark(STREAM, "STREAM", 0.3),),
+        benchmarks=(DraftBenchmark(STREAM, "STREAM", 0.3, plugin="stream", parameters=PARAMETERS, check=sample_check),),
         baseline="native",
         runs=50,
         blocks=10,
@@ -380,6 +403,22 @@ def make_detail(row: AttemptRow, **changes: object) -> AttemptDetail:
     return replace(detail, **changes)  # type: ignore[arg-type]
 
 
+def make_cell(kernels: tuple[str, str] = KERNELS, nodes: Sequence[str] = ("node1", "node2")) -> CellDetail:
+    """Two blocks of three runs on each node; the second kernel is a tenth slower on the last node."""
+    values, attempts = [], []
+    for block in (1, 2):
+        for node in nodes:
+            for kernel in kernels:
+                for run in (1, 2, 3):
+                    number = len(values)
+                    slow = 0.9 if (kernel, node) == (kernels[-1], nodes[-1]) else 1.0
+                    value = slow * (1000 + block + run)
+                    at = ago(900 - number)
+                    values.append(CellValue(kernel, node, block, number // 3, run, f"a{number}", at, value))
+                    attempts.append(make_row(number, kernel=kernel, node=node))
+    return CellDetail(STREAM, "scale", "MB/s", kernels, tuple(values), tuple(attempts), len(attempts))
+
+
 @dataclass
 class SampleBackend:
     """Answers from what it was given, and remembers what it was asked."""
@@ -399,8 +438,22 @@ class SampleBackend:
     started: list[tuple[Draft, Pick]] = field(default_factory=list)
     resumed: list[Path] = field(default_factory=list)
     exported: list[tuple[Path, Path]] = field(default_factory=list)
+    cells: CellDetail | Exception = field(default_factory=lambda: make_cell())
+    texts: list[tuple[str, Path]] = field(default_factory=list)
+    methods: list[str] = field(default_factory=list)
+    plan: tuple[str, ...] | HpcvirtError = ("block 1 node1: native -> native-again",)
+    there: tuple[Path, ...] = ()
+    campaigns: list[tuple[Pick, Path]] = field(default_factory=list)
+    shelves: Sequence[tuple[Entry, ...]] = ()
+    remembered: list[Memory] = field(default_factory=list)
     compared: int = 0
     reads: int = 0
+
+    def shelf(self, known: Sequence[Entry], recent: Sequence[Path]) -> Iterator[tuple[Entry, ...]]:
+        yield from self.shelves
+
+    def remember(self, memory: Memory) -> None:
+        self.remembered.append(memory)
 
     def load_draft(self, path: Path) -> Draft:
         if isinstance(self.draft, HpcvirtError):
@@ -414,6 +467,19 @@ class SampleBackend:
         if isinstance(self.findings, HpcvirtError):
             raise self.findings
         return self.findings
+
+    def schedule(self, draft: Draft, pick: Pick) -> tuple[str, ...]:
+        if isinstance(self.plan, HpcvirtError):
+            raise self.plan
+        return self.plan
+
+    def save_campaign(self, draft: Draft, pick: Pick, target: Path, *, over: bool) -> bool:
+        if self.export_fails:
+            raise self.export_fails
+        if target in self.there and not over:
+            return False
+        self.campaigns.append((pick, target))
+        return True
 
     def start(self, draft: Draft, pick: Pick) -> Path:
         if self.start_fails:
@@ -450,8 +516,22 @@ class SampleBackend:
     def write_wish(self, database: Path, kind: str) -> None:
         self.wishes.append((database, kind))
 
-    def compare(self, database: Path) -> SampleTable:
+    def cell(self, database: Path, row: Comparison) -> tuple[CellDetail, Charts]:
+        if isinstance(self.cells, Exception):
+            raise self.cells
+        return self.cells, charts_of_cell(self.cells)
+
+    def table_text(self, rows: Sequence[Comparison], form: str, notes: Sequence[str]) -> str:
+        return "\n".join([form, *(f"{row.metric} {row.kernel}" for row in rows)])
+
+    def save_text(self, text: str, target: Path) -> None:
+        if self.export_fails:
+            raise self.export_fails
+        self.texts.append((text, target))
+
+    def compare(self, database: Path, method: str = "") -> SampleTable:
         self.compared += 1
+        self.methods.append(method)
         if isinstance(self.table, Exception):
             raise self.table
         return self.table

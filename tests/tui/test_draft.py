@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hpcvirt.tui.draft import Forecast, changed, faults, outlook, whole
+from hpcvirt.core.preflight import Finding, Level
+from hpcvirt.tui.draft import Forecast, availability, changed, faults, outlook, shown_label, whole
 from tests.tui.screen_samples import STREAM, make_draft, paper_draft
 
 
@@ -56,6 +57,27 @@ def test_only_what_was_changed_is_handed_on() -> None:
     told = changed(draft, replace(pick, kernels=("native",), runs=20))
     assert (told.kernels, told.benchmarks, told.runs, told.blocks) == (("native",), None, 20, None)
     assert changed(draft, replace(pick, benchmarks=(STREAM,))).benchmarks is None
+
+
+def test_levels_and_parameters_are_handed_on_as_far_as_they_were_changed() -> None:
+    draft = make_draft()
+    pick = replace(whole(draft), alpha=0.05, delta=0.01, parameters=((STREAM, (("ntimes", 5),)),))
+    told = changed(draft, pick)
+    assert (told.alpha, told.delta, told.parameters) == (None, 0.01, ((STREAM, (("ntimes", 5),)),))
+    assert shown_label(draft.benchmarks[0], pick) == "stream array_size=2000000 ntimes=5 threads=1"
+    assert "within ±1 %" in words(draft, pick)
+    assert "alpha: give a number between 0 and 1" in faults(draft, replace(pick, alpha=1.0))[0]
+
+
+def test_where_each_could_run() -> None:
+    draft = make_draft(nodes=("a", "b"))
+    passed = [Finding(Level.PASS, node, "quiet") for node in ("a", "b")]
+    assert set(availability(draft, passed).values()) == {"✓ on 2 nodes"}
+    lacking = Finding(Level.FAILURE, "b", "there is no gcc", about="benchmark stream")
+    assert availability(draft, [*passed, lacking])[STREAM] == "✗ not on b"
+    assert availability(draft, passed[:1])["native"] == "? b"
+    only_warned = Finding(Level.WARNING, "b", "small", about="benchmark stream")
+    assert availability(draft, [*passed, only_warned])[STREAM] == "✓ on 2 nodes"
 
 
 FORECAST = Forecast(

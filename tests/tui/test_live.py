@@ -178,3 +178,11 @@ async def test_a_finished_campaign_opens_on_its_results() -> None:
         await eye.press("2")
         await eye.until("400/400 runs", "all done", "✓ done", "200/200 ✓")
         assert "p Pause" not in eye.text
+
+
+@pytest.mark.parametrize("size", [(110, 30), (110, 32), (110, 36), (120, 40)])
+async def test_cards_are_never_cut(size: tuple[int, int]) -> None:
+    async with at_database(watched(make_snapshot()), size) as eye:
+        text = await eye.until("148/400 runs", "Events")
+        assert text.count("╭") == text.count("╰") == 4
+        assert len([line for line in text.splitlines() if " · " in line and ":" in line[:6]]) >= 2, "the log has room"

@@ -67,6 +67,8 @@ async def test_long_names_are_cut_before_a_column_is() -> None:
     async with at_database(watched(make_snapshot(kernels=PAPER_KERNELS), table=table)) as eye:
         await eye.until("148/400 runs")
         await eye.press("3")
+        await eye.until("INTERIM")
+        await eye.press("P")
         text = await eye.until("inconclusive", "PEEK")
         assert all(word in f"{eye.line('verdict')} " for word in HEADINGS)
         assert "xen-3.0.1" in text
@@ -75,7 +77,18 @@ async def test_long_names_are_cut_before_a_column_is() -> None:
 async def test_interim_results_are_a_peek() -> None:
     async with at_database(watched(make_snapshot())) as eye:
         await eye.press("3")
-        await eye.until("PEEK: 148 of 400 runs are in.", "equivalent")
+        text = await eye.until("INTERIM: 148 of 400 runs are in.", "11925", "−3.41", "… not final")
+        assert not [word for word in ("<.001", "slower", " verdict ", "blocks more", ", p ") if word in text]
+        await eye.press("o", "o")
+        await eye.until("by difference")
+        await eye.press("o")
+        await eye.until("by campaign order")
+        await eye.press("slash", *"slower")
+        await eye.until("No row contains “slower”")
+        await eye.press("escape", "P")
+        await eye.until("PEEK: 148 of 400 runs are in.", "equivalent", "▼ slower")
+        await eye.press("P")
+        await eye.until("INTERIM", gone=("▼ slower",))
 
 
 async def test_sorting() -> None:
@@ -132,7 +145,7 @@ async def test_results_are_computed_only_for_somebody_who_looks() -> None:
         await eye.until("148/400 runs")
         assert backend.compared == 0
         await eye.press("3")
-        await eye.until("equivalent")
+        await eye.until("INTERIM")
         assert backend.compared == 1
 
 
@@ -140,9 +153,9 @@ async def test_when_the_last_run_is_in_the_results_are_final() -> None:
     backend = watched(make_snapshot())
     async with at_database(backend) as eye:
         await eye.press("3")
-        await eye.until("PEEK", "equivalent")
+        await eye.until("INTERIM")
         backend.snapshots[DATABASE] = finished()
-        await eye.until("✓ finished", gone=("PEEK",))
+        await eye.until("✓ finished", "▼ slower", gone=("INTERIM", "PEEK"))
         await eye.wait(lambda: backend.compared == 2)
 
 
@@ -214,3 +227,89 @@ async def test_thousands_of_rows() -> None:
         await eye.until("m2499")
         await eye.press("slash", *"m1234")
         await eye.until("1 of 2 500")
+
+
+# -- looked at otherwise
+
+
+async def test_the_method_is_toggled_in_place() -> None:
+    backend = watched(finished())
+    async with at_database(backend) as eye:
+        await eye.until("4 comparisons")
+        await eye.press("m")
+        await eye.until("method paper")
+        await eye.wait(lambda: backend.methods == ["", "paper"])
+        await eye.press("m")
+        await eye.until("4 comparisons", gone=("method paper  ",))
+
+
+async def test_contrasts_are_shown_with_what_they_are_compared_with() -> None:
+    rows = [SampleComparison(kernel="b", baseline="native"), SampleComparison(kernel="b", baseline="c")]
+    async with at_database(watched(finished(), table=SampleTable(rows)), (120, 40)) as eye:
+        await eye.until("2 comparisons", "all planned pairs", "b:c")
+        await eye.press("b")
+        await eye.until("1 comparison ", "pairs with the baseline", gone=("b:c",))
+        await eye.press("b")
+        await eye.until("1 comparison ", "contrasts", "b:c")
+        await eye.press("b")
+        await eye.until("2 comparisons")
+
+
+async def test_without_contrasts_there_is_no_key_for_them() -> None:
+    async with at_database(watched(finished()), (120, 40)) as eye:
+        await eye.until("4 comparisons")
+        assert "Pairs" not in eye.lines[-1]
+
+
+# -- copied and written
+
+
+@pytest.mark.parametrize(
+    ("choice", "text"),
+    [
+        ("1", "csv\nscale native-again"),
+        ("2", "markdown\nscale native-again"),
+        ("3", "csv\ncopy native-again\nscale native-again\nadd native-again\ntriad native-again"),
+        ("4", "markdown\ncopy native-again\nscale native-again\nadd native-again\ntriad native-again"),
+    ],
+)
+async def test_row_and_table_are_copied(choice: str, text: str) -> None:
+    async with at_database(watched(finished())) as eye:
+        await eye.until("inconclusive")
+        await eye.press("down", "y")
+        await eye.until("Copy into the clipboard", "the row under the cursor, as CSV", "(4 rows), as Markdown")
+        await eye.press(choice)
+        await eye.until("Copied: ")
+        assert eye.app.clipboard == text
+
+
+async def test_the_values_of_a_cell_are_written_beside_the_database() -> None:
+    async with at_database(watched(finished())) as eye:
+        await eye.until("inconclusive")
+        await eye.press("down", "w")
+        await eye.until("Write into a file")
+        await eye.press("5")
+        await eye.until("written: ")
+        [(text, target)] = eye.backend.texts
+        assert target == DATABASE.with_name(f"{DATABASE.stem}-stream-scale-native-again-values.csv")
+        lines = text.splitlines()
+        assert lines[0] == "benchmark,metric,unit,kernel,node,block,run,started_at,value"
+        assert len(lines) == 25
+        assert lines[1].startswith("stream array_size=2000000 ntimes=10 threads=1,scale,MB/s,native,node1,1,1,")
+
+
+async def test_a_file_that_cannot_be_written_is_said() -> None:
+    failing = watched(finished(), export_fails=StoreUnusable("no room [/]"))
+    async with at_database(failing) as eye:
+        await eye.until("inconclusive")
+        await eye.press("w", "1")
+        await eye.until("Nothing was copied", "no room [/]")
+
+
+async def test_only_rows_that_pass_the_filter_are_the_table() -> None:
+    async with at_database(watched(finished())) as eye:
+        await eye.until("inconclusive")
+        await eye.press("slash", *"add", "enter", "y")
+        await eye.until("the table as shown (1 row)")
+        await eye.press("3")
+        await eye.wait(lambda: eye.app.clipboard == "csv\nadd native-again")

@@ -215,3 +215,112 @@ async def test_a_check_that_cannot_be_made_is_said() -> None:
         await eye.until("400 runs")
         await eye.press("c")
         await eye.until("The nodes could not be checked", "the lab did not start")
+
+
+# -- changed in place
+
+
+async def test_parameters_are_edited_and_checked_while_typing() -> None:
+    async with at_campaign() as eye:
+        await eye.until("400 runs")
+        await eye.press("e")
+        text = await eye.until("Parameters of stream", "array_size", "a whole number from 1000 to 1e+09", "program")
+        assert "a STREAM of your own [/]" in text
+        await eye.press("end", *["backspace"] * 7, *"5x")
+        await eye.until("✗ '5x' is not of type int")
+        await eye.press("enter")
+        await eye.until("Parameters of stream")
+        await eye.press("backspace")
+        await eye.until("✗ 5 is below 1000")
+        await eye.press(*"000", "down", "down", "down", "end", "backspace", "3")
+        await eye.until("✗ three threads never: [/]")
+        await eye.press("backspace", "2", "enter")
+        await eye.until("What will happen", "edited", gone=("Parameters of stream",))
+        await eye.press("s")
+        await eye.until("Start local-lab?", "stream array_size=5000 ntimes=10 threads=2")
+        await eye.press("y")
+        await eye.until("▶ running")
+        [(_, pick)] = eye.backend.started
+        assert pick.parameters == ((STREAM, (("array_size", 5000), ("threads", 2))),)
+        assert pick.benchmarks == (STREAM,)
+
+
+async def test_parameters_set_back_are_no_change() -> None:
+    async with at_campaign() as eye:
+        await eye.until("400 runs")
+        await eye.press("e", "down", "end", "1", "enter")
+        await eye.until("edited")
+        await eye.press("e")
+        await eye.until("101")
+        await eye.press("down", "end", "backspace", "enter")
+        await eye.until("What will happen", gone=("edited", "Parameters of"))
+        await eye.press("e", "end", "7", "escape")
+        await eye.until("What will happen", gone=("edited", "Parameters of"))
+
+
+async def test_alpha_and_delta_are_edited() -> None:
+    async with at_campaign() as eye:
+        await eye.until("alpha 0.05; within ±2 %")
+        await eye.press("tab", "tab", "tab", "tab", *"0.01", "tab", *"0.005")
+        await eye.until("alpha 0.01; within ±0.5 %")
+        await eye.press(*["backspace"] * 5)
+        await eye.until("Cannot start", "delta: give a number between 0 and 1")
+        await eye.press("1", ".", ".")
+        await eye.until("Cannot start", "delta: give a number between 0 and 1")
+
+
+async def test_a_schedule_is_shown_before_anything_starts() -> None:
+    async with at_campaign() as eye:
+        await eye.until("400 runs")
+        await eye.press("v")
+        await eye.until("Schedule of local-lab", "block 1 node1: native -> native-again")
+        await eye.press("escape")
+        await eye.until("What will happen", gone=("Schedule of",))
+    async with at_campaign(SampleBackend(plan=CompilerMissing("no plan [/]"))) as eye:
+        await eye.until("400 runs")
+        await eye.press("v")
+        await eye.until("There is no schedule", "no plan [/]")
+
+
+async def test_a_pick_is_saved_as_a_campaign_file() -> None:
+    async with at_campaign() as eye:
+        await eye.until("400 runs")
+        await eye.press("down", "space", "w")
+        await eye.until("Save as a campaign file", "local-lab.toml")
+        await eye.press("end", *["backspace"] * 14, "enter")
+        await eye.until("✗ a file needs a name")
+        await eye.press(*"mine", "enter")
+        await eye.until("written: ", "mine.toml")
+        [(pick, target)] = eye.backend.campaigns
+        assert pick.kernels == ("native",)
+        assert target == Path.cwd() / "mine.toml"
+
+
+async def test_a_file_that_is_there_is_asked_about() -> None:
+    async with at_campaign(SampleBackend(there=(Path.cwd() / "local-lab.toml",))) as eye:
+        await eye.until("400 runs")
+        await eye.press("w", "enter")
+        await eye.until("Replace it?", "local-lab.toml is there already")
+        await eye.press("n")
+        await eye.until("What will happen", gone=("Replace it?",))
+        assert not eye.backend.campaigns
+        await eye.press("w", "enter")
+        await eye.until("Replace it?")
+        await eye.press("y")
+        await eye.wait(lambda: eye.backend.campaigns)
+
+
+async def test_a_check_says_in_the_lists_where_each_could_run() -> None:
+    findings = (
+        *(Finding(Level.PASS, f"node{n}", "login shell quiet") for n in (1, 2, 3)),
+        Finding(Level.FAILURE, "node4", "no answer"),
+        Finding(Level.FAILURE, "node2", "is not in kernel native-again", "boot it", "kernel native-again"),
+    )
+    async with at_campaign(SampleBackend(findings=findings), (120, 40)) as eye:
+        await eye.until("400 runs")
+        await eye.press("c")
+        await eye.until("It could not begin")
+        await eye.press("escape")
+        await eye.until("✗ not on node2, ? node4")
+        assert "[■] native  baseline · ? node4" in eye.text
+        assert "not on node2" in eye.line("native-again")

@@ -112,14 +112,20 @@ async def test_help_has_every_key_and_sign(size: tuple[int, int]) -> None:
     async with at_database(watched(make_snapshot()), size) as eye:
         await eye.until("148/400 runs")
         await eye.press("question_mark")
-        await eye.until("Keys and signs", "Escape closes")
-        text = keys.help_text().plain
-        for key in keys.KEYS:
-            assert key.shown_key in text
-            assert key.tooltip in text
-        assert "inconclusive" in text
+        await eye.until("What the nodes do now", "Escape closes")
         await eye.press("escape")
-        await eye.until("148/400 runs", gone=("Keys and signs",))
+        await eye.until("148/400 runs", gone=("Escape closes",))
+
+
+@pytest.mark.parametrize("pane", keys.PANES)
+def test_help_of_a_pane_has_its_keys_and_those_that_work_everywhere(pane: str) -> None:
+    text = keys.help_text(pane, {"stop": "ctrl+x"}).plain
+    for key in keys.KEYS:
+        assert (key.tooltip in text) is (not key.panes or pane in key.panes)
+    assert "ctrl+x" in text
+    assert ("inconclusive" in text) is (pane in {"results", "plots"})
+    assert ("set aside" in text) is (pane == "live")
+    assert ("crashed" in text) is (pane == "chooser")
 
 
 def test_every_key_has_an_id_a_tooltip_and_a_palette_entry() -> None:

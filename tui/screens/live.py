@@ -93,11 +93,14 @@ class LivePane(Pane):
     def _look(self, snapshot: Snapshot) -> Look:
         """The most telling one with which everything else is in sight, too."""
         rows = len({cell.benchmark for cell in snapshot.cells}) + 1
-        above = 1 + (2 if self.query_one(Banner).display else 0)
+        # Where there is room, everything stands apart: the same that live.tcss says for it.
+        is_high = self.screen.has_class("-high")
+        above = (3 if is_high else 1) + ((3 if is_high else 2) if self.query_one(Banner).display else 0)
+        rules = 4 if is_high else 1
         for look in (Look.CARDS, Look.SHORT_CARDS, Look.COMPACT):
             board = board_height(len(snapshot.nodes), self.size.width, look)
             least = 1 if look is Look.COMPACT else LEAST_EVENTS
-            if above + board + rows + 1 + least <= self.size.height:
+            if above + board + rows + rules + least <= self.size.height:
                 return look
         return Look.COMPACT if len(snapshot.nodes) <= FEW_NODES else Look.TABLE
 

@@ -26,12 +26,6 @@ if TYPE_CHECKING:
     from hpcvirt.tui.app import HpcvirtApp
     from hpcvirt.tui.widgets.pane import Pane
 
-PANE_ACTIONS = frozenset(
-    {"start", "check", "filter", "sort", "reverse", "next_plot", "last_plot", "next_metric", "choose", "save"}
-    | {"requeue", "skip", "older", "newer"}
-)
-"""Which the pane in sight answers for."""
-
 
 class MainScreen(Screen[None]):
     """Shows one pane at a time. Panes are made when they are first wanted, so that the first paint is early."""
@@ -85,6 +79,11 @@ class MainScreen(Screen[None]):
         self._focus_default()
         self.post_message(PaneShown(name))
 
+    async def forget(self) -> None:
+        """Make all panes anew when they are next wanted: they show another campaign then."""
+        for name in [name for name in self._panes if name != self.pane]:
+            await self._panes.pop(name).remove()
+
     def _focus_default(self) -> None:
         """Put the cursor where it belongs in this pane, unless it is somewhere or there is nothing yet."""
         pane = self._panes.get(self.pane)
@@ -97,9 +96,8 @@ class MainScreen(Screen[None]):
         """What can be done now, for the palette."""
         for key in keys.KEYS:
             if self.check_action(key.action.partition("(")[0], ()):
-                yield SystemCommand(
-                    f"{key.group}: {key.title}", f"{key.tooltip} (key {key.shown_key})", self._run(key.action)
-                )
+                shown = keys.written(self.app.settings.keys.get(key.id, key.key))
+                yield SystemCommand(f"{key.group}: {key.title}", f"{key.tooltip} (key {shown})", self._run(key.action))
 
     def _run(self, action: str) -> Callable[[], None]:
         def run() -> None:
@@ -110,7 +108,7 @@ class MainScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys that would do nothing are not shown."""
         del parameters
-        if action in PANE_ACTIONS:
+        if action in keys.PANE_ACTIONS:
             return self._can(action)
         runner, snapshot = self._state.runner, self._state.snapshot
         conditions = {
@@ -118,8 +116,11 @@ class MainScreen(Screen[None]):
             "resume": runner is RunnerState.PAUSED or (runner in RESTARTABLE and not self._state.is_starting),
             "stop": runner in STEERABLE,
             "abort": runner in STEERABLE,
-            # Plots and Runs have keys of their own, and a footer has 80 columns.
-            "export": snapshot is not None and snapshot.ok > 0 and self.pane not in {"plots", "runs"},
+            # Plots and Runs have keys of their own, and a footer has 80 columns; Setup has another use for the key.
+            "export": snapshot is not None
+            and snapshot.ok > 0
+            and self.pane not in {"plots", "runs", "chooser"}
+            and not self._can("edit"),
         }
         return conditions.get(action, True)
 
@@ -184,6 +185,38 @@ class MainScreen(Screen[None]):
         """Write the CSV file."""
         self.app.export()
 
+    def action_edit(self) -> None:
+        """Change parameters."""
+        self._perform("edit")
+
+    def action_schedule(self) -> None:
+        """In which order kernels are visited."""
+        self._perform("schedule")
+
+    def action_save_file(self) -> None:
+        """Write a campaign file."""
+        self._perform("save_file")
+
+    def action_peek(self) -> None:
+        """Interim p-values."""
+        self._perform("peek")
+
+    def action_method(self) -> None:
+        """The other test."""
+        self._perform("method")
+
+    def action_contrasts(self) -> None:
+        """Which pairs."""
+        self._perform("contrasts")
+
+    def action_copy(self) -> None:
+        """Into the clipboard."""
+        self._perform("copy")
+
+    def action_write(self) -> None:
+        """Into a file."""
+        self._perform("write")
+
     def action_filter(self) -> None:
         """Type words that rows must contain."""
         self._perform("filter")
@@ -237,10 +270,11 @@ class MainScreen(Screen[None]):
             self._panes[self.pane].perform(action)
 
     def action_help(self) -> None:
-        """All keys."""
+        """The keys of the pane in sight."""
         from hpcvirt.tui.screens.dialogs import HelpDialog
 
-        self.app.push_screen(HelpDialog("Keys and signs", keys.help_text()))
+        title = next((key.title for key in keys.KEYS if key.id == f"pane.{self.pane}"), "Keys")
+        self.app.push_screen(HelpDialog(title, keys.help_text(self.pane, self.app.settings.keys)))
 
     def action_leave(self) -> None:
         """Close the screen; the campaign goes on."""
@@ -249,6 +283,10 @@ class MainScreen(Screen[None]):
 
 def _make(name: str) -> Pane:
     """A pane, its module imported only now."""
+    if name == "chooser":
+        from hpcvirt.tui.screens.chooser import ChooserPane
+
+        return ChooserPane()
     if name == "setup":
         from hpcvirt.tui.screens.setup import SetupPane
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -12,23 +15,31 @@ from textual.content import Content
 from textual.timer import Timer
 from textual.widgets import Input, OptionList
 
+from hpcvirt.tui.backend import Backend
+from hpcvirt.tui.comparison import Comparison
+from hpcvirt.tui.messages import CopyAsked, MethodWanted
 from hpcvirt.tui.phrases import count, safe
 from hpcvirt.tui.signs import BAD, CARE, MUTED
 from hpcvirt.tui.state import State
 from hpcvirt.tui.widgets.lines import Lines, spread
 from hpcvirt.tui.widgets.pane import Pane
-from hpcvirt.tui.widgets.progress import peek_words
+from hpcvirt.tui.widgets.progress import peek_words, veil_words
 from hpcvirt.tui.widgets.results_table import (
     SORTINGS,
+    VEILED_SORTINGS,
     Detail,
     Footnotes,
     Heading,
     ResultRows,
     Row,
+    Sorting,
     columns_for,
     matching,
     rows_of,
 )
+
+if TYPE_CHECKING:
+    from hpcvirt.tui.app import HpcvirtApp
 
 FINGERS_REST_S = 0.12
 
@@ -98,6 +109,8 @@ class ResultsPane(Pane):
 
     DEFAULT_FOCUS = "#results-rows"
 
+    app: HpcvirtApp
+
     def __init__(self) -> None:
         super().__init__(id="results")
         self._state = State()
@@ -106,6 +119,11 @@ class ResultsPane(Pane):
         self._is_reversed = False
         self._sifted: list[Row] = []
         """Rows that pass the filter, in order."""
+        self._is_peeking = False
+        """The operator asked for p-values before the end."""
+        self._has_contrasts = False
+        self._pairs = 0
+        """Which of ``PAIRS`` are shown."""
         self._drawn: object = None
         """What the rows in sight were made from."""
         self._pause: Timer | None = None
@@ -124,28 +142,94 @@ class ResultsPane(Pane):
 
     def show(self, state: State) -> None:
         """Draw this state."""
-        if state.table is not self._state.table:
-            self._rows = rows_of(state.table.rows) if state.table else []
-        self._state = state
+        old, self._state = self._state, state
+        if (state.table, _is_open(state)) != (old.table, _is_open(old)):
+            self._renew()
         self._draw()
 
+    @property
+    def _is_veiled(self) -> bool:
+        return _is_open(self._state) and not self._is_peeking
+
+    def _renew(self) -> None:
+        """Rows of the table, as much of them as may be seen."""
+        table, snapshot = self._state.table, self._state.snapshot
+        baseline = snapshot.campaign.baseline if snapshot else ""
+        rows = rows_of(table.rows if table else (), baseline, is_veiled=self._is_veiled)
+        self._has_contrasts = any(row.is_contrast for row in rows)
+        wanted = PAIRS[self._pairs]
+        self._rows = [row for row in rows if wanted.is_wanted(row)] if self._has_contrasts else rows
+        if SORTINGS[self._sorting] not in self._sortings:
+            self._sorting = 0
+
+    @property
+    def _sortings(self) -> Sequence[Sorting]:
+        return VEILED_SORTINGS if self._is_veiled else SORTINGS
+
     def can(self, action: str) -> bool:
-        """Rows are there to be filtered and sorted."""
-        return action in {"filter", "sort", "reverse"} and bool(self._rows)
+        """Rows are there to be filtered, sorted, copied and compared otherwise."""
+        if action == "peek":
+            return bool(self._rows) and _is_open(self._state)
+        if action == "contrasts":
+            return self._has_contrasts
+        if action == "method":
+            return self._state.table is not None and self._state.snapshot is not None
+        return action in {"filter", "sort", "reverse", "copy", "write"} and bool(self._rows)
 
     def perform(self, action: str) -> None:
-        """Filter or sort."""
+        """Filter, sort, or look at it otherwise."""
+        if action in {"copy", "write"}:
+            self._ask_form(is_file=action == "write")
+            return
+        if action == "method":
+            self.post_message(MethodWanted("" if self._state.method else _other_method(self._state)))
+            return
+        if action == "peek":
+            self._is_peeking = not self._is_peeking
+            self._renew()
+        elif action == "contrasts":
+            self._pairs = (self._pairs + 1) % len(PAIRS)
+            self._renew()
         if action == "filter":
             field = self.query_one(FilterField)
             field.display = True
             field.focus()
             return
         if action == "sort":
-            self._sorting = (self._sorting + 1) % len(SORTINGS)
+            self._sorting = (self._sorting + 1) % len(self._sortings)
             self._is_reversed = False
         elif action == "reverse":
             self._is_reversed = not self._is_reversed
         self._draw()
+
+    def _ask_form(self, *, is_file: bool) -> None:
+        from hpcvirt.tui.screens.copy import CopyDialog, Offer
+
+        row, table, backend = self.query_one(ResultRows).row, self._state.table, self.app.backend
+        if row is None or table is None:
+            return
+        shown, notes = [one.what for one in self._sifted], tuple(table.footer)
+
+        def offers(what: str, rows: list[Comparison], name: str) -> list[Offer]:
+            return [
+                Offer(f"{what}, as CSV", "csv", name, lambda: backend.table_text(rows, "csv", notes)),
+                Offer(f"{what}, as Markdown", "md", name, lambda: backend.table_text(rows, "markdown", notes)),
+            ]
+
+        told = row.what
+        name = f"{told.benchmark.split()[0]}-{told.metric}-{told.kernel}" if told.benchmark.split() else told.metric
+        found = offers("the row under the cursor", [told], name)
+        found += offers(f"the table as shown ({count(len(shown), 'row')})", shown, "comparisons")
+        if self._state.database is not None:
+            database = self._state.database
+            make = partial(_values_of, backend, database, told)
+            found.append(Offer("the cell: every value behind the row, as CSV", "csv", f"{name}-values", make))
+
+        def answered(offer: Offer | None) -> None:
+            if offer is not None:
+                self.post_message(CopyAsked(offer.text, offer.name, offer.ending, is_file))
+
+        self.app.push_screen(CopyDialog(found, is_file=is_file), answered)
 
     def on_resize(self, event: events.Resize) -> None:
         """Columns are made for a width."""
@@ -163,12 +247,20 @@ class ResultsPane(Pane):
     def _moved(self) -> None:
         self.query_one(Detail).show(self.query_one(ResultRows).row)
 
+    @on(OptionList.OptionSelected, "#results-rows")
+    def _opened(self) -> None:
+        row = self.query_one(ResultRows).row
+        if row is not None and self._state.database is not None:
+            from hpcvirt.tui.screens.cell import CellScreen
+
+            self.app.push_screen(CellScreen(self._state.database, row))
+
     def _draw(self) -> None:
         width = self.size.width
         if not width:
             return
         words = self.query_one(FilterField).value
-        drawn = (id(self._rows), words, self._sorting, self._is_reversed, width)
+        drawn = (id(self._rows), self._is_veiled, words, self._sorting, self._is_reversed, width)
         if drawn != self._drawn:
             self._drawn = drawn
             sorting = SORTINGS[self._sorting]
@@ -196,13 +288,50 @@ class ResultsPane(Pane):
             shown = f"{len(rows)} of {shown} with “{safe(words, 30)}”"
         order = f"by {SORTINGS[self._sorting].word}{', reversed' if self._is_reversed else ''}" if rows else ""
         baseline = f" against {safe(state.snapshot.campaign.baseline, 32)}" if state.snapshot else ""
+        right = Content.styled("◌ computing …" if state.is_computing else "enter opens" if rows else "", MUTED)
+        if self._has_contrasts:
+            order = f"{PAIRS[self._pairs].word}  {order}"
+        if state.method:
+            order = f"method {state.method}  {order}"
         left = Content.assemble((shown, "bold"), baseline, "  ", (order, MUTED))
-        right = Content.styled("◌ computing …" if state.is_computing else "", MUTED)
-        peek = peek_words(state.snapshot) if state.snapshot and rows else ""
+        peek = (veil_words if self._is_veiled else peek_words)(state.snapshot) if state.snapshot and rows else ""
         lines = [(left, right)]
         if peek:
             lines.insert(0, (Content.styled(f"! {peek}", f"bold {CARE}"), Content("")))
         self.query_one(Caption).show(*(lines if self._rows or state.is_computing else []))
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Some of the planned pairs."""
+
+    word: str
+    is_wanted: Callable[[Row], bool]
+
+
+PAIRS = (
+    Pairs("all planned pairs", lambda _: True),
+    Pairs("pairs with the baseline", lambda row: not row.is_contrast),
+    Pairs("contrasts", lambda row: row.is_contrast),
+)
+
+
+def _other_method(state: State) -> str:
+    """The test that the campaign was not frozen with."""
+    campaign = state.snapshot.campaign if state.snapshot else None
+    is_blocked = campaign is not None and (campaign.method or ("blocked" if campaign.blocks > 1 else "")) == "blocked"
+    return "paper" if is_blocked else "blocked"
+
+
+def _is_open(state: State) -> bool:
+    """Not all runs are in: a p-value would be a peek."""
+    return state.snapshot is not None and not state.snapshot.is_finished
+
+
+def _values_of(backend: Backend, database: Path, row: Comparison) -> str:
+    from hpcvirt.tui.copying import cell_csv
+
+    return cell_csv(backend.cell(database, row)[0])
 
 
 def _why_empty(state: State, words: str) -> tuple[list[str], str]:

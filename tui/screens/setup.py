@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from textual import on
 from textual.app import ComposeResult
@@ -10,17 +11,30 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Input, Label
 
+from hpcvirt.core.model import Value
 from hpcvirt.core.preflight import Finding, Level
 from hpcvirt.core.store.records import RunnerState, Snapshot
-from hpcvirt.tui.draft import Draft, DraftBenchmark, Outlook, Pick, faults, outlook, whole
-from hpcvirt.tui.messages import CheckAsked, StartAsked
+from hpcvirt.tui.draft import (
+    Draft,
+    DraftBenchmark,
+    DraftKernel,
+    Outlook,
+    Pick,
+    availability,
+    faults,
+    outlook,
+    shown_label,
+)
+from hpcvirt.tui.messages import CheckAsked, SaveFileAsked, ScheduleAsked, StartAsked
 from hpcvirt.tui.phrases import brief_duration, count, safe, short_labels
 from hpcvirt.tui.screens.dialogs import ConfirmDialog, HelpDialog
+from hpcvirt.tui.screens.parameters import ParametersDialog, Values
+from hpcvirt.tui.screens.save import SaveDialog
 from hpcvirt.tui.signs import BAD, CARE, GOOD, LIVELY, MUTED
 from hpcvirt.tui.state import State
 from hpcvirt.tui.widgets.checklist import Checklist, Item
 from hpcvirt.tui.widgets.lines import EMPTY
-from hpcvirt.tui.widgets.number_field import NumberField
+from hpcvirt.tui.widgets.number_field import DecimalField, NumberField
 from hpcvirt.tui.widgets.pane import Pane
 from hpcvirt.tui.widgets.told import Told
 
@@ -34,6 +48,8 @@ class SetupPane(Pane):
         super().__init__(id="setup")
         self._state = State()
         self._shown: Draft | None = None
+        self._edits: dict[str, tuple[tuple[str, Value], ...]] = {}
+        """Changed parameters by label."""
 
     def compose(self) -> ComposeResult:
         """Title, form, outlook."""
@@ -47,23 +63,73 @@ class SetupPane(Pane):
                 yield NumberField(id="runs")
                 yield Label("Blocks", markup=False)
                 yield NumberField(id="blocks")
-                yield Label("runs per kernel, benchmark and node", markup=False, classes="note")
+                yield Label("alpha", markup=False)
+                yield DecimalField(id="alpha")
+                yield Label("delta", markup=False)
+                yield DecimalField(id="delta")
         with VerticalScroll(id="setup-below", can_focus=False):
             yield Told(id="setup-outlook")
             yield Told(id="setup-notice")
 
     def can(self, action: str) -> bool:
-        """Whether ``s`` or ``c`` would do something."""
-        busy = {"start": self._state.is_starting, "check": self._state.is_checking}
-        if busy.get(action, True) or self._form is None:
+        """Whether a key would do something with what is picked."""
+        if self._form is None:
             return False
-        return not faults(self._form, self.pick)
+        if action == "edit":
+            return self._under_cursor is not None
+        busy = {
+            "start": self._state.is_starting,
+            "check": self._state.is_checking,
+            "schedule": False,
+            "save_file": False,
+        }
+        return not busy.get(action, True) and not faults(self._form, self.pick)
 
     def perform(self, action: str) -> None:
         """Hand the pick on; the app asks once before anything happens."""
-        if self._form is not None and self.can(action):
-            asked = {"start": StartAsked, "check": CheckAsked}[action]
+        if self._form is None or not self.can(action):
+            return
+        if action == "edit":
+            self._edit()
+        elif action == "save_file":
+            self._ask_name(self._form, self.pick)
+        else:
+            asked = {"start": StartAsked, "check": CheckAsked, "schedule": ScheduleAsked}[action]
             self.post_message(asked(self._form, self.pick))
+
+    @property
+    def _under_cursor(self) -> DraftBenchmark | None:
+        """The benchmark whose parameters would be edited."""
+        form, item = self._form, self.query_one("#benchmarks", Checklist).item
+        found = (one for one in (form.benchmarks if form else ()) if item is not None and one.label == item.name)
+        return next((one for one in found if one.parameters), None)
+
+    def _edit(self) -> None:
+        benchmark = self._under_cursor
+        if benchmark is None:
+            return
+        before = {one.name: one.value for one in benchmark.parameters}
+        now = before | dict(self._edits.get(benchmark.label, ()))
+
+        def answered(values: Values | None) -> None:
+            if values is None:
+                return
+            edits = tuple((name, value) for name, value in values.items() if value != before[name])
+            self._edits = {label: told for label, told in self._edits.items() if label != benchmark.label}
+            if edits:
+                self._edits[benchmark.label] = edits
+            self._picked()
+
+        dialog = ParametersDialog(benchmark.plugin, benchmark.parameters, now, benchmark.check)
+        self.app.push_screen(dialog, answered)
+
+    def _ask_name(self, form: Draft, pick: Pick) -> None:
+        def answered(name: str | None) -> None:
+            if name is not None:
+                self.post_message(SaveFileAsked(form, pick, name))
+
+        name = f"{safe(form.name, 60)}.toml"
+        self.app.push_screen(SaveDialog("Save as a campaign file", name, safe(str(Path.cwd()), 300)), answered)
 
     @property
     def _form(self) -> Draft | None:
@@ -78,6 +144,9 @@ class SetupPane(Pane):
             benchmarks=self.query_one("#benchmarks", Checklist).picked,
             runs=self.query_one("#runs", NumberField).number,
             blocks=self.query_one("#blocks", NumberField).number,
+            alpha=self.query_one("#alpha", DecimalField).fraction,
+            delta=self.query_one("#delta", DecimalField).fraction,
+            parameters=tuple(self._edits.items()),
         )
 
     def show(self, state: State) -> None:
@@ -88,6 +157,8 @@ class SetupPane(Pane):
         if form is not None and form is not self._shown:
             self._fill(form)
             self._shown = form
+        elif form is not None:
+            self._tell_lists()
         if form is None and self.has_focus_within:
             self.screen.set_focus(None)
         self._retell()
@@ -95,19 +166,39 @@ class SetupPane(Pane):
     @on(Checklist.Changed)
     @on(Input.Changed)
     def _picked(self) -> None:
+        self._tell_lists()
         self._retell()
         self.screen.refresh_bindings()
 
     def _fill(self, draft: Draft) -> None:
-        self.query_one("#kernels", Checklist).fill([_kernel_item(draft, kernel.name) for kernel in draft.kernels])
-        short = short_labels([b.label for b in draft.benchmarks])
-        items = [Item(b.label, _estimate(b), shown=short[b.label]) for b in draft.benchmarks]
-        self.query_one("#benchmarks", Checklist).fill(items)
-        pick = whole(draft)
+        self._edits = {}
+        kernels, benchmarks = self._items(draft)
+        self.query_one("#kernels", Checklist).fill(kernels)
+        self.query_one("#benchmarks", Checklist).fill(benchmarks)
+        told = {"runs": draft.runs, "blocks": draft.blocks, "alpha": draft.alpha, "delta": draft.delta}
         with self.prevent(Input.Changed):
-            self.query_one("#runs", NumberField).value = str(pick.runs)
-            self.query_one("#blocks", NumberField).value = str(pick.blocks)
+            for name, value in told.items():
+                self.query_one(f"#{name}", NumberField).value = f"{value}"
         self.query_one("#blocks", NumberField).disabled = draft.is_sequential
+
+    def _tell_lists(self) -> None:
+        if self._form is not None:
+            kernels, benchmarks = self._items(self._form)
+            self.query_one("#kernels", Checklist).tell(kernels)
+            self.query_one("#benchmarks", Checklist).tell(benchmarks)
+
+    def _items(self, draft: Draft) -> tuple[list[Item], list[Item]]:
+        """What the lists say: with parameters as edited, and where each could run, if that was looked at."""
+        found = availability(draft, self._state.findings) if self._state.findings else {}
+        edited = Pick((), (), None, None, parameters=tuple(self._edits.items()))
+        labels = {one.label: shown_label(one, edited) for one in draft.benchmarks}
+        short = short_labels(list(labels.values()))
+        kernels = [_kernel_item(draft, kernel, found.get(kernel.name, "")) for kernel in draft.kernels]
+        benchmarks = [
+            Item(one.label, _estimate(one, labels[one.label], found.get(one.label, "")), shown=short[labels[one.label]])
+            for one in draft.benchmarks
+        ]
+        return kernels, benchmarks
 
     def _retell(self) -> None:
         state, form = self._state, self._form
@@ -125,18 +216,19 @@ class SetupPane(Pane):
         self.query_one("#setup-notice", Told).tell(_notice(state, self.can("start")), indent=3)
 
 
-def _kernel_item(draft: Draft, name: str) -> Item:
-    kernel = next(kernel for kernel in draft.kernels if kernel.name == name)
-    if name == draft.baseline:
-        return Item(name, "baseline", is_fixed=True)
-    return Item(name, "" if kernel.boot == "none" else f"boots by {kernel.boot}")
+def _kernel_item(draft: Draft, kernel: DraftKernel, where: str) -> Item:
+    is_baseline = kernel.name == draft.baseline
+    told = ["baseline"] if is_baseline else [] if kernel.boot == "none" else [f"boots by {kernel.boot}"]
+    return Item(kernel.name, " · ".join([*told, *([where] if where else [])]), is_fixed=is_baseline)
 
 
-def _estimate(benchmark: DraftBenchmark) -> str:
-    """What one run takes, and the parameters, as far as there is room."""
-    guessed = "" if benchmark.is_measured else "~"
+def _estimate(benchmark: DraftBenchmark, label: str, where: str) -> str:
+    """Where it could run, what one run takes, and the parameters, as far as there is room."""
+    is_edited = label != benchmark.label
+    guessed = "" if benchmark.is_measured and not is_edited else "~"
     takes = f"{guessed}{brief_duration(benchmark.estimate_s)}" if benchmark.estimate_s >= 1 else "<1 s"
-    return f"{takes} a run · {benchmark.label.partition(' ')[2]}".removesuffix(" · ")
+    parts = [where, "edited" if is_edited else f"{takes} a run", label.partition(" ")[2]]
+    return " · ".join(part for part in parts if part)
 
 
 def _title(state: State) -> list[tuple[Content, Content]]:
@@ -202,7 +294,7 @@ def _notice(state: State, can_start: bool) -> list[tuple[Content, Content]]:
         words = "Reading …" if state.campaign_path or state.database else "No campaign file is open."
         lines.append((Content.styled("◌", LIVELY), Content.styled(words, MUTED)))
     elif can_start:
-        how = "starts it (asks once) · c checks the nodes · space picks and unpicks · tab goes on"
+        how = "starts it (asks once) · c checks the nodes · space picks and unpicks · e edits parameters · w saves"
         lines.append((Content.styled("s", "bold $primary"), Content.styled(how, MUTED)))
     return lines
 
@@ -232,9 +324,18 @@ def check_dialog(name: str, findings: Sequence[Finding]) -> HelpDialog:
 FINDINGS = {Level.FAILURE: ("✗", BAD), Level.WARNING: ("!", CARE), Level.PASS: ("✓", GOOD)}
 
 
+def _labels(draft: Draft, pick: Pick) -> list[str]:
+    return [shown_label(one, pick) for one in draft.benchmarks if one.label in pick.benchmarks]
+
+
+def schedule_dialog(name: str, lines: Sequence[str]) -> HelpDialog:
+    """The order of kernels, block by block."""
+    return HelpDialog(f"Schedule of {safe(name, 64)}", Content("\n").join([Content(safe(line)) for line in lines]))
+
+
 def start_dialog(draft: Draft, pick: Pick) -> ConfirmDialog:
     """Says once more what will happen, and asks."""
-    told = [Outlook("kernels", ", ".join(pick.kernels)), Outlook("benchmarks", "; ".join(pick.benchmarks))]
+    told = [Outlook("kernels", ", ".join(pick.kernels)), Outlook("benchmarks", "; ".join(_labels(draft, pick)))]
     told += outlook(draft, pick, 60)
     return ConfirmDialog(
         f"Start {safe(draft.name)}?", [_outlook_line(line) for line in told], yes="start", no="not yet"

@@ -67,6 +67,17 @@ class Checklist(Choices):
         for index, item in enumerate(self._items):
             self.replace_option_prompt_at_index(index, self._prompt(item))
 
+    def tell(self, items: Sequence[Item]) -> None:
+        """Show the same things with other words, picked as they are."""
+        if tuple(items) != self._items:
+            self._items = tuple(items)
+            self.pick(self.picked)
+
+    @property
+    def item(self) -> Item | None:
+        """The one under the cursor."""
+        return self._items[self.highlighted] if self.highlighted is not None else None
+
     @property
     def picked(self) -> tuple[str, ...]:
         """Names of what is picked, in the order of the list."""
@@ -77,7 +88,8 @@ class Checklist(Choices):
         event.stop()
         item = self._items[event.option_index]
         if item.is_fixed:
-            self.notify(f"{safe(item.name)} is the {item.note} and stays picked.", severity="warning", markup=False)
+            what = safe(item.note.partition(" · ")[0])
+            self.notify(f"{safe(item.name)} is the {what} and stays picked.", severity="warning", markup=False)
             return
         self._picked ^= {item.name}
         self.replace_option_prompt_at_index(event.option_index, self._prompt(item))

@@ -27,3 +27,23 @@ class NumberField(Input):
     def number(self) -> int | None:
         """What stands there; None where it is no number."""
         return int(self.value) if self.value.isdecimal() else None
+
+
+class DecimalField(NumberField):
+    """The same for a fraction, as alpha is."""
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name for it
+        super().__init__(id=id)
+        self.restrict = r"[0-9]*\.?[0-9]*"
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        """A point, too."""
+        return character == "." or super().check_consume_key(key, character)
+
+    @property
+    def fraction(self) -> float:
+        """What stands there; 0 where it is no number."""
+        try:
+            return float(self.value)
+        except ValueError:
+            return 0.0

@@ -127,3 +127,8 @@ def peek_words(snapshot: Snapshot) -> str:
     if snapshot.is_finished:
         return ""
     return f"PEEK: {snapshot.ok} of {snapshot.planned} runs are in. Look, but do not stop because of a p-value."
+
+
+def veil_words(snapshot: Snapshot) -> str:
+    """What is said instead, as long as nobody asked for a peek."""
+    return f"INTERIM: {snapshot.ok} of {snapshot.planned} runs are in. P peeks at p-values and verdicts."

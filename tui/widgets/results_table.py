@@ -28,6 +28,15 @@ class Row:
     label: str
     """The benchmark, without what all share."""
     what: Comparison
+    is_veiled: bool = False
+    """Not final, and nobody asked for a peek: means are shown, no p and no verdict."""
+    is_contrast: bool = False
+    """Compared with another kernel than the baseline."""
+
+    @property
+    def kernels(self) -> str:
+        """The kernel, and where it is not the baseline what it is compared with."""
+        return f"{self.what.kernel}:{self.what.baseline}" if self.is_contrast else self.what.kernel
 
     @property
     def interval_pct(self) -> tuple[float, float] | None:
@@ -59,10 +68,13 @@ class Sorting:
     """Of the column it sorts by."""
 
 
-def rows_of(comparisons: Sequence[Comparison]) -> list[Row]:
-    """Comparisons ready to be drawn."""
+def rows_of(comparisons: Sequence[Comparison], baseline: str = "", *, is_veiled: bool = False) -> list[Row]:
+    """Comparisons ready to be drawn. ``baseline``: the campaign's."""
     labels = short_labels(list(dict.fromkeys(what.benchmark for what in comparisons)))
-    return [Row(place, labels[what.benchmark], what) for place, what in enumerate(comparisons)]
+    return [
+        Row(place, labels[what.benchmark], what, is_veiled, bool(baseline) and what.baseline != baseline)
+        for place, what in enumerate(comparisons)
+    ]
 
 
 def _number_key(value: float | None) -> tuple[object, ...]:
@@ -82,6 +94,8 @@ SORTINGS = (
         "verdict",
     ),
 )
+VEILED_SORTINGS = SORTINGS[:3]
+"""An order by p or verdict would tell them."""
 
 
 def matching(rows: Sequence[Row], words: str) -> list[Row]:
@@ -93,7 +107,8 @@ def matching(rows: Sequence[Row], words: str) -> list[Row]:
 def _haystack(row: Row) -> str:
     what = row.what
     flags = " ".join(flag.code for flag in what.flags)
-    return f"{what.benchmark} {what.metric} {what.kernel} {what.verdict} {flags}".casefold()
+    verdict = "" if row.is_veiled else what.verdict
+    return f"{what.benchmark} {what.metric} {row.kernels} {verdict} {flags}".casefold()
 
 
 def columns_for(rows: Sequence[Row], width: int, delta: float, alpha: float = 0.05) -> list[Column]:
@@ -118,10 +133,13 @@ def _number_columns(rows: Sequence[Row], width: int, alpha: float) -> list[Colum
         ("mean", lambda row: Content(number(row.what.mean)), 78),
         ("diff%", lambda row: Content.styled(signed(row.what.difference_pct), "bold"), 0),
         (f"{100 * (1 - alpha):g} % CI", _interval, 0),
-        ("p", lambda row: Content(probability(row.what.p)), 0),
-        ("p adj", lambda row: Content(probability(row.what.p_adjusted)), 108),
-        ("verdict", _verdict, 0),
     ]
+    if not any(row.is_veiled for row in rows):
+        told += [
+            ("p", lambda row: Content(probability(row.what.p)), 0),
+            ("p adj", lambda row: Content(probability(row.what.p_adjusted)), 108),
+            ("verdict", _verdict, 0),
+        ]
     return [_natural(heading, [draw(row) for row in rows]) for heading, draw, least in told if width >= least]
 
 
@@ -138,7 +156,7 @@ def _name_columns(rows: Sequence[Row], room: int, gap: int, *, with_unit: bool) 
         "bench": [safe(row.label, 200) for row in rows],
         "metric": [safe(row.what.metric, 200) for row in rows],
         **({"unit": [safe(row.what.unit, 200) for row in rows]} if with_unit else {}),
-        "kernel": [safe(row.what.kernel, 200) for row in rows],
+        "kernel": [safe(row.kernels, 200) for row in rows],
     }
     widths = [max([len(heading), *(min(40, len(name)) for name in names)]) for heading, names in told.items()]
     while sum(widths) + gap * len(widths) > room and max(widths) > 5:
@@ -175,7 +193,7 @@ def _chart(rows: Sequence[Row], width: int, delta: float) -> Draw:
         cells = [("·", MUTED) if low_band <= x <= high_band else (" ", "") for x in range(width)]
         cells[half] = ("│", MUTED)
         if row.interval_pct is not None:
-            style = verdict_sign(row.what.verdict).style
+            style = "$secondary" if row.is_veiled else verdict_sign(row.what.verdict).style
             low, high = map(place, row.interval_pct)
             for x in range(low, high + 1):
                 cells[x] = ("─", style)
@@ -256,7 +274,7 @@ class ResultRows(Choices):
         return self._rows[at] if at is not None and at < len(self._rows) else None
 
 
-def row_in_words(row: Row) -> list[Content]:
+def row_in_words(row: Row, *, with_flags: bool = True) -> list[Content]:
     """One comparison without abbreviations: what, verdict, numbers, remarks."""
     what = row.what
     sign = verdict_sign(what.verdict)
@@ -269,14 +287,14 @@ def row_in_words(row: Row) -> list[Content]:
             (safe(what.benchmark), "bold"), f"  {safe(what.metric)} ", (f"{safe(what.better)} is better", MUTED)
         ),
         Content.assemble(
-            (f"{sign.mark} {safe(what.verdict)}", f"bold {sign.style}"),
+            ("… not final", MUTED) if row.is_veiled else (f"{sign.mark} {safe(what.verdict)}", f"bold {sign.style}"),
             f"  {safe(what.kernel)} against {safe(what.baseline)}: ",
             (f"{signed(what.difference_pct)} %", "bold"),
             f", {ci}",
         ),
-        Content.assemble((f"{means}, p {probability(what.p)}{adjusted}", MUTED)),
-        *_more(what),
-        *(Content.styled(f"! {safe(flag.text)}", CARE) for flag in what.flags),
+        Content.styled(means if row.is_veiled else f"{means}, p {probability(what.p)}{adjusted}", MUTED),
+        *([] if row.is_veiled else _more(what)),
+        *(Content.styled(f"! {safe(flag.text)}", CARE) for flag in (what.flags if with_flags else ())),
     ]
 
 

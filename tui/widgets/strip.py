@@ -16,12 +16,15 @@ from hpcvirt.tui.watcher import View
 from hpcvirt.tui.widgets.lines import EMPTY, Lines, spread
 
 PANES = (
+    ("0", "chooser", "Open"),
     ("1", "setup", "Setup"),
     ("2", "live", "Live"),
     ("3", "results", "Results"),
     ("4", "plots", "Plots"),
     ("6", "runs", "Runs"),
 )
+
+ROOMY = 100
 
 
 class TopStrip(Lines):
@@ -46,7 +49,7 @@ class TopStrip(Lines):
 
     def build(self, width: int) -> Sequence[Content]:
         """One line."""
-        left = Content.assemble(*(_tab(key, title, pane == self._pane) for key, pane, title in PANES))
+        left = Content.assemble(*(_tab(key, title, pane == self._pane) for key, pane, title in _panes(width)))
         right = _runner(self._view)
         room = width - left.cell_length - right.cell_length - 4
         name = Content.styled(cut(safe(self._campaign), room), "bold") if room > 3 else EMPTY
@@ -55,17 +58,22 @@ class TopStrip(Lines):
     def on_click(self, event: events.Click) -> None:
         """A pane's name is also a button."""
         x = 0
-        for key, pane, title in PANES:
+        for key, pane, title in _panes(self.size.width):
             x += _tab(key, title, False).cell_length
             if event.x < x:
                 self.post_message(self.PaneClicked(pane))
                 return
 
 
+def _panes(width: int) -> Sequence[tuple[str, str, str]]:
+    """On a narrow terminal the chooser is a key only: the campaign's name needs the room more."""
+    return PANES if width >= ROOMY else [(key, pane, "" if pane == "chooser" else title) for key, pane, title in PANES]
+
+
 def _tab(key: str, title: str, is_active: bool) -> Content:
     if is_active:
-        return Content.styled(f" {key} {title} ", "$primary reverse bold")
-    return Content.assemble(" ", (key, "$primary"), (f" {title} ", MUTED))
+        return Content.styled(f" {key} {title}".rstrip() + " ", "$primary reverse bold")
+    return Content.assemble(" ", (key, "$primary"), (f" {title}".rstrip() + " ", MUTED))
 
 
 def _runner(view: View | None) -> Content:

@@ -1,0 +1,30 @@
+"""What flags mean for somebody who has to decide, in plain words."""
+
+from __future__ import annotations
+
+FLAGS = {
+    "too-few": "There is too little to test with. More blocks (`extend`) are the only remedy.",
+    "not-finite": "A benchmark printed a number that is none. Look at the attempt's output: its reading may be wrong.",
+    "not-positive": "The blocked test compares ratios, which such values do not have. Method paper needs none: m.",
+    "constant": "Without any spread no test is possible. Is the metric rounded, or a constant?",
+    "zero-mean": "Nothing can be said in percent of nothing. Compare the means themselves.",
+    "no-common-node": "No node ran both kernels, so a difference may just as well be one of the nodes.",
+    "one-block": "Each kernel was booted once: whatever that boot drew looks like the kernel. Use more blocks.",
+    "missing-cells": "Where one of the two has no value the visit counts for nothing. See its attempts.",
+    "losses": "These attempts count for nothing. If they failed because the kernel is slow, the rest looks too good.",
+    "asymmetric-loss": "This kernel loses more than the other. What survived may be the easy part: look at why.",
+    "outliers": "Values far from the others. They count all the same; look when they were measured, and on which node.",
+    "autocorrelated": "A run resembles the one before, so there are fewer independent values than runs. Harmless where "
+    "boots are compared.",
+    "drift": "Values rise or fall over the campaign: something warms up, fills up or ages. Harmless where each block "
+    "visits the kernels in a drawn order.",
+    "not-normal": "The test assumes a bell curve. With many boots it bears much; with few, be careful near alpha.",
+    "node-effect": "The nodes are not alike. Their levels are taken out before the kernels are compared.",
+    "kernel-by-node": "The kernel costs more on some nodes than on others: one number for all hides that. See nodes.",
+}
+"""By code, what it means and what can be done."""
+
+
+def explained(code: str) -> str:
+    """A sentence or two; empty for a flag this version does not know."""
+    return FLAGS.get(code, "")

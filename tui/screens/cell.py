@@ -1,0 +1,257 @@
+"""One row of the results, opened: its numbers and flags, spread, run order, nodes, boots and attempts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Footer, OptionList
+
+from hpcvirt.core.store.cells import CellDetail, visits
+from hpcvirt.tui.copying import cell_csv, cell_markdown
+from hpcvirt.tui.explain import explained
+from hpcvirt.tui.messages import CopyAsked
+from hpcvirt.tui.phrases import count, number, safe, signed
+from hpcvirt.tui.plots.model import Kind
+from hpcvirt.tui.plots.pictures import picture
+from hpcvirt.tui.screens.attempt import AttemptHead, AttemptScreen, AttemptText
+from hpcvirt.tui.screens.copy import CopyDialog, Offer
+from hpcvirt.tui.screens.plots import Canvas
+from hpcvirt.tui.screens.runs import AttemptRows
+from hpcvirt.tui.signs import BAD, CARE, MUTED
+from hpcvirt.tui.widgets.lines import EMPTY
+from hpcvirt.tui.widgets.results_table import Row, row_in_words
+from hpcvirt.tui.widgets.vitals import spark
+
+if TYPE_CHECKING:
+    from hpcvirt.core.charts import Charts
+    from hpcvirt.tui.app import HpcvirtApp
+
+SECTIONS = ("row", "spread", "run order", "nodes", "boots", "attempts")
+PLOTS = {"spread": Kind.DISTRIBUTION, "run order": Kind.ORDER}
+MOST_SPARK = 24
+
+
+def _key(keys: str, action: str, label: str, name: str, tooltip: str, shown: str) -> Binding:
+    return Binding(keys, action, label, id=f"cell.{name}", tooltip=tooltip, key_display=shown)
+
+
+class CellScreen(Screen[None]):
+    """Over the panes until it is closed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        _key("right,tab", "section(1)", "Next part", "next", "Row, spread, run order, nodes, boots, attempts", "→"),
+        _key("left,shift+tab", "section(-1)", "Part before", "last", "The part before", "←"),
+        _key("y", "copy(False)", "Copy", "copy", "The values into the clipboard, as CSV or Markdown", "y"),
+        _key("w", "copy(True)", "Write", "write", "The values into a file beside the database", "w"),
+        _key("escape,q", "close", "Close", "close", "Back to the table", "esc"),
+    ]
+
+    app: HpcvirtApp
+
+    def __init__(self, database: Path, row: Row) -> None:
+        super().__init__()
+        self._database = database
+        self._row = row
+        self._cell: CellDetail | None = None
+        self._charts: Charts | None = None
+        self._section = 0
+
+    def compose(self) -> ComposeResult:
+        """Head, one part at a time, keys."""
+        yield AttemptHead()
+        with VerticalScroll(id="attempt-scroll"):
+            yield AttemptText()
+        yield Canvas()
+        yield AttemptRows()
+        yield Footer(compact=True)
+
+    def on_mount(self) -> None:
+        """Show the row at once, and read the rest."""
+        self._show_section()
+        self._read()
+
+    @work(thread=True, exit_on_error=False, group="cell")
+    def _read(self) -> None:
+        try:
+            found = self.app.backend.cell(self._database, self._row.what)
+        except Exception as error:  # noqa: BLE001 - a damaged file may raise anything: it is said here
+            self._call(partial(self._failed, f"✗ {type(error).__name__}: {error}"))
+        else:
+            self._call(partial(self._cell_read, *found))
+
+    def _call(self, what: Callable[[], None]) -> None:
+        if self.is_running:
+            self.call_later(what)
+
+    def _failed(self, words: str) -> None:
+        self.query_one(AttemptText).show([Content.styled(safe(words), BAD)])
+
+    def _cell_read(self, cell: CellDetail, charts: Charts) -> None:
+        self._cell, self._charts = cell, charts
+        self.query_one(AttemptRows).show(cell.attempts, self.size.width)
+        self._show_section()
+
+    # -- drawing
+
+    def _show_section(self) -> None:
+        section = SECTIONS[self._section]
+        self._show_head()
+        is_plot, is_list = section in PLOTS, section == "attempts"
+        self.query_one(Canvas).display = is_plot
+        self.query_one(AttemptRows).display = is_list
+        scroll = self.query_one("#attempt-scroll", VerticalScroll)
+        scroll.display = not (is_plot or is_list)
+        if is_plot:
+            self._plot(PLOTS[section])
+            self.set_focus(None)
+        elif is_list:
+            self.query_one(AttemptRows).focus()
+        else:
+            self.query_one(AttemptText).show(list(self._told(section)))
+            scroll.scroll_home(animate=False)
+            scroll.focus()
+        self.refresh_bindings()
+
+    def _plot(self, kind: Kind) -> None:
+        if self._charts is None or self._cell is None or not self._cell.values:
+            self.query_one(Canvas).show(None, "Reading …" if self._cell is None else "No value yet.")
+            return
+        member = (self._cell.benchmark, self._cell.metric)
+        self.query_one(Canvas).show(picture(kind, self._charts, [member], self._cell.kernels))
+
+    def _told(self, section: str) -> Iterator[Content]:
+        if section == "row":
+            yield from told_row(self._row)
+        elif self._cell is None:
+            yield Content.styled("Reading …", MUTED)
+        else:
+            yield from (told_nodes if section == "nodes" else told_boots)(self._cell)
+
+    def _show_head(self) -> None:
+        what = self._row.what
+        title = Content.assemble(
+            (safe(what.benchmark, 80), "bold"), f"  {safe(what.metric, 40)} ", (f"{safe(what.unit, 20)}  ", MUTED),
+            f"{safe(what.kernel, 40)} against {safe(what.baseline, 40)}",
+        )  # fmt: skip
+        parts = [
+            Content.styled(f" {name} ", "$primary reverse bold" if place == self._section else MUTED)
+            for place, name in enumerate(SECTIONS)
+        ]
+        self.query_one(AttemptHead).show(title, Content("").join(parts), Content.styled(self._right(), MUTED))
+
+    def _right(self) -> str:
+        if self._cell is None or SECTIONS[self._section] != "attempts":
+            return ""
+        shown, total = len(self._cell.attempts), self._cell.attempts_total
+        return f"{shown} of {total}, the rest in 6 Runs" if shown < total else f"{total}, enter opens"
+
+    # -- keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Nothing can be copied before it was read."""
+        del parameters
+        return action != "copy" or bool(self._cell and self._cell.values)
+
+    def action_section(self, step: int) -> None:
+        """Another part."""
+        self._section = (self._section + step) % len(SECTIONS)
+        self._show_section()
+
+    def action_copy(self, is_file: bool) -> None:
+        """Ask in which form."""
+        cell = self._cell
+        if cell is None:
+            return
+        name = f"{cell.benchmark.split()[0]}-{cell.metric}-{cell.kernels[1]}"
+        offers = [
+            Offer("the values, as CSV", "csv", name, lambda: cell_csv(cell)),
+            Offer("the nodes' means, as Markdown", "md", name, lambda: cell_markdown(cell)),
+        ]
+
+        def answered(offer: Offer | None) -> None:
+            if offer is not None:
+                self.app.post_message(CopyAsked(offer.text, offer.name, offer.ending, is_file))
+
+        self.app.push_screen(CopyDialog(offers, is_file=is_file), answered)
+
+    @on(OptionList.OptionSelected, "#runs-rows")
+    def _opened(self) -> None:
+        row = self.query_one(AttemptRows).row
+        if row is not None:
+            self.app.push_screen(AttemptScreen(self._database, row.id))
+
+    def action_close(self) -> None:
+        """Back."""
+        self.dismiss()
+
+
+def told_row(row: Row) -> Iterator[Content]:
+    """The comparison in words, then each flag with what it means."""
+    yield from row_in_words(row, with_flags=False)
+    yield EMPTY
+    if not row.what.flags:
+        yield Content.styled("No flag: the diagnostics found nothing remarkable.", MUTED)
+        return
+    yield Content.styled(f"{count(len(row.what.flags), 'flag')}; none of them changes a number", "bold $secondary")
+    for flag in row.what.flags:
+        yield Content.assemble(("! ", f"bold {CARE}"), (f"{safe(flag.code, 30)}: ", "bold"), safe(flag.text))
+        if words := explained(flag.code):
+            yield Content.styled(f"  {words}", MUTED)
+
+
+def told_nodes(cell: CellDetail) -> Iterator[Content]:
+    """A line for each node: how many, means, spread and difference."""
+    base, other = cell.kernels
+    heading = f"{'node':12} {'n':>9} {safe(base, 12):>12} {'sd':>9} {safe(other, 12):>12} {'sd':>9} {'diff%':>7}"
+    yield Content.styled(heading, f"bold {MUTED}")
+    for node in cell.nodes:
+        here = [value for value in cell.values if value.node == node]
+        yield _compared(node, *([v.value for v in here if v.kernel == kernel] for kernel in (base, other)))
+    everywhere = [[value.value for value in cell.of(kernel)] for kernel in (base, other)]
+    if len(cell.nodes) > 1:
+        yield Content.styled(_compared("all", *everywhere).plain, "bold")
+    yield EMPTY
+    yield Content.styled("Arithmetic means of runs, for the eye; the verdict is that of the table's method.", MUTED)
+
+
+def _compared(name: str, one: Sequence[float], other: Sequence[float]) -> Content:
+    means = [fmean(values) if values else None for values in (one, other)]
+    spreads = [stdev(values) if len(values) > 1 else None for values in (one, other)]
+    change = 100 * (means[1] / means[0] - 1) if means[0] and means[1] is not None else None
+    return Content(
+        f"{safe(name, 12):12} {f'{len(one)}/{len(other)}':>9} {number(means[0]):>12} {number(spreads[0]):>9} "
+        f"{number(means[1]):>12} {number(spreads[1]):>9} {signed(change):>7}"
+    )
+
+
+def told_boots(cell: CellDetail) -> Iterator[Content]:
+    """A line for each visit of a block to a node: the boots' means, their difference, and the runs in order."""
+    base, other = cell.kernels
+    low, high = min((v.value for v in cell.values), default=0.0), max((v.value for v in cell.values), default=0.0)
+    heading = f"{'node':12} {'block':>5} {safe(base, 14):>14} {safe(other, 14):>14} {'diff%':>7}  runs in order"
+    yield Content.styled(heading, f"bold {MUTED}")
+    for node, block, found in visits(cell):
+        means = [fmean(found[kernel]) if kernel in found else None for kernel in (base, other)]
+        change = 100 * (means[1] / means[0] - 1) if means[0] and means[1] is not None else None
+        runs = [_runs(found.get(kernel, ()), low, high) for kernel in (base, other)]
+        yield Content.assemble(
+            f"{safe(node, 12):12} {block:>5} {number(means[0]):>14} {number(means[1]):>14} {signed(change):>7}  ",
+            (runs[0], "$secondary"), " │ ", (runs[1], "$primary"),
+        )  # fmt: skip
+    yield EMPTY
+    yield Content.styled("Each line is one block on one node; bars from the lowest to the highest value of all.", MUTED)
+
+
+def _runs(values: Sequence[float], low: float, high: float) -> str:
+    shown = list(values)[:MOST_SPARK]
+    return spark([value - low for value in shown], len(shown), (high - low) or 1.0)
