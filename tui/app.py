@@ -68,6 +68,7 @@ class HpcvirtApp(App[None]):
         self._main = MainScreen()
         self._watcher: Watcher | None = None
         self._computed_at = 0.0
+        self._shown_at = 0.0
         self._looked_for = ("", 0)
         """Words and offset of the attempts that are shown."""
         self._attempts_seen: object = None
@@ -178,6 +179,7 @@ class HpcvirtApp(App[None]):
     async def _database_read(self, message: messages.DatabaseRead) -> None:
         if message.view.path != self.state.database:
             return
+        self._shown_at = time.monotonic()
         self._change(replace(self.state, view=message.view))
         if message.view.snapshot is not None and not self._was_seen:
             self._was_seen = True
@@ -187,7 +189,8 @@ class HpcvirtApp(App[None]):
 
     def _tick(self) -> None:
         """Times go on although nothing new was read."""
-        if self.state.runner in STEERABLE and self._main.pane == "live" and self.screen is self._main:
+        is_fresh = time.monotonic() - self._shown_at < TICK_S
+        if not is_fresh and self.state.runner in STEERABLE and self._main.pane == "live" and self.screen is self._main:
             self._main.show(self.state)
         self._compute_if_wanted()
 
