@@ -30,7 +30,8 @@ WARM = 2000
 GROWTH = 1.15
 SIZES = ((80, 24), (120, 40), (60, 18), (50, 10), (20, 4), (200, 60))
 KEYS = (
-    *"12346pxXeoOynas5vVmcwRK[]", "space", "slash", "question_mark", "escape", "enter", "tab", "up", "down", "left", "right",
+    *"12346pxXeoOynas5vVmcwRK[]",
+    "space", "slash", "question_mark", "escape", "enter", "tab", "up", "down", "left", "right",
     "shift+tab", "home", "end", "pageup", "pagedown", "backspace", "ctrl+p",
 )  # fmt: skip
 
