@@ -8,7 +8,7 @@ PACKAGES := core plugins tui campaigns
 
 NODES := 4
 
-.PHONY: run test test-system cluster-qemu soak calibrate check format bench wheels clean
+.PHONY: run test test-system fingers cluster-qemu soak calibrate check format bench wheels clean
 
 run: $(VENV)/installed
 	@$(BIN)/hpcvirt-tui
@@ -25,8 +25,14 @@ test-system: $(VENV)/installed-dev
 cluster-qemu: $(VENV)/installed-dev
 	$(BIN)/python -m tests.clusters.qemu $(NODES)
 
-# A quarter of an hour: the runner killed at 200 random points on the cluster of namespaces (root).
+# Five thousand random keys.
+fingers: $(VENV)/installed-dev
+	HPCVIRT_PRESSES=2500 $(BIN)/python -m pytest -n 2 tests/tui/test_fingers.py $(PYTEST)
+
+# Half an hour: 20,000 random keys on each of two screens, and the runner killed at 200 random points on the cluster of
+# namespaces (root).
 soak: $(VENV)/installed-dev
+	HPCVIRT_PRESSES=20000 $(BIN)/python -m pytest -n 2 -s tests/tui/test_fingers.py $(PYTEST)
 	HPCVIRT_REQUIRE=cluster HPCVIRT_KILLS=200 $(BIN)/python -m pytest -n 0 -s tests/clusters/faults/test_killed.py $(PYTEST)
 
 # A quarter of an hour: how often the statistics are wrong, over simulated campaigns; writes the table into the docs.

@@ -20,6 +20,11 @@ for _number, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.S
         signal.signal(_number, _handler)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Pictures of the screen are kept, and taken anew only when somebody says so."""
+    parser.addoption("--update", action="store_true", help="take the pictures of tests/tui/test_pictures.py anew")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What HPCVIRT_REQUIRE names (markers, comma-separated) may not be skipped: `.ci/run` sets it."""
     required = set(filter(None, os.environ.get("HPCVIRT_REQUIRE", "").split(",")))

@@ -86,6 +86,7 @@ class HpcvirtApp(App[None]):
         self._main = MainScreen()
         self._watcher: Watcher | None = None
         self._computed_at = 0.0
+        self._shown_at = 0.0
         self._looked_for = ("", 0)
         """Words and offset of the attempts that are shown."""
         self._attempts_seen: object = None
@@ -270,6 +271,7 @@ class HpcvirtApp(App[None]):
     async def _database_read(self, message: messages.DatabaseRead) -> None:
         if message.view.path != self.state.database:
             return
+        self._shown_at = time.monotonic()
         if message.view.snapshot is not None:
             self._call_out(news(self.state.snapshot, message.view.snapshot))
         self._change(replace(self.state, view=message.view))
@@ -287,7 +289,8 @@ class HpcvirtApp(App[None]):
 
     def _tick(self) -> None:
         """Times go on although nothing new was read."""
-        if self.state.runner in STEERABLE and self._main.pane == "live" and self.screen is self._main:
+        is_fresh = time.monotonic() - self._shown_at < TICK_S
+        if not is_fresh and self.state.runner in STEERABLE and self._main.pane == "live" and self.screen is self._main:
             self._main.show(self.state)
         self._compute_if_wanted()
         self._read_shelf_if_wanted()

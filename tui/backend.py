@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from hpcvirt.core.store.attempts import AttemptDetail, AttemptPage
     from hpcvirt.core.store.cells import CellDetail
     from hpcvirt.core.store.output import OutputPage, OutputReader
+    from hpcvirt.core.store.queries import SnapshotReader
     from hpcvirt.tui.plots.model import Picture
 
 
@@ -216,6 +217,7 @@ class LocalBackend:
 
     def __init__(self) -> None:
         self._reader: OutputReader | None = None
+        self._watched: SnapshotReader | None = None
 
     def shelf(self, known: Sequence[Entry], recent: Sequence[Path]) -> Iterator[tuple[Entry, ...]]:
         """Look where campaigns and databases are."""
@@ -327,10 +329,13 @@ class LocalBackend:
         return queries.fingerprint(database)
 
     def read_snapshot(self, database: Path) -> Snapshot:
-        """One read-only transaction."""
-        from hpcvirt.core.store import queries
+        """One read-only transaction. The last reader is kept: it has counted what will not change."""
+        from hpcvirt.core.store.queries import SnapshotReader
 
-        return queries.read_snapshot(database)
+        reader = self._watched
+        if reader is None or reader.path != database:
+            reader = self._watched = SnapshotReader(database)
+        return reader.read()
 
     def pulse(self, database: Path) -> object:
         """One short query."""

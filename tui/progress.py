@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from hpcvirt.core.errors import HpcvirtError
-from hpcvirt.core.store.queries import read_snapshot
+from hpcvirt.core.store.queries import SnapshotReader
 from hpcvirt.core.store.records import Event, Snapshot
 from hpcvirt.core.text import clean_line
 from hpcvirt.tui.words import duration
@@ -97,10 +97,11 @@ class _Bar:
 def _watch(database: Path, show: _Lines | _Bar, ended: threading.Event) -> None:
     last = 0
     is_last_look = False
+    reader = SnapshotReader(database)
     with show:
         while True:
             try:
-                snapshot = read_snapshot(database)
+                snapshot = reader.read()
             except HpcvirtError:
                 # Locked for the moment; the runner itself says what is wrong with its database.
                 snapshot = None

@@ -7,9 +7,10 @@ import sqlite3
 from statistics import median
 
 from hpcvirt.core.model import ALL_NODES
+from hpcvirt.core.store.tally import Tally
 
 
-def remaining_s(connection: sqlite3.Connection) -> float | None:
+def remaining_s(connection: sqlite3.Connection, tally: Tally) -> float | None:
     """Seconds of work left, or None until every benchmark that is still to run has run once.
 
     A run costs what its benchmark's ended attempts cost on average, from the begin of one to the begin
@@ -17,10 +18,10 @@ def remaining_s(connection: sqlite3.Connection) -> float | None:
     Nodes work side by side as far as the design lets them; what brings them into a kernel is known when one of
     them was brought into it, and is done on all at once.
     """
-    working, booting = _working_s(connection), _booting_s(connection)
+    working, booting = _working_s(tally), _booting_s(connection)
     if working is None or booting is None:
         return None
-    together = working.pop(ALL_NODES, 0.0) + booting.pop(ALL_NODES, 0.0)
+    together = working.pop(ALL_NODES, 0.0)
     nodes = {*working, *booting}
     if not nodes:
         return together
@@ -28,14 +29,16 @@ def remaining_s(connection: sqlite3.Connection) -> float | None:
     return together + max(longest, sum(working.values()) / _side_by_side(connection))
 
 
-def _working_s(connection: sqlite3.Connection) -> dict[str, float] | None:
+def _working_s(tally: Tally) -> dict[str, float] | None:
     """By node: what its runs will take."""
-    costs = dict(connection.execute(_COST).fetchall())
+    costs = tally.seconds_of_a_run()
     left: dict[str, float] = {}
-    for node, benchmark, runs in connection.execute(_LEFT):
-        if benchmark not in costs:
+    for place in tally.planned:
+        runs = tally.left(place)
+        if runs and place.benchmark not in costs:
             return None
-        left[node] = left.get(node, 0.0) + runs * costs[benchmark]
+        if runs:
+            left[place.node] = left.get(place.node, 0.0) + runs * costs[place.benchmark]
     return left
 
 
@@ -59,20 +62,6 @@ def _side_by_side(connection: sqlite3.Connection) -> int:
     return min(design.get("at_once") or nodes, nodes)
 
 
-_COST = """
-    SELECT runs.benchmark, avg((julianday(ended_at) - julianday(attempts.started_at)) * 86400.0)
-    FROM attempts JOIN runs ON runs.id = attempts.run
-    WHERE status IN ('ok', 'failed', 'unverified', 'unparsable', 'timeout') AND elapsed_s IS NOT NULL
-    GROUP BY runs.benchmark
-"""
-
-_LEFT = """
-    SELECT boots.node, runs.benchmark, count(*) FROM runs JOIN boots ON boots.id = runs.boot
-    WHERE runs.given_up_at IS NULL
-      AND NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.run = runs.id AND attempts.status = 'ok')
-    GROUP BY boots.node, runs.benchmark
-"""
-
 _BOOTED = """
     SELECT kernel, max(0.0, (julianday(done) - julianday(ordered)) * 86400.0)
     FROM (
@@ -80,12 +69,12 @@ _BOOTED = """
                coalesce((SELECT min(ordered_at) FROM bringups WHERE boot = boots.id), proved_at) AS ordered,
                coalesce((SELECT min(attempts.started_at) FROM attempts JOIN runs ON runs.id = attempts.run
                          WHERE runs.boot = boots.id), proved_at) AS done
-        FROM boots WHERE proved_at IS NOT NULL)
+        FROM boots WHERE proved_at IS NOT NULL AND node <> '*')
 """
 
 _BOOTS_LEFT = """
     SELECT boots.node, boots.kernel, count(*) FROM boots JOIN kernels ON kernels.name = boots.kernel
-    WHERE kernels.boot <> 'none' AND boots.proved_at IS NULL
+    WHERE kernels.boot <> 'none' AND boots.proved_at IS NULL AND boots.node <> '*'
       AND EXISTS (SELECT 1 FROM runs WHERE runs.boot = boots.id AND runs.given_up_at IS NULL)
     GROUP BY boots.node, boots.kernel
 """

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -17,9 +18,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from hpcvirt.core.errors import StoreUnusable
-from hpcvirt.core.model import Better, Status, Telemetry
+from hpcvirt.core.model import Better, Telemetry
 from hpcvirt.core.process import ProcessIdentity, is_alive, is_here
 from hpcvirt.core.store import schema
+from hpcvirt.core.store.cards import read_cards
 from hpcvirt.core.store.eta import remaining_s
 from hpcvirt.core.store.records import (
     Amendment,
@@ -30,12 +32,12 @@ from hpcvirt.core.store.records import (
     FrozenRecord,
     Measurement,
     MetricRecord,
-    NodeCard,
     RunnerRecord,
     RunnerState,
     Snapshot,
 )
 from hpcvirt.core.store.samples import Sample, latest
+from hpcvirt.core.store.tally import Place, Tally, TallyReader
 
 EVENTS_SHOWN = 200
 SAMPLES_SHOWN = 60
@@ -95,27 +97,42 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
 
 def read_snapshot(path: Path) -> Snapshot:
     """Where the campaign is now. Raises StoreUnusable."""
-    with reading(path) as connection:
-        campaign = _campaign(connection)
-        planned, ok, given_up = _totals(connection)
-        cells = _cells(connection)
-        return Snapshot(
-            path=path,
-            campaign=campaign,
-            benchmarks=_benchmarks(connection),
-            runner=_runner(connection, is_finished=ok + given_up >= planned),
-            nodes=tuple(_card(connection, row) for row in connection.execute("SELECT * FROM nodes ORDER BY position")),
-            cells=cells,
-            events=_events(connection),
-            planned=planned,
-            ok=ok,
-            given_up=given_up,
-            statuses=_statuses(connection),
-            eta_s=remaining_s(connection),
-            amendments=_amendments(connection),
-            unrestored=_unrestored(connection),
-            telemetry=_telemetry(connection),
-        )
+    return SnapshotReader(path).read()
+
+
+class SnapshotReader:
+    """Reads where a campaign is, again and again: what was counted once is not counted again. For any thread."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._tally = TallyReader()
+        self._lock = threading.Lock()
+
+    def read(self) -> Snapshot:
+        """Where the campaign is now. Raises StoreUnusable."""
+        with self._lock, reading(self.path) as connection:
+            return _snapshot(connection, self.path, self._tally.read(connection))
+
+
+def _snapshot(connection: sqlite3.Connection, path: Path, tally: Tally) -> Snapshot:
+    planned, ok, given_up = sum(tally.planned.values()), tally.ok(tally.planned), tally.given_up_for_good
+    return Snapshot(
+        path=path,
+        campaign=_campaign(connection),
+        benchmarks=_benchmarks(connection),
+        runner=_runner(connection, is_finished=ok + given_up >= planned),
+        nodes=read_cards(connection, tally),
+        cells=_cells(connection, tally),
+        events=_events(connection),
+        planned=planned,
+        ok=ok,
+        given_up=given_up,
+        statuses=tally.statuses(),
+        eta_s=remaining_s(connection, tally),
+        amendments=_amendments(connection),
+        unrestored=_unrestored(connection),
+        telemetry=_telemetry(connection),
+    )
 
 
 def read_pulse(path: Path) -> tuple[object, ...]:
@@ -336,24 +353,35 @@ def _totals(connection: sqlite3.Connection) -> tuple[int, int, int]:
     return int(planned), int(ok), int(given_up or 0)
 
 
-def _cells(connection: sqlite3.Connection) -> tuple[Cell, ...]:
-    rows = connection.execute(
-        """SELECT progress.kernel, benchmarks.label, sum(planned), sum(ok), sum(given_up), sum(coalesce(spoilt, 0))
-           FROM progress JOIN benchmarks ON benchmarks.id = progress.benchmark
-           JOIN kernels ON kernels.name = progress.kernel
-           GROUP BY progress.kernel, benchmarks.id ORDER BY benchmarks.id, kernels.position"""
+def _cells(connection: sqlite3.Connection, tally: Tally) -> tuple[Cell, ...]:
+    labels = connection.execute("SELECT id, label FROM benchmarks ORDER BY id").fetchall()
+    kernels = _column(connection, "SELECT name FROM kernels ORDER BY position")
+    places: dict[tuple[str, int], list[Place]] = {}
+    for place in tally.planned:
+        if not place.is_warmup:
+            places.setdefault((place.kernel, place.benchmark), []).append(place)
+    return tuple(
+        _cell(tally, kernel, label, places[kernel, number])
+        for number, label in labels
+        for kernel in kernels
+        if (kernel, number) in places
     )
-    return tuple(Cell(*row) for row in rows)
+
+
+def _cell(tally: Tally, kernel: str, label: str, places: Sequence[Place]) -> Cell:
+    return Cell(
+        kernel,
+        label,
+        planned=sum(tally.planned[place] for place in places),
+        ok=tally.ok(places),
+        given_up=sum(tally.given_up[place].runs for place in places if place in tally.given_up),
+        spoilt=sum(map(tally.spoilt, places)),
+    )
 
 
 def _events(connection: sqlite3.Connection) -> tuple[Event, ...]:
     rows = connection.execute("SELECT * FROM events ORDER BY id DESC LIMIT ?", (EVENTS_SHOWN,)).fetchall()
     return tuple(Event(**dict(row)) for row in reversed(rows))
-
-
-def _statuses(connection: sqlite3.Connection) -> dict[str, int]:
-    rows = connection.execute("SELECT status, count(*) FROM attempts WHERE status IS NOT NULL GROUP BY status")
-    return {str(status): int(count) for status, count in rows}
 
 
 def _runner(connection: sqlite3.Connection, *, is_finished: bool) -> RunnerRecord:
@@ -382,104 +410,3 @@ def _is_paused(connection: sqlite3.Connection, since: str) -> bool:
         "SELECT kind FROM wishes WHERE kind IN ('pause', 'resume') AND at >= ? ORDER BY id DESC LIMIT 1", (since,)
     ).fetchone()
     return row is not None and row[0] == "pause"
-
-
-def _card(connection: sqlite3.Connection, node: sqlite3.Row) -> NodeCard:
-    boot = _current_boot(connection, node["name"])
-    last = _last_run(connection, node["name"])
-    planned, ok = connection.execute(
-        "SELECT coalesce(sum(planned), 0), coalesce(sum(ok), 0) FROM progress WHERE node = ?", (node["name"],)
-    ).fetchone()
-    boots = connection.execute("SELECT count(*) FROM boots WHERE node = ?", (node["name"],)).fetchone()[0]
-    release = json.loads(boot["content"]).get("release", "") if boot is not None and boot["content"] else ""
-    run, runs, metric, value, mean, unit = (0, 0, "", None, None, "") if last is None else _history(connection, last)
-    under_way = connection.execute(_UNDER_WAY, (node["name"],)).fetchone() is not None
-    return NodeCard(
-        name=node["name"],
-        # Between two runs it waits for its turn; no write says so.
-        state="waiting" if node["state"] == "running" and not under_way else node["state"],
-        detail=node["detail"],
-        since=node["since"],
-        kernel=None if boot is None else boot["kernel"],
-        is_proved=boot is not None and boot["proved_at"] is not None and not boot["is_in_doubt"],
-        release=release,
-        proved_kernel=_last_proved(connection, node["name"]),
-        boot=0 if boot is None else boot["visited"],
-        boots=boots,
-        block=0 if boot is None else boot["block"],
-        benchmark="" if last is None else last["label"],
-        run=run,
-        runs=runs,
-        ok=ok,
-        planned=planned,
-        last_metric=metric,
-        last_value=value,
-        mean_value=mean,
-        unit=unit,
-    )
-
-
-_UNDER_WAY = """
-    SELECT 1 FROM attempts JOIN runs ON runs.id = attempts.run JOIN boots ON boots.id = runs.boot
-    WHERE attempts.status IS NULL AND boots.node = ?
-"""
-
-
-def _current_boot(connection: sqlite3.Connection, node: str) -> sqlite3.Row | None:
-    row: sqlite3.Row | None = connection.execute(
-        """SELECT boots.*, identities.content,
-                  EXISTS (SELECT 1 FROM bringups AS late WHERE late.boot = boots.id AND late.proved_at IS NULL
-                          AND late.number = (SELECT max(number) FROM bringups WHERE boot = boots.id)) AS is_in_doubt,
-                  (SELECT count(*) FROM boots AS earlier WHERE earlier.node = boots.node AND earlier.id <= boots.id)
-                  AS visited
-           FROM boots LEFT JOIN identities ON identities.id = boots.identity
-           WHERE node = ? AND started_at IS NOT NULL ORDER BY boots.id DESC LIMIT 1""",
-        (node,),
-    ).fetchone()
-    return row
-
-
-def _last_proved(connection: sqlite3.Connection, node: str) -> str | None:
-    row = connection.execute(
-        "SELECT kernel FROM boots WHERE node = ? AND proved_at IS NOT NULL ORDER BY proved_at DESC, id DESC LIMIT 1",
-        (node,),
-    ).fetchone()
-    return None if row is None else str(row[0])
-
-
-def _last_run(connection: sqlite3.Connection, node: str) -> sqlite3.Row | None:
-    row: sqlite3.Row | None = connection.execute(
-        """SELECT runs.benchmark, benchmarks.label, boots.kernel, boots.node
-           FROM attempts JOIN runs ON runs.id = attempts.run JOIN boots ON boots.id = runs.boot
-           JOIN benchmarks ON benchmarks.id = runs.benchmark
-           WHERE boots.node = ? ORDER BY attempts.started_at DESC LIMIT 1""",
-        (node,),
-    ).fetchone()
-    return row
-
-
-def _history(
-    connection: sqlite3.Connection, last: sqlite3.Row
-) -> tuple[int, int, str, float | None, float | None, str]:
-    """Ok runs, planned runs, and the first primary metric's name, last value, mean and unit."""
-    place = (last["kernel"], last["node"], last["benchmark"])
-    ok, planned = connection.execute(
-        "SELECT ok, planned FROM progress WHERE kernel = ? AND node = ? AND benchmark = ?", place
-    ).fetchone()
-    metric = connection.execute(
-        "SELECT name, unit FROM metrics WHERE benchmark = ? ORDER BY is_primary DESC, position DESC LIMIT 1",
-        (last["benchmark"],),
-    ).fetchone()
-    if metric is None:
-        return ok, planned, "", None, None, ""
-    values = connection.execute(
-        """SELECT measurements.value FROM measurements JOIN attempts ON attempts.id = measurements.attempt
-           JOIN runs ON runs.id = attempts.run JOIN boots ON boots.id = runs.boot
-           WHERE boots.kernel = ? AND boots.node = ? AND runs.benchmark = ? AND metric = ? AND status = ?
-                 AND NOT runs.is_warmup
-           ORDER BY attempts.started_at""",
-        (*place, metric["name"], Status.OK.value),
-    ).fetchall()
-    numbers = [float(row[0]) for row in values]
-    mean = sum(numbers) / len(numbers) if numbers else None
-    return ok, planned, metric["name"], numbers[-1] if numbers else None, mean, metric["unit"]

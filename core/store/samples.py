@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -98,12 +98,10 @@ def _whole(value: float | None, scale: int) -> int | None:
 def unpack(content: bytes) -> list[Sample]:
     """What ``pack`` has packed, rounded."""
     columns: dict[str, list[int | None]] = json.loads(zlib.decompress(content))
-    at_ms, samples = 0, []
-    for place, step in enumerate(columns["at_ms"]):
-        at_ms += step or 0
-        told = {name: scaled(column[place], name) for name, column in columns.items() if name in _COLUMNS}
-        samples.append(Sample(at_ms, **told))  # type: ignore[arg-type]
-    return samples
+    times = accumulate(step or 0 for step in columns["at_ms"])
+    absent = [None] * len(columns["at_ms"])
+    told = [[scaled(value, name) for value in columns[name]] if name in columns else absent for name in _COLUMNS]
+    return [Sample(*values) for values in zip(times, *told, strict=True)]  # type: ignore[arg-type]
 
 
 def scaled(value: int | None, name: str) -> float | None:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import pty
-import select
 import statistics
-import struct
-import subprocess
 import sys
 import tempfile
-import termios
 import time
 from pathlib import Path
 
+from tests.bench.terminal import Terminal
+
 ROUNDS = 15
-LIMIT_S = 20.0
 HELLO = """
 from textual.app import App
 from textual.widgets import Static
@@ -49,21 +43,9 @@ def main() -> None:
 
 def first_paint_s(words: list[str], mark: bytes, data_folder: str) -> float:
     """Seconds until the mark is in what the program writes to its terminal."""
-    leader, follower = pty.openpty()
-    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    env = os.environ | {"TERM": "xterm-256color", "XDG_DATA_HOME": data_folder}
-    started = time.perf_counter()
-    process = subprocess.Popen(words, stdin=follower, stdout=follower, stderr=follower, env=env, start_new_session=True)
-    os.close(follower)
+    terminal = Terminal(words, {"XDG_DATA_HOME": data_folder})
     try:
-        seen = b""
-        while mark not in seen:
-            ready, _, _ = select.select([leader], [], [], LIMIT_S)
-            if not ready:
-                raise TimeoutError(f"{words}: no first paint: {seen[-300:]!r}")
-            seen += os.read(leader, 65536)
-        return time.perf_counter() - started
+        terminal.until(mark)
+        return time.perf_counter() - terminal.started_at
     finally:
-        process.kill()
-        process.wait()
-        os.close(leader)
+        terminal.close()

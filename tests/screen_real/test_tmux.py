@@ -9,7 +9,8 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -20,25 +21,46 @@ TMUX = shutil.which("tmux")
 pytestmark = [pytest.mark.tmux, pytest.mark.skipif(TMUX is None, reason="tmux is not installed")]
 
 
+def run_here(words: list[str], env: dict[str, str]) -> str:
+    """tmux on this machine."""
+    # With these, which xdist sets, a program would never be told of another size.
+    own = {key: value for key, value in os.environ.items() if key not in {"COLUMNS", "LINES"}}
+    return subprocess.run(words, env=own | env, capture_output=True, text=True, check=True).stdout
+
+
 class Terminal:
     """A tmux server of its own with one window."""
 
-    def __init__(self, folder: Path, words: list[str], *, before: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        words: list[str],
+        *,
+        before: str = "",
+        run: Callable[[list[str], dict[str, str]], str] = run_here,
+    ) -> None:
         self._socket = f"hpcvirt-{uuid.uuid4().hex[:8]}"
-        self._folder = folder
+        self._env = {"XDG_DATA_HOME": str(folder / "data"), "LC_ALL": "C.UTF-8"}
+        self._run = run
         size = ["-x", "80", "-y", "24"]
         self.tmux("-f", "/dev/null", "new-session", "-d", *size, "-c", str(folder), *_shell(words, before))
 
     def tmux(self, *words: str) -> str:
-        env = os.environ | {"XDG_DATA_HOME": str(self._folder / "data"), "LC_ALL": "C.UTF-8"}
-        command = [str(TMUX), "-L", self._socket, *words]
-        return subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
+        return self._run([str(TMUX), "-L", self._socket, *words], self._env)
 
     def text(self) -> str:
         return self.tmux("capture-pane", "-p")
 
     def press(self, *keys: str) -> None:
         self.tmux("send-keys", *keys)
+
+    def resize(self, columns: int, rows: int) -> None:
+        self.tmux("resize-window", "-x", str(columns), "-y", str(rows))
+
+    def program(self) -> int:
+        """Process id of what runs in the window."""
+        shell = int(self.tmux("list-panes", "-F", "#{pane_pid}"))
+        return int(Path(f"/proc/{shell}/task/{shell}/children").read_text().split()[0])
 
     def until(self, *words: str, limit_s: float = 45) -> str:
         give_up_at = time.monotonic() + limit_s
@@ -51,7 +73,9 @@ class Terminal:
         raise AssertionError(f"{words} not on the screen:\n{text}")
 
     def close(self) -> None:
-        subprocess.run([str(TMUX), "-L", self._socket, "kill-server"], capture_output=True)
+        """The window is closed, as by a click or a lost connection."""
+        with suppress(subprocess.CalledProcessError):
+            self.tmux("kill-server")
 
 
 def _shell(words: list[str], before: str) -> list[str]:

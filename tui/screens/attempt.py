@@ -13,7 +13,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from hpcvirt.core.errors import HpcvirtError
 from hpcvirt.core.model import Telemetry
@@ -22,6 +21,7 @@ from hpcvirt.core.store.output import PAGE_BYTES, STREAMS, OutputPage
 from hpcvirt.core.text import clean
 from hpcvirt.tui.phrases import clock, number, safe
 from hpcvirt.tui.signs import BAD, CARE, MUTED, attempt_sign
+from hpcvirt.tui.widgets.footer import Footer
 from hpcvirt.tui.widgets.lines import EMPTY, Lines, fitted, rule, spread
 from hpcvirt.tui.widgets.vitals import Vitals, vital_lines
 
@@ -107,7 +107,7 @@ class AttemptScreen(Screen[None]):
         yield AttemptHead()
         with VerticalScroll(id="attempt-scroll"):
             yield AttemptText()
-        yield Footer(compact=True)
+        yield Footer()
 
     def on_mount(self) -> None:
         """Read it."""

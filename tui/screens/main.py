@@ -13,13 +13,14 @@ from textual.containers import Container
 from textual.content import Content
 from textual.css.query import NoMatches
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from hpcvirt.core.store.records import RunnerState
 from hpcvirt.tui import keys
 from hpcvirt.tui.messages import PaneShown
 from hpcvirt.tui.state import RESTARTABLE, STEERABLE, State
 from hpcvirt.tui.terminal import INSTEAD, LEAST_HEIGHT, LEAST_WIDTH, too_small
+from hpcvirt.tui.widgets.footer import Footer
 from hpcvirt.tui.widgets.strip import TopStrip
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class MainScreen(Screen[None]):
         yield TopStrip()
         yield Container(id="body")
         yield Static("", id="too-small", markup=False)
-        yield Footer(compact=True)
+        yield Footer()
 
     def show(self, state: State) -> None:
         """Draw this state: the strip and the pane in sight."""

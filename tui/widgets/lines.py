@@ -64,7 +64,9 @@ class Lines(Widget):
         """Build again and repaint the lines that differ: a terminal behind a slow link gets little to read."""
         old, width = self._built, self._built_width
         if not width:
-            self.refresh(layout=True)
+            # What is not displayed has no width, and needs no room.
+            if self.display:
+                self.refresh(layout=True)
             return
         self._built = tuple(self.build(width))
         if len(old) != len(self._built):
