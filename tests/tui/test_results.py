@@ -229,6 +229,16 @@ async def test_thousands_of_rows() -> None:
         await eye.until("1 of 2 500")
 
 
+@pytest.mark.parametrize("size", SIZES)
+async def test_many_notes_leave_room_for_rows(size: tuple[int, int]) -> None:
+    notes = tuple(f"note {n}" for n in range(60))
+    async with at_database(watched(finished(), table=SampleTable(make_table().rows, notes)), size) as eye:
+        text = await eye.until("note 0", "more lines of notes")
+        assert len(verdicts(text)) >= 4
+    async with at_database(watched(finished(), table=SampleTable(make_table().rows, notes[:3])), size) as eye:
+        await eye.until("note 2", gone=("more lines",))
+
+
 # -- looked at otherwise
 
 

@@ -229,7 +229,7 @@ async def test_panes_by_mouse() -> None:
     async with at_database(watched(make_snapshot())) as eye:
         await eye.until("148/400 runs")
         await eye.pilot.click("#strip", offset=(21, 0))
-        await eye.until("PEEK")
+        await eye.until("INTERIM")
         await eye.pilot.click("#strip", offset=(3, 0))
         await eye.until("Frozen when it started")
 

@@ -329,7 +329,7 @@ class Detail(Lines):
 
 
 class Footnotes(Lines):
-    """What must be said about all rows."""
+    """What must be said about all rows; a quarter of the terminal at most, so that rows are seen."""
 
     def __init__(self) -> None:
         super().__init__(id="results-notes")
@@ -342,5 +342,9 @@ class Footnotes(Lines):
 
     def build(self, width: int) -> Sequence[Content]:
         """Wrapped."""
+        most = max(4, self.app.size.height // 4)
         lines = [part for note in self._notes for part in Content.styled(safe(note), MUTED).wrap(max(20, width - 2))]
+        if len(lines) > most:
+            left = f"… {len(lines) - most + 1} more lines of notes: `hpcvirt-tui analyze` and `status` have them all"
+            lines = [*lines[: most - 1], Content.styled(left, CARE)]
         return [Content.assemble(" ", line) for line in lines]
