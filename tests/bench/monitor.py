@@ -2,8 +2,8 @@
 
 Goals, at one sample in two seconds: the loop at most 0.2 % of a core; STREAM equivalent within 0.5 %, by our own
 statistics. Runs alternate quickly, and two pairs go there and back (watched, alone, alone, watched, or the other way
-round, as drawn), so that neither the machine's moods nor a drift meet one more than the other. The watching connection is
-there all the time: what differs is only whether it is asked. STREAM keeps to one CPU.
+round, as drawn), so that neither the machine's moods nor a drift meet one more than the other. The watching connection
+is there all the time: what differs is only whether it is asked. STREAM keeps to one CPU.
 """
 
 from __future__ import annotations
