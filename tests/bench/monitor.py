@@ -103,7 +103,7 @@ async def _stream(cluster: NetnsCluster, folder: Path) -> None:
 
 
 def _middle(watched: list[float], alone: list[float]) -> str:
-    """The median of the pairs' ratios, which one disturbed pair does not move; its interval by the sign test."""
+    """The median of the pairs' ratios, which no single disturbed pair moves; its interval is the sign test's."""
     changes = sorted(100 * (one / other - 1) for one, other in zip(watched, alone, strict=True))
     low = int(binom.ppf(0.025, len(changes), 0.5))
     return (

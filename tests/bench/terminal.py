@@ -23,8 +23,8 @@ class Terminal:
     def __init__(self, words: list[str], env: Mapping[str, str], *, columns: int = 80, rows: int = 24) -> None:
         self._leader, follower = pty.openpty()
         fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        hidden = {"NO_COLOR", "COLORTERM", "COLUMNS", "LINES"}
-        told = {key: value for key, value in os.environ.items() if key not in hidden}
+        left_out = {"NO_COLOR", "COLORTERM", "COLUMNS", "LINES"}
+        told = {key: value for key, value in os.environ.items() if key not in left_out}
         env = told | {"TERM": "xterm-256color"} | env
         self.started_at = time.perf_counter()
         self._process = subprocess.Popen(

@@ -8,6 +8,7 @@ import pytest
 
 from hpcvirt.core.errors import CampaignInvalid, StoreUnusable
 from hpcvirt.core.model import Better
+from hpcvirt.core.preflight import Finding, Level
 from hpcvirt.core.store.records import BenchmarkRecord, Event, MetricRecord, RunnerState
 from hpcvirt.tui.app import HpcvirtApp
 from hpcvirt.tui.draft import DraftBenchmark, DraftKernel
@@ -137,3 +138,14 @@ async def test_a_moment_that_is_none() -> None:
     events = [Event(1, "", "info", None, "a"), Event(2, ago(-1e9), "info", None, "b")]
     async with at_database(watched(make_snapshot(events=events, nodes=[make_card(since="never")]))) as eye:
         await eye.until("--:--:--")
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text[:12]))
+async def test_what_a_check_found_on_a_node(text: str) -> None:
+    findings = tuple(Finding(level, text, text, text) for level in Level)
+    async with at_campaign(SampleBackend(findings=findings)) as eye:
+        await eye.until("What will happen")
+        await eye.press("c")
+        await eye.wait(lambda: len(eye.app.screen_stack) > 1, "the findings")
+        await eye.pilot.pause()
+        assert_harmless(eye.app)
