@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from textual import on, work
 from textual.app import App, SystemCommand
 from textual.content import Content
+from textual.driver import Driver
 from textual.screen import Screen
 
 from hpcvirt.core.errors import CampaignInvalid, HpcvirtError
@@ -114,6 +115,15 @@ class HpcvirtApp(App[None]):
     def _watch_theme_chosen(self, theme: str) -> None:
         if not self.no_color:
             self._remember(replace(self._memory, theme=theme))
+
+    def get_driver_class(self) -> type[Driver]:
+        """Textual's own, made to bear a terminal that is gone."""
+        from textual.drivers.linux_driver import LinuxDriver
+
+        from hpcvirt.tui.driver import PatientDriver
+
+        found = super().get_driver_class()
+        return PatientDriver if found is LinuxDriver else found
 
     def get_default_screen(self) -> Screen[None]:
         """The one screen."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import io
 import os
 import pty
 import select
@@ -19,6 +21,7 @@ from pathlib import Path
 import pytest
 
 from hpcvirt.core.errors import ScreenUnsuited
+from hpcvirt.tui.driver import Unbreakable
 from hpcvirt.tui.terminal import check_terminal
 
 PROGRAM = """
@@ -30,6 +33,8 @@ sys.exit(app.run_screen(None, DATABASE))
 """
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 20.0
+GONE_S = 15.0
+"""In that time more is painted than Textual's queue holds."""
 
 
 @dataclass
@@ -109,6 +114,32 @@ def test_a_closed_terminal_ends_the_screen(terminal: Terminal) -> None:
     terminal.master = -1
     os.kill(terminal.process.pid, signal.SIGHUP)
     terminal.process.wait(LIMIT_S)
+
+
+def test_a_terminal_that_was_gone_for_a_while_ends_the_screen(terminal: Terminal) -> None:
+    """Whatever was to be painted meanwhile must not be waited for."""
+    terminal.read_until(b"148/400")
+    os.close(terminal.master)
+    terminal.master = -1
+    time.sleep(GONE_S)
+    os.kill(terminal.process.pid, signal.SIGHUP)
+    terminal.process.wait(LIMIT_S)
+
+
+def test_what_nobody_reads_is_taken_all_the_same() -> None:
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.EIO, "Input/output error")
+
+        def flush(self) -> None:
+            raise OSError(errno.EIO, "Input/output error")
+
+    file = Unbreakable(Gone())
+    assert file.write("lost") == 4
+    file.flush()
+    kept = io.StringIO()
+    assert Unbreakable(kept).write("kept") == 4
+    assert kept.getvalue() == "kept"
 
 
 def test_watching_costs_little_of_a_slow_line(terminal: Terminal) -> None:
