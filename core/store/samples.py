@@ -101,7 +101,7 @@ def unpack(content: bytes) -> list[Sample]:
     times = accumulate(step or 0 for step in columns["at_ms"])
     absent = [None] * len(columns["at_ms"])
     told = [[scaled(value, name) for value in columns[name]] if name in columns else absent for name in _COLUMNS]
-    return [Sample(*values) for values in zip(times, *told, strict=True)]  # type: ignore[arg-type]
+    return [Sample(*values) for values in zip(times, *told, strict=True)]
 
 
 def scaled(value: int | None, name: str) -> float | None:

@@ -53,7 +53,7 @@ class Footer(Lines):
 
     def _usable(self) -> list[Binding]:
         """One for each action, in their order."""
-        shown = {}
+        shown: dict[str, Binding] = {}
         for _, binding, _, _ in self.screen.active_bindings.values():
             if binding.show:
                 shown.setdefault(binding.action, binding)
