@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -43,6 +44,10 @@ if TYPE_CHECKING:
 TICK_S = 1.0
 RECOMPUTE_S = 5.0
 """Interim results are worked out at most this often: they cost a core for a moment."""
+RESTS = 20
+"""And then not for so many times as long as it took: with very many runs keys would wait for it all the time."""
+SWITCH_S = 0.0005
+"""After which a thread that reckons lets the event loop have its turn. Python's own 5 ms add up until they are felt."""
 SHELF_S = 5.0
 """The chooser looks again so often."""
 LOOKED_AT = 8
@@ -86,7 +91,7 @@ class HpcvirtApp(App[None]):
         self.state = State(campaign_path=campaign_path, database=database)
         self._main = MainScreen()
         self._watcher: Watcher | None = None
-        self._computed_at = 0.0
+        self._computed_at = self._computing_since = 0.0
         self._shown_at = 0.0
         self._looked_for = ("", 0)
         """Words and offset of the attempts that are shown."""
@@ -323,7 +328,8 @@ class HpcvirtApp(App[None]):
         if snapshot.ok == state.table_ok:
             return
         is_hurried = state.table is None or snapshot.is_finished
-        if is_hurried or time.monotonic() - self._computed_at > RECOMPUTE_S:
+        if is_hurried or self._is_rested():
+            self._computing_since = time.monotonic()
             self._change(replace(state, is_computing=True))
             self._compute(snapshot.path, snapshot.ok, state.method)
 
@@ -335,6 +341,11 @@ class HpcvirtApp(App[None]):
             self.post_message(messages.ResultsComputed(database, ok, None, _in_words(error), method))
         else:
             self.post_message(messages.ResultsComputed(database, ok, table, method=method))
+
+    def _is_rested(self) -> bool:
+        """Whether it is time to work out anew what changes with each run."""
+        took_s = self._computed_at - self._computing_since
+        return time.monotonic() - self._computed_at > max(RECOMPUTE_S, RESTS * took_s)
 
     @on(messages.ResultsComputed)
     def _results_computed(self, message: messages.ResultsComputed) -> None:
@@ -426,7 +437,8 @@ class HpcvirtApp(App[None]):
         if self._main.pane != "plots" or snapshot is None or state.is_charting or snapshot.ok == state.charts_ok:
             return
         is_hurried = state.charts is None or snapshot.is_finished
-        if is_hurried or time.monotonic() - self._computed_at > RECOMPUTE_S:
+        if is_hurried or self._is_rested():
+            self._computing_since = time.monotonic()
             self._change(replace(state, is_charting=True))
             self._read_charts(snapshot.path, snapshot.ok)
 
@@ -701,6 +713,8 @@ def run_screen(campaign_path: Path | None, database: Path | None) -> int:
     from hpcvirt.tui.terminal import check_terminal
 
     check_terminal()
+    sys.setswitchinterval(SWITCH_S)
+    app = HpcvirtApp(campaign_path, database)
     settings, memory = read_settings(settings_path()), recall(memory_path())
     app = HpcvirtApp(campaign_path, database, settings=settings, memory=memory)
     app.run()

@@ -58,6 +58,11 @@ def _refuse(node: Node, label: str, needs: Requirements, found: Programs) -> Non
             f"{node.name}: {_list(found.forbidden)} of {label} is not executable for this user",
             hint="chmod +x it, or look whether its file system is mounted noexec",
         )
+    if found.foreign:
+        raise ProgramMissing(
+            f"{node.name}: {_list(found.foreign)} of {label} is made for another architecture",
+            hint=f"build it for {node.name}: see `file` and `uname -m` there",
+        )
     if found.absent:
         raise ProgramMissing(
             f"{node.name}: {_list(found.absent)} of {label} is not there or not readable", hint="put it there"

@@ -30,6 +30,8 @@ class Programs:
     """Not there."""
     forbidden: tuple[str, ...] = ()
     """There, and not executable."""
+    foreign: tuple[str, ...] = ()
+    """Made for another machine."""
     lacking: tuple[str, ...] = ()
     """Libraries that are not there."""
     absent: tuple[str, ...] = ()
@@ -55,6 +57,7 @@ def parse_programs(said: bytes) -> Programs:
         tuple(dict.fromkeys(found)),
         missing=_after("missing", lines),
         forbidden=_after("forbidden", lines),
+        foreign=_after("foreign", lines),
         lacking=_after("lacking", lines),
         absent=_after("absent", lines),
     )

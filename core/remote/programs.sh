@@ -28,12 +28,35 @@ hv_find_program() { # NAME: hv_path. By hand: a shell may have something of its 
     done
     IFS=$hv_ifs
 }
+hv_made_for() { # FILE: hv_made, class and machine of an ELF file; empty for others
+    hv_made=$(od -An -tx1 -N20 "$1" 2>/dev/null | tr -d ' \n')
+    case $hv_made in
+        7f454c46*)
+            hv_made=${hv_made#????????}
+            hv_made="${hv_made%"${hv_made#??}"} ${hv_made#????????????????????????????}"
+            ;;
+        *) hv_made= ;;
+    esac
+}
+hv_is_foreign() { # FILE: made for another machine. A shell would take it for a text of its own, and try
+    hv_made_for /bin/sh
+    hv_here=$hv_made
+    hv_made_for "$1"
+    [ -n "$hv_made" ] && [ -n "$hv_here" ] && [ "$hv_made" != "$hv_here" ] || return 1
+    # 64 bits run 32, and some nodes have an emulator.
+    case "$hv_here $hv_made" in 02*' 01 '*) return 1 ;; esac
+    for hv_handler in /proc/sys/fs/binfmt_misc/qemu-*; do
+        [ ! -e "$hv_handler" ] || return 1
+    done
+}
 hv_program() { # NAME: in PATH, or a path
     hv_find_program "$1"
     if [ ! -f "${hv_path:-/}" ]; then
         printf 'missing %s\n' "$1"
     elif [ ! -x "$hv_path" ]; then
         printf 'forbidden %s\n' "$1"
+    elif hv_is_foreign "$hv_path"; then
+        printf 'foreign %s\n' "$1"
     else
         hv_file=$(readlink -f "$hv_path" 2>/dev/null)
         case $1 in

@@ -20,7 +20,7 @@ from tests.bench.large import make_database
 from tests.bench.terminal import Terminal
 
 WATCHED_S = 30.0
-KEYS = 200
+KEYS = 120
 SETTLED_S = 8.0
 """After which nothing is imported or worked out for the first time any more."""
 

@@ -142,16 +142,16 @@ def test_what_goes_wrong_has_its_status(tmp_path: Path, text: str, status: str, 
     assert [(found, reason in told) for found, told in ran.statuses] == [(status, True)], ran.statuses
 
 
-def test_a_program_of_another_architecture(tmp_path: Path) -> None:
+def test_a_program_of_another_architecture_is_told_before_any_run(tmp_path: Path) -> None:
     own = tmp_path / "foreign"
     program_file = bytearray(Path("/bin/true").resolve().read_bytes())
     program_file[18:20] = (0x1234).to_bytes(2, "little")
     own.write_bytes(program_file)
     own.chmod(0o755)
     ran = Ran(tmp_path, command(str(own)))
-    assert ran.done.returncode == 1
-    ((status, reason),) = ran.statuses
-    assert (status, "exit status 126" in reason) == ("failed", True), reason
+    assert ran.done.returncode == 4
+    assert ran.rows("SELECT count(*) FROM attempts") == [(0,)]
+    assert "is made for another architecture" in ran.warnings
 
 
 @pytest.mark.parametrize(("mode", "words"), [(None, "is not there"), (0o644, "is not executable")])

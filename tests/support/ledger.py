@@ -30,8 +30,8 @@ case $3 in
     noise) yes "$(printf '[/] \\\\033]52;c;aGk=\\\\007 \\\\377 =cmd()')" | tr -d '\\\\n' | head -c 1000000000; echo ;;
     first-node-vanishes)
         marked=$(grep -lsF "$HPCVIRT_RUN" /proc/[0-9]*/environ | tr -dc '0-9\\n')
-        # What leads its session files its end.
-        [ "$node" != node1 ] || kill -9 $(cut -d' ' -f6 /proc/$$/stat) $marked ;;
+        # What started it, or leads its session, files its end.
+        [ "$node" != node1 ] || kill -9 $PPID $(cut -d' ' -f6 /proc/$$/stat) $marked ;;
     mended) [ -e "$1/mended" ] || exit 9 ;;
     first-hangs) [ -e "$1/hung" ] || {{ : >"$1/hung"; sleep 300; }} ;;
 esac

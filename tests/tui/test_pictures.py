@@ -108,6 +108,8 @@ async def test_a_picture(
     async with at_database(backend, size) as eye:
         if theme != WITHOUT_COLOR:
             eye.app.theme = theme
+        await eye.wait(lambda: eye.app.state.snapshot is not None, "the database was read")
+        await eye.pilot.pause(0.3)  # it may choose a pane by itself
         await eye.press(key)
         await eye.until(word, gone=("reading", "computing"))
         await assert_same(name, eye, request, tmp_path)

@@ -115,6 +115,8 @@ class AttemptRows(Choices):
         super().__init__(id="runs-rows")
         self._rows: tuple[AttemptRow, ...] = ()
         self._width = 0
+        self._drawn_rows: dict[tuple[AttemptRow, str, int], Content] = {}
+        """Of the rows in sight: most of them are the same when a run has ended."""
 
     def show(self, rows: tuple[AttemptRow, ...], width: int) -> None:
         """Draw these, the cursor on the same attempt as before."""
@@ -124,8 +126,10 @@ class AttemptRows(Choices):
         self._rows, self._width = rows, width
         labels = short_labels(list(dict.fromkeys(row.benchmark for row in rows)))
         columns = columns_for(width)
+        keys = [(row, safe(labels[row.benchmark], 60), width) for row in rows]
+        self._drawn_rows = {key: self._drawn_rows.get(key) or drawn(*key[:2], columns, width - 2) for key in keys}
         self.clear_options()
-        self.add_options([Option(drawn(row, safe(labels[row.benchmark], 60), columns, width - 2)) for row in rows])
+        self.add_options([Option(self._drawn_rows[key]) for key in keys])
         ids = [row.id for row in rows]
         at = ids.index(chosen.id) if chosen is not None and chosen.id in ids else 0
         self.highlighted = at if rows else None
