@@ -303,7 +303,8 @@ class HpcvirtApp(App[None]):
             self._driver.write(called)
 
     def _tick(self) -> None:
-        """Times go on although nothing new was read."""
+        """Times go on although nothing new was read; and rows that came late get the cursor."""
+        self._main.focus_default()
         is_fresh = time.monotonic() - self._shown_at < TICK_S
         if not is_fresh and self.state.runner in STEERABLE and self._main.pane == "live" and self.screen is self._main:
             self._main.show(self.state)

@@ -12,6 +12,7 @@ from hpcvirt.core.errors import StoreUnusable
 from hpcvirt.core.store.cells import read_cell, visits
 from hpcvirt.tui.explain import FLAGS, explained
 from hpcvirt.tui.screens.runs import AttemptRows
+from hpcvirt.tui.widgets.results_table import ResultRows
 from tests.core.factories import do_run, ended, new_database
 from tests.tui.screen_samples import (
     HOSTILE,
@@ -29,8 +30,14 @@ from tests.tui.test_hostile import assert_harmless
 ROOT = Path(__file__).parents[2]
 
 
+async def at_rows(eye: Eye, word: str) -> None:
+    """Keys that are pressed before the pane has its cursor are nobody's."""
+    await eye.until(word)
+    await eye.wait(lambda: isinstance(eye.app.focused, ResultRows))
+
+
 async def open_scale(eye: Eye) -> None:
-    await eye.until("inconclusive")
+    await at_rows(eye, "inconclusive")
     await eye.press("down", "enter")
     await eye.until("1 flag; none of them changes a number")
 
@@ -108,7 +115,7 @@ async def test_the_palette_has_the_keys_of_an_opened_row() -> None:
 async def test_interim_rows_open_without_their_verdict() -> None:
     async with at_database(watched(make_snapshot())) as eye:
         await eye.press("3")
-        await eye.until("INTERIM")
+        await at_rows(eye, "INTERIM")
         await eye.press("down", "enter")
         text = await eye.until("… not final", "1 flag")
         assert "slower" not in text
@@ -117,7 +124,7 @@ async def test_interim_rows_open_without_their_verdict() -> None:
 
 async def test_what_cannot_be_read_is_said() -> None:
     async with at_database(watched(finished(), cells=StoreUnusable("torn [/]"))) as eye:
-        await eye.until("inconclusive")
+        await at_rows(eye, "inconclusive")
         await eye.press("enter")
         await eye.until("torn [/]")
         await eye.press("right", "right", "right", "right", "right", "y")
@@ -130,7 +137,7 @@ async def test_nothing_of_a_cell_is_obeyed(text: str) -> None:
     row = SampleComparison(text, text, text, text, text, text, verdict=text, flags=(SampleFlag(text, text),))
     cell = replace(make_cell((text, f"{text}2"), (text, f"{text}3")), benchmark=text, metric=text, unit=text)
     async with at_database(watched(finished(), table=SampleTable([row]), cells=cell), (120, 40)) as eye:
-        await eye.until("1 comparison ")
+        await at_rows(eye, "1 comparison ")
         await eye.press("enter")
         await eye.until("run order", "esc Close")
         for _ in range(6):

@@ -60,7 +60,7 @@ class MainScreen(Screen[None]):
                 pane.show(state)
             self._refresh_keys()
         if self.focused is None:
-            self.call_after_refresh(self._focus_default)
+            self.call_after_refresh(self.focus_default)
 
     async def go_to(self, name: str) -> None:
         """Bring a pane in sight."""
@@ -77,7 +77,7 @@ class MainScreen(Screen[None]):
             return  # the operator went elsewhere while it was being made
         self.show(self._state)
         self.set_focus(None)
-        self._focus_default()
+        self.focus_default()
         self.post_message(PaneShown(name))
 
     async def forget(self) -> None:
@@ -85,7 +85,7 @@ class MainScreen(Screen[None]):
         for name in [name for name in self._panes if name != self.pane]:
             await self._panes.pop(name).remove()
 
-    def _focus_default(self) -> None:
+    def focus_default(self) -> None:
         """Put the cursor where it belongs in this pane, unless it is somewhere or there is nothing yet."""
         pane = self._panes.get(self.pane)
         if self.focused is None and pane is not None and pane.is_ready:
