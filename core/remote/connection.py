@@ -128,6 +128,11 @@ class NodeConnection:
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
+    def prepare(self, script: Script) -> None:
+        """Have the node begin with what starts nothing, if it can at once. For a script that ``run`` will be given."""
+        if script.order and self._shell is not None and self._shell.is_there:
+            self._shell.prepare(script)
+
     async def run(self, script: Script, limit_s: float) -> bytes:
         """Send a script to the node's /bin/sh and return everything it wrote to stdout.
 

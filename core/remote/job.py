@@ -155,8 +155,10 @@ class Script:
 
     text: bytes
     nonce: str
+    preparation: bytes = b""
+    """For a shell that stays and has read ``library()``: what may be done before ``order``, and starts nothing."""
     order: bytes = b""
-    """The same for a shell that stays and has read ``library()``; empty: it wants a shell of its own."""
+    """What it is told then; empty: the script wants a shell of its own."""
 
 
 def launch(
@@ -315,6 +317,7 @@ def forget(scratch: str, attempts: Iterable[str], folder: str = "", *, seat: Sea
 def _script(
     function: str, scratch: str, attempt: str, settings: Mapping[str, str] | None = None, *, may_stay: bool = False
 ) -> Script:
+    """``may_stay``: it is a launch, which a shell that stays may carry out too."""
     nonce = secrets.token_hex(16)
     assigned = {
         "hv_scratch": scratch,
@@ -334,10 +337,13 @@ def _script(
         **(settings or {}),
     }
     preamble = "".join(f"{name}={quote(value)}\n" for name, value in assigned.items())
+    preparation = "hv_prepare\n" if may_stay else ""
+    text = f"{preamble}hv_stays=\n{_functions()}{preparation}{function}\nexit 0\n"
+    if not may_stay:
+        return Script(text.encode(), nonce)
     # What it stands in may be removed before its next order.
-    order = f'{preamble}{function}\n[ -n "$hv_stays" ] || exit 0\ncd /\n' if may_stay else ""
-    text = f"{preamble}hv_stays=\n{_functions()}{function}\nexit 0\n"
-    return Script(text.encode(), nonce, order.encode())
+    order = f'{function}\n[ -n "$hv_stays" ] || exit 0\ncd /\n'
+    return Script(text.encode(), nonce, f"{preamble}{preparation}".encode(), order.encode())
 
 
 def _functions() -> str:

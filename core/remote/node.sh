@@ -346,18 +346,22 @@ hv_await() { # the attempt's end; hv_state says which
     hv_state=finished
 }
 
-hv_do_launch() {
+hv_prepare() { # for a launch; nothing is started yet
     hv_open
     hv_find
     ! hv_is_grave "$hv_spool" || hv_fail "this attempt was given up before it was started"
+    [ ! -e "$hv_spool/claim" ] || return 0
+    hv_hold "$hv_longest"
+    hv_prove_clean
+    hv_forget_spools
+    hv_enter
+}
+
+hv_do_launch() { # what was prepared
     if [ -e "$hv_spool/claim" ]; then # it was started before, or never shall be
         hv_enter
         hv_await
     else
-        hv_hold "$hv_longest"
-        hv_prove_clean
-        hv_forget_spools
-        hv_enter
         hv_start
         hv_await
         hv_lock_job 0

@@ -21,6 +21,7 @@ class StayingShell:
 
     def __init__(self, process: asyncssh.SSHClientProcess[bytes]) -> None:
         self._process = process
+        self._prepared: Script | None = None
 
     @classmethod
     async def open(cls, connection: asyncssh.SSHClientConnection) -> Self:
@@ -35,11 +36,18 @@ class StayingShell:
         """As far as is known."""
         return not (self._process.channel.is_closing() or self._process.stdout.at_eof())
 
+    def prepare(self, script: Script) -> None:
+        """Have it do what starts nothing; what goes wrong with that, ``carry_out`` of the same script tells."""
+        self._process.stdin.write(script.preparation)
+        self._prepared = script
+
     async def carry_out(self, script: Script) -> bytes:
         """What the shell writes until the order's answer is at its end, or the shell at its own.
 
         Raises ConnectionLost, OutputUnparsable, and what asyncssh raises.
         """
+        if self._prepared is not script:
+            self.prepare(script)
         self._process.stdin.write(script.order)
         end = f"\n@{script.nonce} end\n".encode()
         parts: list[bytes] = []

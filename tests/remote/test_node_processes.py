@@ -384,8 +384,9 @@ def test_a_launcher_that_is_overtaken_while_it_looks_for_strays_ends_nothing(nod
     launcher = node.begin(script)
     wait_until(lambda: lines(signs))
     overtaken = node.launching(late)
-    claim = b'hv_hold() { mkdir -p "$hv_spool/claim"; }\nhv_lock_job() { :; }\nhv_do_launch\nexit 0\n'
-    text = overtaken.text.removesuffix(b"hv_do_launch\nexit 0\n") + claim
+    claim = b'hv_hold() { mkdir -p "$hv_spool/claim"; }\nhv_lock_job() { :; }\n'
+    calls = b"hv_prepare\nhv_do_launch\nexit 0\n"
+    text = overtaken.text.removesuffix(calls) + claim + calls
     reply = jobs.parse_reply(overtaken, node.run(replace(overtaken, text=text, order=b"")))
     assert (reply.state, reply.cleaned) == (JobState.KILLED, 0)
     Path(f"{signs}.go").touch()
