@@ -3,36 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from hpcvirt.core.clocks import clock_flags
 from hpcvirt.core.disturbance import disturbance_flags
 from hpcvirt.core.rebooted import flagged, rebooted_flags, rebooted_within
-from hpcvirt.core.stats import Comparison, Correction, Method, Series, Settings, Unit, compare
+from hpcvirt.core.stats import Comparison, Correction, Method, ResultTable, Series, Settings, Unit, Wanted, compare
 from hpcvirt.core.stats.report import notes
 from hpcvirt.core.store.clocks import read_timings
 from hpcvirt.core.store.queries import Values, read_campaign_record, read_values
 from hpcvirt.core.store.records import BenchmarkRecord, CampaignRecord
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What an operator wants otherwise than the campaign has it. None: as frozen."""
-
-    baseline: str | None = None
-    method: Method | None = None
-    alpha: float | None = None
-    delta: float | None = None
-    correction: Correction | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ResultTable:
-    """Verdicts, and what must be said under them."""
-
-    rows: tuple[Comparison, ...]
-    footer: tuple[str, ...]
 
 
 def compare_database(path: Path, wanted: Wanted | None = None) -> ResultTable:

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from hpcvirt.core.analysis import database_series, settings_of
-from hpcvirt.core.stats import Comparison, compare
-from hpcvirt.core.stats.estimate import Estimate, estimate
+from hpcvirt.core.stats.model import Comparison, Estimate
 from hpcvirt.core.store.cells import CellDetail
-from hpcvirt.core.store.queries import read_campaign_record
-from hpcvirt.core.store.telemetry import Around, read_around
+from hpcvirt.core.store.telemetry import Around
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,34 +38,6 @@ class Charts:
     rows: tuple[Comparison, ...]
     around: Around | None
     """Telemetry around one run. None: there is no run yet."""
-
-
-def read_charts(path: Path, attempt: str | None = None) -> Charts:
-    """``attempt``: whose telemetry; None: the newest that has any. Raises StoreUnusable."""
-    campaign, benchmarks = read_campaign_record(path)
-    series = [one for one in database_series(path) if one.values.size]
-    settings = settings_of(campaign, benchmarks)
-    spots = [
-        Spot(
-            one.benchmark,
-            one.metric,
-            one.unit,
-            one.kernel,
-            tuple(one.values.tolist()),
-            tuple(one.boot.tolist()),
-            estimate(one, campaign.alpha),
-        )
-        for one in series
-    ]
-    return Charts(
-        kernels=campaign.kernels,
-        baseline=campaign.baseline,
-        alpha=campaign.alpha,
-        delta=campaign.delta,
-        spots=tuple(spots),
-        rows=tuple(compare(series, settings)) if series else (),
-        around=read_around(path, attempt),
-    )
 
 
 def charts_of_cell(cell: CellDetail) -> Charts:

@@ -157,6 +157,10 @@ class StoreUnusable(HpcvirtError):
     """The database cannot be opened, read or written."""
 
 
+class CalculationBroken(HpcvirtError):
+    """What works out results for the screen ended without one."""
+
+
 class LabFailed(HpcvirtError):
     """The embedded cluster did not start."""
 

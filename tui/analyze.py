@@ -62,7 +62,8 @@ def print_analysis(data: Path, layout: Format, wanted: Mapping[str, Any]) -> Non
     kinds = {"method": Method, "unit": Unit, "correction": Correction}
     given |= {name: kind(given[name]) for name, kind in kinds.items() if name in given}
     if is_database(data):
-        from hpcvirt.core.analysis import Wanted, compare_database
+        from hpcvirt.core.analysis import compare_database
+        from hpcvirt.core.stats import Wanted
 
         if "unit" in given:
             raise UsageWrong(

@@ -142,9 +142,10 @@ class HpcvirtApp(App[None]):
         self.set_interval(TICK_S, self._tick)
 
     def on_unmount(self) -> None:
-        """Let the watching thread go."""
+        """Let the watching thread go, and whoever waits for results."""
         if self._watcher is not None:
             self._watcher.stop()
+        self.backend.close()
         _forget_signals()
 
     async def _open(self) -> None:

@@ -18,7 +18,7 @@ from hpcvirt.core.preflight import Finding
 from hpcvirt.core.store.records import Snapshot
 from hpcvirt.core.store.samples import Sample
 from hpcvirt.tui import shelf as shelves
-from hpcvirt.tui.comparison import Comparison, ResultTable
+from hpcvirt.tui.calculator import Calculator
 from hpcvirt.tui.draft import Draft, DraftBenchmark, DraftKernel, DraftParameter, Forecast, Pick, changed
 from hpcvirt.tui.memory import Memory, memory_path
 from hpcvirt.tui.memory import remember as keep
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hpcvirt.core.charts import Charts
     from hpcvirt.core.config import Choice
     from hpcvirt.core.experience import Experience
+    from hpcvirt.core.stats import Comparison, ResultTable
     from hpcvirt.core.store.attempts import AttemptDetail, AttemptPage
     from hpcvirt.core.store.cells import CellDetail
     from hpcvirt.core.store.output import OutputPage, OutputReader
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 
 class Backend(Protocol):
     """What the screen needs. Every method raises HpcvirtError where something is not as it should be."""
+
+    def close(self) -> None:
+        """The screen is going: whatever still works for it may end."""
 
     def shelf(self, known: Sequence[Entry], recent: Sequence[Path]) -> Iterator[tuple[Entry, ...]]:
         """What can be opened, several times: ever more of it is read."""
@@ -218,6 +222,11 @@ class LocalBackend:
     def __init__(self) -> None:
         self._reader: OutputReader | None = None
         self._watched: SnapshotReader | None = None
+        self._calculator = Calculator()
+
+    def close(self) -> None:
+        """End the other process."""
+        self._calculator.close()
 
     def shelf(self, known: Sequence[Entry], recent: Sequence[Path]) -> Iterator[tuple[Entry, ...]]:
         """Look where campaigns and databases are."""
@@ -358,11 +367,12 @@ class LocalBackend:
         queries.write_wish(database, kind, f"screen on {who.host}, pid {who.pid}")
 
     def compare(self, database: Path, method: str = "") -> ResultTable:
-        """Import the statistics (a second, the first time) and use them."""
-        from hpcvirt.core.analysis import Wanted, compare_database
-        from hpcvirt.core.stats import Method
+        """In the other process."""
+        from hpcvirt.core.stats import Method, Wanted
 
-        return compare_database(database, Wanted(method=Method(method) if method else None))
+        wanted = Wanted(method=Method(method) if method else None)
+        table: ResultTable = self._calculator.ask("hpcvirt.core.analysis:compare_database", database, wanted)
+        return table
 
     def cell(self, database: Path, row: Comparison) -> tuple[CellDetail, Charts]:
         """One query for the values and one for the attempts."""
@@ -375,11 +385,9 @@ class LocalBackend:
 
     def table_text(self, rows: Sequence[Comparison], form: str, notes: Sequence[str]) -> str:
         """As ``analyze --format`` does it."""
-        from hpcvirt.core.stats import Comparison as Computed
         from hpcvirt.core.stats.report import to_csv, to_markdown
 
-        computed = [row for row in rows if isinstance(row, Computed)]
-        return to_csv(computed) if form == "csv" else to_markdown(computed, notes)
+        return to_csv(rows) if form == "csv" else to_markdown(rows, notes)
 
     def save_text(self, text: str, target: Path) -> None:
         """Write it."""
@@ -418,11 +426,11 @@ class LocalBackend:
         return wish_runs(database, kind, [run])
 
     def charts(self, database: Path) -> Charts:
-        """Import the statistics and plotext here, in a thread, and use the former."""
+        """In the other process; plotext is imported here."""
         import hpcvirt.tui.plots.drawing  # noqa: F401 - so that the first plot does not wait for it
-        from hpcvirt.core.charts import read_charts
 
-        return read_charts(database)
+        charts: Charts = self._calculator.ask("hpcvirt.core.charting:read_charts", database)
+        return charts
 
     def save_plot(self, picture: Picture, stem: Path) -> tuple[Path, ...]:
         """Three files of one name."""

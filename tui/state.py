@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from hpcvirt.core.preflight import Finding
 from hpcvirt.core.store.records import RunnerState, Snapshot
-from hpcvirt.tui.comparison import ResultTable
 from hpcvirt.tui.draft import Draft
 from hpcvirt.tui.shelf import Entry
 from hpcvirt.tui.watcher import View
 
 if TYPE_CHECKING:
     from hpcvirt.core.charts import Charts
+    from hpcvirt.core.stats import ResultTable
     from hpcvirt.core.store.attempts import AttemptPage
 
 STEERABLE = frozenset({RunnerState.RUNNING, RunnerState.PAUSED})

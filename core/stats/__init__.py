@@ -13,11 +13,13 @@ from hpcvirt.core.stats.model import (
     Correction,
     Flag,
     Method,
+    ResultTable,
     Series,
     Settings,
     Summary,
     Unit,
     Verdict,
+    Wanted,
 )
 
 if TYPE_CHECKING:
@@ -28,11 +30,13 @@ __all__ = [
     "Correction",
     "Flag",
     "Method",
+    "ResultTable",
     "Series",
     "Settings",
     "Summary",
     "Unit",
     "Verdict",
+    "Wanted",
     "compare",
     "compare_summaries",
 ]

@@ -6,25 +6,10 @@ several nodes, differences between nodes are no part of the spread: it is taken 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from hpcvirt.core.stats.model import Series, Unit
+from hpcvirt.core.stats.model import Estimate, Series, Unit
 from hpcvirt.core.stats.student import critical
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A mean and where it lies with confidence 1 - alpha."""
-
-    mean: float
-    low: float | None
-    high: float | None
-    """None: too few to know."""
-    n: int
-    unit: Unit
-    """What n counts: boots, or runs where no node had two boots."""
 
 
 def estimate(series: Series, alpha: float) -> Estimate | None:

@@ -241,3 +241,35 @@ class Comparison:
     more_unit: Unit | None
     """What ``more`` counts: blocks, boots or runs of each kernel."""
     flags: tuple[Flag, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean and where it lies with confidence 1 - alpha."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    """None: too few to know."""
+    n: int
+    unit: Unit
+    """What n counts: boots, or runs where no node had two boots."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an operator wants otherwise than the campaign has it. None: as frozen."""
+
+    baseline: str | None = None
+    method: Method | None = None
+    alpha: float | None = None
+    delta: float | None = None
+    correction: Correction | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResultTable:
+    """Verdicts, and what must be said under them."""
+
+    rows: tuple[Comparison, ...]
+    footer: tuple[str, ...]

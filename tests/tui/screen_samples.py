@@ -16,8 +16,8 @@ from hpcvirt.core.errors import HpcvirtError
 from hpcvirt.core.model import Better, Telemetry, Value
 from hpcvirt.core.preflight import Finding
 from hpcvirt.core.process import ProcessIdentity, this_process
-from hpcvirt.core.stats import Unit
-from hpcvirt.core.stats.estimate import Estimate
+from hpcvirt.core.stats import Comparison, Unit
+from hpcvirt.core.stats.model import Estimate
 from hpcvirt.core.store.attempts import PAGE_ROWS, AttemptDetail, AttemptPage, AttemptRow
 from hpcvirt.core.store.cells import CellDetail, CellValue
 from hpcvirt.core.store.output import PAGE_BYTES, OutputPage
@@ -34,7 +34,6 @@ from hpcvirt.core.store.records import (
 )
 from hpcvirt.core.store.samples import Sample
 from hpcvirt.core.store.telemetry import Around
-from hpcvirt.tui.comparison import Comparison
 from hpcvirt.tui.draft import Draft, DraftBenchmark, DraftKernel, DraftParameter, Forecast, Pick
 from hpcvirt.tui.memory import Memory
 from hpcvirt.tui.plots.model import Picture
@@ -571,6 +570,9 @@ class SampleBackend:
             raise self.export_fails
         self.saved.append((picture, stem))
         return (stem,)
+
+    def close(self) -> None:
+        """Nothing works for the screen."""
 
     def export(self, database: Path, target: Path) -> int:
         if self.export_fails:

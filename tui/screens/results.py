@@ -16,7 +16,6 @@ from textual.timer import Timer
 from textual.widgets import Input, OptionList
 
 from hpcvirt.tui.backend import Backend
-from hpcvirt.tui.comparison import Comparison
 from hpcvirt.tui.messages import CopyAsked, MethodWanted
 from hpcvirt.tui.phrases import count, safe
 from hpcvirt.tui.signs import BAD, CARE, MUTED
@@ -39,6 +38,7 @@ from hpcvirt.tui.widgets.results_table import (
 )
 
 if TYPE_CHECKING:
+    from hpcvirt.core.stats import Comparison
     from hpcvirt.tui.app import HpcvirtApp
 
 FINGERS_REST_S = 0.12

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from textual.content import Content
 from textual.widgets.option_list import Option
 
-from hpcvirt.tui.comparison import Comparison
 from hpcvirt.tui.phrases import count, cut_middle, number, probability, safe, short_labels, signed
 from hpcvirt.tui.signs import CARE, MUTED, verdict_sign
 from hpcvirt.tui.widgets.choices import Choices
 from hpcvirt.tui.widgets.lines import Lines, fitted
+
+if TYPE_CHECKING:
+    from hpcvirt.core.stats import Comparison
 
 Draw = Callable[["Row"], Content]
 LEAST_CHART = 15
