@@ -62,7 +62,7 @@ def test_what_a_function_raises_is_raised_here(calculator: Calculator, tmp_path:
 @pytest.mark.parametrize("kind", LEAVES, ids=lambda kind: kind.__name__)
 def test_every_error_comes_over_whole(kind: type[HpcvirtError]) -> None:
     sent = kind(["what"], hint="mend it") if issubclass(kind, CampaignInvalid) else kind("what", hint="mend it")
-    came = pickle.loads(pickle.dumps(sent))  # noqa: S301
+    came = pickle.loads(pickle.dumps(sent))
     assert (type(came), came.hint) == (kind, "mend it")
     assert vars(came) == vars(sent)
 

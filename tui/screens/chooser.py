@@ -18,8 +18,9 @@ from hpcvirt.tui.phrases import brief_duration, count, cut, cut_middle, safe
 from hpcvirt.tui.shelf import Entry
 from hpcvirt.tui.signs import BAD, CARE, MUTED, RUNNER
 from hpcvirt.tui.state import State
+from hpcvirt.tui.widgets.caption import Caption
 from hpcvirt.tui.widgets.choices import Choices
-from hpcvirt.tui.widgets.lines import EMPTY, Lines, bar, fitted, spread
+from hpcvirt.tui.widgets.lines import EMPTY, bar, fitted, spread
 from hpcvirt.tui.widgets.pane import Pane
 from hpcvirt.tui.widgets.told import Told
 
@@ -27,23 +28,6 @@ CAMPAIGNS, DATABASES = "Campaigns", "Databases"
 NAME_WIDTH = 20
 STATE_WIDTH = 16
 WIDE = 100
-
-
-class ChooserHeading(Lines):
-    """How much there is."""
-
-    def __init__(self) -> None:
-        super().__init__(id="chooser-heading")
-        self._left = self._right = EMPTY
-
-    def show(self, left: Content, right: Content) -> None:
-        """Say this."""
-        self._left, self._right = left, right
-        self.renew()
-
-    def build(self, width: int) -> Sequence[Content]:
-        """One line."""
-        return [spread(width, Content.assemble(" ", self._left), Content.assemble(self._right, " "))]
 
 
 class ChooserRows(Choices):
@@ -143,7 +127,7 @@ class ChooserPane(Pane):
 
     def compose(self) -> ComposeResult:
         """Heading, list, the file under the cursor in full."""
-        yield ChooserHeading()
+        yield Caption("chooser-heading")
         yield ChooserRows()
         yield Told(id="chooser-detail")
 
@@ -177,7 +161,7 @@ class ChooserPane(Pane):
             (count(len(entries) - databases, "campaign"), "bold"), ", ", (count(databases, "database"), "bold")
         )
         right = "enter opens" if all(entry.is_read for entry in entries) else "◌ reading …"
-        self.query_one(ChooserHeading).show(left, Content.styled(right, MUTED))
+        self.query_one(Caption).show((left, Content.styled(right, MUTED)))
         self._draw_detail()
 
     def _draw_detail(self) -> None:

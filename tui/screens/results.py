@@ -20,7 +20,8 @@ from hpcvirt.tui.messages import CopyAsked, MethodWanted
 from hpcvirt.tui.phrases import count, safe
 from hpcvirt.tui.signs import BAD, CARE, MUTED
 from hpcvirt.tui.state import State
-from hpcvirt.tui.widgets.lines import Lines, spread
+from hpcvirt.tui.widgets.caption import Caption
+from hpcvirt.tui.widgets.lines import Lines
 from hpcvirt.tui.widgets.pane import Pane
 from hpcvirt.tui.widgets.progress import peek_words, veil_words
 from hpcvirt.tui.widgets.results_table import (
@@ -42,23 +43,6 @@ if TYPE_CHECKING:
     from hpcvirt.tui.app import HpcvirtApp
 
 FINGERS_REST_S = 0.12
-
-
-class Caption(Lines):
-    """How many rows, in which order, and whether they are final."""
-
-    def __init__(self) -> None:
-        super().__init__(id="results-caption")
-        self._lines: tuple[tuple[Content, Content], ...] = ()
-
-    def show(self, *lines: tuple[Content, Content]) -> None:
-        """Draw pairs of left and right."""
-        self._lines = lines
-        self.renew()
-
-    def build(self, width: int) -> Sequence[Content]:
-        """Pairs spread over the width."""
-        return [spread(width, Content.assemble(" ", left), Content.assemble(right, " ")) for left, right in self._lines]
 
 
 class Emptiness(Lines):
@@ -130,7 +114,7 @@ class ResultsPane(Pane):
 
     def compose(self) -> ComposeResult:
         """Caption, table, the row in words, notes."""
-        yield Caption()
+        yield Caption("results-caption")
         field = FilterField()
         field.display = False
         yield field

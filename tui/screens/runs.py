@@ -19,8 +19,9 @@ from hpcvirt.tui.messages import AttemptsWanted, RunWished
 from hpcvirt.tui.phrases import clock, count, cut_middle, safe, short_labels
 from hpcvirt.tui.signs import BAD, MUTED, attempt_sign
 from hpcvirt.tui.state import State
+from hpcvirt.tui.widgets.caption import Caption
 from hpcvirt.tui.widgets.choices import Choices
-from hpcvirt.tui.widgets.lines import EMPTY, Lines, fitted, spread
+from hpcvirt.tui.widgets.lines import EMPTY, Lines, fitted
 from hpcvirt.tui.widgets.pane import Pane
 
 FINGERS_REST_S = 0.15
@@ -87,25 +88,13 @@ def _aligned(content: Content, column: Column) -> Content:
     return content.pad_left(room) if column.is_right else content.pad_right(room)
 
 
-class RunsHeading(Lines):
+class RunsHeading(Caption):
     """What is shown of how much, and the names of the columns."""
-
-    def __init__(self) -> None:
-        super().__init__(id="runs-heading")
-        self._left = self._right = EMPTY
-
-    def show(self, left: Content, right: Content) -> None:
-        """Say this."""
-        self._left, self._right = left, right
-        self.renew()
 
     def build(self, width: int) -> Sequence[Content]:
         """Two lines."""
         names = [_aligned(Content.styled(c.heading, f"bold {MUTED}"), c) for c in columns_for(width)]
-        return [
-            spread(width, Content.assemble(" ", self._left), Content.assemble(self._right, " ")),
-            fitted(Content.assemble(" ", Content(" ").join(names)), width),
-        ]
+        return [*super().build(width), fitted(Content.assemble(" ", Content(" ").join(names)), width)]
 
 
 class AttemptRows(Choices):
@@ -196,7 +185,7 @@ class RunsPane(Pane):
 
     def compose(self) -> ComposeResult:
         """Heading, filter, list."""
-        yield RunsHeading()
+        yield RunsHeading("runs-heading")
         field = RunsFilter()
         field.display = False
         yield field
@@ -296,7 +285,7 @@ class RunsPane(Pane):
             shown = f"{page.offset + 1} … {page.offset + len(rows)} of {many}" if is_part else many
             told = Content.styled(shown, "bold")
             right = Content.styled("[ newer  ] older  enter opens" if is_part else "enter opens", MUTED)
-        self.query_one(RunsHeading).show(told, right)
+        self.query_one(RunsHeading).show((told, right))
 
 
 def _why_empty(state: State, words: str) -> tuple[str, str]:
