@@ -18,7 +18,7 @@ from importlib.resources import files
 from typing import Any, TypeVar
 
 from hpcvirt.core import boot_method as methods
-from hpcvirt.core.boot_method import BootMethod, Remembered, Visit
+from hpcvirt.core.boot_method import NONCE, BootMethod, Remembered, Visit
 from hpcvirt.core.engine.channel import SHORT_S, NodeChannel
 from hpcvirt.core.engine.wishes import Interrupted, Wishes
 from hpcvirt.core.errors import (
@@ -48,7 +48,6 @@ POLL_LIMIT_S = 20.0
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 15.0
 LEAVE_S = 20.0
-NONCE = "hpcvirt.boot="
 OTHERS_SHOWN = 5
 
 AWAY = (NodeUnreachable, ConnectionLost, PermissionRefused, OutputUnparsable, TimeoutError)
