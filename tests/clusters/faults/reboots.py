@@ -19,6 +19,16 @@ MENU = (
 )
 NAMES = ("stock", "rt", "chaos", "rhel4")
 BOOT_LIMIT_S = 8
+CUT = """cut() { # on a node: end the sshd above this script, whose connection it is
+    pid=$PPID
+    while read -r name </proc/$pid/comm && [ "${name#sshd}" = "$name" ]; do
+        read -r stat </proc/$pid/stat
+        set -- ${stat##*) }
+        pid=$2
+    done
+    kill -9 $pid
+}
+"""
 
 
 class Rebooting:
@@ -53,6 +63,10 @@ class Rebooting:
         for kernel, before, after, rebooted in told:
             assert (before, after, rebooted) == (releases[kernel], releases[kernel], 1)
         self.assert_default()
+
+    def aside(self) -> dict[str, str]:
+        """Why nodes were set aside."""
+        return dict(self.scene.rows("SELECT name, detail FROM nodes WHERE state = 'set aside'"))
 
     def assert_default(self) -> None:
         """Nothing of ours is left in what the nodes boot by default."""

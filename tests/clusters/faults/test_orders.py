@@ -1,0 +1,139 @@
+"""Orders to reboot that are not heard, or not taken back, and nodes that answer as somebody else while they boot."""
+
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.clusters.faults.reboots import CUT, Rebooting, rebooting
+from tests.clusters.faults.scene import Scene, until
+from tests.clusters.netns import Node
+from tests.clusters.netns.node import HOST_KEY
+
+pytestmark = pytest.mark.cluster
+
+ORDERED = "SELECT count(*) FROM events WHERE message LIKE 'reboot into % ordered%'"
+
+
+@pytest.fixture
+def nodes(scene: Scene) -> Iterator[Rebooting]:
+    with rebooting(scene) as scenery:
+        yield scenery
+
+
+GRUBBY = f"""#!/bin/sh
+# grubby of a node of namespaces: what it lists is lost with the connection when the menu is read the second time
+{CUT}
+echo >>/tmp/menus
+if [ "$(wc -l </tmp/menus)" -eq 2 ]; then
+    %s
+    cut
+fi
+"""
+OUTAGE = "ip link set eth0 down; (sleep 4; ip link set eth0 up) >/dev/null 2>&1 &"
+
+
+@pytest.fixture
+def forgetful(nodes: Rebooting) -> Iterator[Node]:
+    """A node with a grubby, for one test."""
+    node = nodes.firmware.nodes[0]
+    yield node
+    for path in ("/usr/sbin/grubby", "/tmp/menus"):
+        node.path(path).unlink()
+
+
+@pytest.mark.parametrize("fault", [":", OUTAGE], ids=["cut", "outage"])
+def test_an_order_that_was_not_heard_is_not_used_up(nodes: Rebooting, forgetful: Node, fault: str) -> None:
+    """The menu is read for the order's own word, and then for the order."""
+    grubby = forgetful.path("/usr/sbin/grubby")
+    grubby.write_text(GRUBBY % fault)
+    grubby.chmod(0o755)
+    nodes.write(kernels=1, extra="boot_retries = 0", limit_s=20)
+    nodes.scene.finish("--yes")
+    nodes.judge()
+    assert forgetful.path("/tmp/menus").read_text().count("\n") >= 3
+    assert nodes.scene.rows("SELECT count(*), count(failed_at) FROM bringups") == [(1, 0)]
+    assert nodes.scene.one("SELECT count(*) FROM events WHERE message LIKE 'it cannot be told to boot stock yet%'") >= 1
+
+
+@pytest.mark.slow
+def test_who_comes_up_late_is_proved_and_who_does_not_is_told_as_what_it_is(nodes: Rebooting) -> None:
+    nodes.firmware.dead.add("node1")
+    nodes.firmware.down_s = 7
+    nodes.write(nodes=2, kernels=1, limit_s=5)
+    assert nodes.scene.start("--yes").wait(90) == 4, nodes.scene.log
+    (told,) = nodes.aside().values()
+    assert "did not come up for kernel stock within 5 s: expected another boot_id than" in told
+    assert told.endswith("it did not answer when it was to be told again (order 2 of 2)")
+    assert nodes.firmware.booted["node2"] == nodes.planned("node2")
+    assert nodes.scene.rows("SELECT DISTINCT node FROM results") == [("node2",)]
+    assert nodes.scene.one(ORDERED) + nodes.scene.one(
+        "SELECT count(*) FROM events WHERE message LIKE 'it did not confirm the order%'"
+    ) == len(("node1", "node2"))
+    nodes.firmware.dead.clear()
+    nodes.firmware.down_s = 0
+    nodes.firmware.nodes[0].boot()
+    nodes.scene.finish()
+    nodes.judge()
+
+
+class Stranger:
+    """A node that shall have another host key in its next life."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self._own = {path: node.path(path).read_text() for path in (HOST_KEY, f"{HOST_KEY}.pub")}
+
+    def unmask(self) -> None:
+        """Its own key again."""
+        for path, key in self._own.items():
+            self.node.path(path).write_text(key)
+        self.node.kill_sshd()
+        self.node.start_sshd()
+
+
+@pytest.fixture
+def stranger(nodes: Rebooting) -> Iterator[Stranger]:
+    node = Stranger(nodes.firmware.nodes[0])
+    yield node
+    node.unmask()
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_a_node_that_has_another_host_key_for_a_while_is_not_up_yet(
+    nodes: Rebooting, stranger: Stranger, is_stopped: bool
+) -> None:
+    nodes.firmware.lag_s = 2
+    nodes.write(kernels=1, limit_s=30)
+    runner = nodes.scene.start("--yes")
+    until(lambda: nodes.scene.one("SELECT count(*) FROM bringups WHERE accepted_at > ''"), 30, lambda: nodes.scene.log)
+    stranger.node.new_host_key()
+    until(lambda: bool(nodes.firmware.booted["node1"]), 30, lambda: nodes.scene.log)
+    stranger.node.wait_ready()
+    time.sleep(7)  # it is looked at after longer and longer pauses
+    assert runner.poll() is None, nodes.scene.log
+    if is_stopped:
+        runner.send_signal(signal.SIGINT)
+        assert runner.wait(60) == 3, nodes.scene.log
+        nodes.scene.wait_event("it is rebooting by our order, or away (%host key", 1)
+    stranger.unmask()
+    if is_stopped:
+        nodes.scene.finish()
+    else:
+        assert runner.wait(60) == 0, nodes.scene.log
+    nodes.judge()
+    assert nodes.firmware.booted["node1"] == nodes.planned("node1")
+
+
+def test_a_shutdown_that_still_answers_is_no_order_that_was_passed_over(nodes: Rebooting) -> None:
+    nodes.firmware.lag_s = 4
+    nodes.write(kernels=1, limit_s=60)
+    runner = nodes.scene.start("--yes")
+    until(lambda: nodes.scene.one("SELECT count(*) FROM bringups WHERE accepted_at > ''"), 30, lambda: nodes.scene.log)
+    runner.send_signal(signal.SIGINT)
+    assert runner.wait(60) == 3, nodes.scene.log
+    assert nodes.scene.one("SELECT count(*) FROM bringups WHERE failed_at IS NOT NULL") == 0
+    nodes.scene.finish()
+    nodes.judge()
+    assert nodes.firmware.booted["node1"] == nodes.planned("node1")
