@@ -14,7 +14,7 @@ from functools import cache
 from importlib.resources import files
 
 from hpcvirt.core.boot_method import NONCE, Answer, BootMethod, NodeShell, Remembered, Visit
-from hpcvirt.core.errors import BootRefused, HpcvirtError
+from hpcvirt.core.errors import BootRefused, ConnectionLost, HpcvirtError, NodeUnreachable, OutputUnparsable
 from hpcvirt.core.kernels.grub_menu import (
     ARGUMENTS,
     Entry,
@@ -47,7 +47,10 @@ class Grub(BootMethod):
 
         What was sent cannot be called back: who is cancelled waits for its end.
         """
-        menu = await _asked(shell, "menu")
+        try:
+            menu = await _asked(shell, "menu")
+        except (ConnectionLost, TimeoutError, OutputUnparsable) as error:
+            raise NodeUnreachable(f"{shell.node.name}: its boot menu could not be read, the answer is lost") from error
         entry = find(_entries(menu), visit.kernel.entry, shell.node.name)
         arguments = " ".join(filter(None, (visit.nonce, visit.kernel.arguments)))
         if visit.kernel.arguments and not entry.takes_arguments:
@@ -71,6 +74,9 @@ class Grub(BootMethod):
         answer = await _asked(shell, "remember")
         if not answer.lines("remembered"):
             raise BootRefused(f"{shell.node.name}: what it boots by default could not be read", hint="try again")
+        if answer.values.get("kind") == "legacy":
+            # Its order stays until some boot uses it up.
+            return Remembered()
         pairs = (line.partition("=") for line in answer.lines("env"))
         found = {name: value for name, _, value in pairs}
         if NONCE in found.get(ARGUMENTS, ""):

@@ -138,10 +138,7 @@ hv_put_back() { # NAME VALUE: empty values are as good as none
 }
 
 hv_do_restore() { # hv_saved_entry hv_next_entry hv_hpcvirt_arguments
-    if [ "$hv_kind" = legacy ]; then
-        echo "kept"
-        return
-    fi
+    [ "$hv_kind" != legacy ] || return 0
     hv_know
     hv_put_back saved_entry "$hv_saved_entry"
     hv_put_back next_entry "$hv_next_entry"

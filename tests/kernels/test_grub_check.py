@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from hpcvirt.core.boot_method import Answer, Visit
-from hpcvirt.core.errors import BootRefused
+from hpcvirt.core.errors import BootRefused, ConnectionLost, NodeUnreachable
 from hpcvirt.core.kernels.grub import Grub
 from hpcvirt.core.model import Kernel, Node
 from hpcvirt.core.preflight import Level
@@ -108,6 +108,23 @@ def test_what_a_killed_runner_left_is_not_remembered_as_what_was_there() -> None
     # An order of the administrator's own, which stays.
     own = asyncio.run(Grub().remember(Told(said.format(""), action="remember"))).values
     assert (own["next_entry"], own["hpcvirt_arguments"]) == ("rt", "")
+
+
+def test_of_grub_legacy_nothing_is_put_back_as_nothing_can_be() -> None:
+    told = Told("kind legacy\nremembered all\n", action="remember")
+    assert asyncio.run(Grub().remember(told)).values == {}
+
+
+class Cut(Told):
+    """A node whose connection is lost while it tells its menu."""
+
+    async def ask(self, script: str, settings: Mapping[str, str], limit_s: float) -> Answer:
+        raise ConnectionLost("connection lost", hint="")
+
+
+def test_a_menu_that_is_lost_is_no_order_that_may_have_been_heard() -> None:
+    with pytest.raises(NodeUnreachable, match="node1: its boot menu could not be read"):
+        asyncio.run(Grub().order(Cut(GOOD), Visit("small", KERNEL, 1, "old")))
 
 
 class Slow(Told):

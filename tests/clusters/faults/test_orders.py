@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.clusters.faults.reboots import CUT, Rebooting, rebooting
+from tests.clusters.faults.reboots import CUT, Rebooting, rebooting, write_slow
 from tests.clusters.faults.scene import Scene, until
 from tests.clusters.netns import Node
 from tests.clusters.netns.node import HOST_KEY
@@ -134,6 +134,24 @@ def test_a_shutdown_that_still_answers_is_no_order_that_was_passed_over(nodes: R
     runner.send_signal(signal.SIGINT)
     assert runner.wait(60) == 3, nodes.scene.log
     assert nodes.scene.one("SELECT count(*) FROM bringups WHERE failed_at IS NOT NULL") == 0
+    nodes.scene.finish()
+    nodes.judge()
+    assert nodes.firmware.booted["node1"] == nodes.planned("node1")
+
+
+@pytest.mark.parametrize("where", ["node", "login"])
+def test_a_script_ends_with_the_campaign_that_is_aborted(nodes: Rebooting, where: str) -> None:
+    """The node is given free: it must not be rebooted when somebody else has it."""
+    log = write_slow(nodes, where, sleep_s=8, limit_s=60)
+    runner = nodes.scene.start("--yes")
+    until(lambda: "begin" in log.read_text(), 30, lambda: nodes.scene.log)
+    for _ in range(2):
+        runner.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+    assert runner.wait(30) == 130, nodes.scene.log
+    time.sleep(9)
+    assert "end" not in log.read_text()
+    assert nodes.firmware.booted["node1"] == []
     nodes.scene.finish()
     nodes.judge()
     assert nodes.firmware.booted["node1"] == nodes.planned("node1")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clusters.faults.reboots import CUT, MENU, Rebooting, rebooting
+from tests.clusters.faults.reboots import CUT, MENU, Rebooting, rebooting, write_slow
 from tests.clusters.faults.scene import Scene, until
 from tests.clusters.netns.firmware import GRUBENV, REFUSED, MenuEntry
 
@@ -394,38 +394,6 @@ def test_the_operators_own_script(nodes: Rebooting, where: str) -> None:
     nodes.scene.finish("--yes")
     nodes.judge()
     assert nodes.firmware.booted["node1"] == nodes.planned("node1")
-
-
-SLOW = """#!/bin/sh
-echo "begin $$" >>{log}
-sleep {sleep}
-{over} grub-reboot "$HPCVIRT_OPTION_PLACE"
-{over} reboot
-echo "end $$" >>{log}
-"""
-
-
-def write_slow(nodes: Rebooting, where: str, *, sleep_s: float, limit_s: float) -> Path:
-    """A script that takes its time; what it did, by the process."""
-    shared = nodes.scene.cluster.shared
-    place = shared if where == "login" else Path("/shared")
-    log, script = shared / f"slow-{where}.log", shared / f"slow-{where}"
-    log.write_text("")
-    log.chmod(0o666)
-    over = "" if where == "node" else 'ssh "$HPCVIRT_HOST"'
-    script.write_text(SLOW.format(log=place / log.name, sleep=sleep_s, over=over))
-    script.chmod(0o755)
-    nodes.scene.write(
-        kernels='[[kernel]]\nname = "stock"\nboot = "command"\n'
-        f'command = ["{place / script.name}"]\nwhere = "{where}"\nboot_limit = {limit_s}\n'
-        f'options = {{ place = "{MENU[0].place}" }}\n'
-        f'expect = {{ release = "{MENU[0].kernel.release}" }}\n',
-        baseline="stock",
-        runs=1,
-        blocks=1,
-        nodes=1,
-    )
-    return log
 
 
 @pytest.mark.parametrize("where", ["node", "login"])
