@@ -17,6 +17,7 @@ from functools import cache, partial
 from importlib.resources import files
 from typing import Any, TypeVar
 
+from hpcvirt.core import alike
 from hpcvirt.core import boot_method as methods
 from hpcvirt.core.boot_method import NONCE, BootMethod, Remembered, Visit
 from hpcvirt.core.engine.channel import SHORT_S, NodeChannel
@@ -252,8 +253,14 @@ class Reboots:
         jobs.parse_done(script, await self._channel.run(script))
         await self._remember(kernel, method)
         can_mark = await self._asked(lambda: self._of_method(kernel, method.can_mark(self._shell, kernel)))
+        self._refuse_alike(kernel, can_mark=can_mark)
         nonce = NONCE + secrets.token_hex(6) if can_mark else ""
         return await self._filed(boot, old, nonce)
+
+    def _refuse_alike(self, kernel: Kernel, *, can_mark: bool) -> None:
+        others = alike.proved_alike(self._campaign, kernel)
+        if others and not can_mark:
+            raise BootRefused(f"{self._node.name}: {alike.fault(kernel, others)}", hint=alike.HINT)
 
     async def _filed(self, boot: Boot, old: str, nonce: str) -> Bringup:
         return await self._store.do(partial(bringups.order, boot=boot.id, old_boot_id=old, nonce=nonce))
