@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.clusters.faults.reboots import CUT, Rebooting, rebooting, write_slow
+from tests.clusters.faults.reboots import CUT, MENU, NAMES, Rebooting, rebooting, write_slow
 from tests.clusters.faults.scene import Scene, until
 from tests.clusters.netns import Node
 from tests.clusters.netns.node import HOST_KEY
@@ -155,3 +155,84 @@ def test_a_script_ends_with_the_campaign_that_is_aborted(nodes: Rebooting, where
     nodes.scene.finish()
     nodes.judge()
     assert nodes.firmware.booted["node1"] == nodes.planned("node1")
+
+
+def tables(lines: str, *expects: str) -> str:
+    """The first kernels of the menu; ``lines`` may name the ``{entry}`` and ``{place}`` of each."""
+    return "".join(
+        f'[[kernel]]\nname = "{name}"\nboot_limit = 20\n{lines.format(entry=entry.title, place=entry.place)}\n'
+        f"expect = {{ {expect} }}\n"
+        for name, entry, expect in zip(NAMES, MENU, expects, strict=False)
+    )
+
+
+RELEASES = [f'release = "{entry.kernel.release}"' for entry in MENU]
+THIRD = """
+from hpcvirt.core.boot_method import BootMethod
+
+class Pxe(BootMethod):
+    takes = requires = ("options",)
+
+    async def order(self, shell, visit):
+        place = visit.kernel.options["place"]
+        await shell.ask('grub-reboot "$hv_place" && reboot', {"hv_place": place}, 20)
+
+    async def check(self, shell, kernel):
+        return [] if kernel.name == "stock" else 1 / 0
+"""
+
+
+def test_a_third_partys_method_boots_and_what_it_raises_is_a_finding(nodes: Rebooting) -> None:
+    site = nodes.scene.ledger.site
+    metadata = site / "pxe-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: pxe\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[hpcvirt.kernels]\npxe = pxe_method:Pxe\n")
+    (site / "pxe_method.py").write_text(THIRD)
+    kernels = tables('boot = "pxe"\noptions = {{ place = "{place}" }}', *RELEASES[:2])
+    nodes.scene.write(kernels=kernels, baseline="stock", runs=2, blocks=1, nodes=1)
+    checked = nodes.scene.check()
+    assert checked.returncode == 4
+    assert "kernel rt: boot method pxe failed: ZeroDivisionError" in checked.stdout
+    assert "kernel stock" not in checked.stdout
+    nodes.scene.finish("--yes")
+    nodes.judge()
+    assert nodes.firmware.booted["node1"] == nodes.planned("node1")
+
+
+def test_kernels_that_nothing_tells_apart_are_not_booted(scene: Scene) -> None:
+    with rebooting(scene, takes_arguments=False) as nodes:
+        kernels = tables('boot = "grub"\nentry = "{entry}"', 'release = "6.1.*"', 'release = "6.1.*"')
+        scene.write(kernels=kernels, baseline="stock", runs=2, blocks=1, nodes=1)
+        checked = scene.check()
+        assert checked.returncode == 4
+        assert "rt is booted in another way than stock, and proved by the same" in checked.stdout
+        assert scene.start("--yes").wait(60) == 4, scene.log
+        assert "and proved by the same" in nodes.aside()["node1"]
+        assert nodes.firmware.booted["node1"] == []
+
+
+def test_the_orders_own_word_tells_them_apart(nodes: Rebooting) -> None:
+    kernels = tables('boot = "grub"\nentry = "{entry}"', 'release = "6.1.*"', 'release = "6.1.*"')
+    nodes.scene.write(kernels=kernels, baseline="stock", runs=2, blocks=1, nodes=1)
+    checked = nodes.scene.check()
+    assert "proved by the same" not in checked.stdout
+    nodes.scene.finish("--yes")
+    nodes.judge()
+
+
+def test_a_wrap_is_for_runs_of_a_kernel_that_was_booted_too(nodes: Rebooting) -> None:
+    expects = [f'{release}, probe = {{ command = "nice", matches = "7" }}' for release in RELEASES[:2]]
+    kernels = tables('boot = "grub"\nentry = "{entry}"\nwrap = ["nice", "-n", "7"]', *expects)
+    nodes.scene.write(kernels=kernels, baseline="stock", runs=2, blocks=1, nodes=1)
+    nodes.scene.finish("--yes")
+    nodes.judge()
+    assert nodes.firmware.booted["node1"] == nodes.planned("node1")
+
+
+def test_what_is_only_proved_is_filed_as_not_rebooted(nodes: Rebooting) -> None:
+    nodes.scene.write(kernels=tables('boot = "none"', 'release = "*"'), baseline="stock", runs=2, blocks=2, nodes=1)
+    nodes.scene.finish()
+    assert nodes.scene.rows("SELECT count(*), max(rebooted), count(identity) FROM boots") == [(2, 0, 2)]
+    assert nodes.scene.one("SELECT count(*) FROM bringups") == 0
+    assert nodes.firmware.booted["node1"] == []

@@ -380,9 +380,12 @@ def test_the_operators_own_script(nodes: Rebooting, where: str) -> None:
     script = nodes.scene.cluster.shared / f"boot-{where}"
     over = "" if where == "node" else 'ssh "$HPCVIRT_HOST" '
     place = '"$HPCVIRT_OPTION_PLACE"' if where == "node" else "\"'$HPCVIRT_OPTION_PLACE'\""
+    told = (nodes.scene.cluster.shared if where == "login" else Path("/shared")) / f"told-{where}"
     script.write_text(
-        f'#!/bin/sh -e\n[ "$HPCVIRT_CAMPAIGN.$HPCVIRT_NODE" = small.node1 ]\n{over}grub-reboot {place}\n{over}reboot\n'
+        f'#!/bin/sh -e\n[ "$HPCVIRT_CAMPAIGN.$HPCVIRT_NODE" = small.node1 ]\n'
+        f'echo "$HPCVIRT_KERNEL $HPCVIRT_BLOCK" >>{told}\n{over}grub-reboot {place}\n{over}reboot\n'
     )
+    (nodes.scene.cluster.shared / told.name).unlink(missing_ok=True)
     script.chmod(0o755)
     path = script if where == "login" else f"/shared/{script.name}"
     tables = "".join(
@@ -390,10 +393,12 @@ def test_the_operators_own_script(nodes: Rebooting, where: str) -> None:
         f'options = {{ place = "{entry.place}" }}\nexpect = {{ release = "{entry.kernel.release}" }}\n'
         for name, entry in zip(("stock", "rt"), MENU, strict=False)
     )
-    nodes.scene.write(kernels=tables, baseline="stock", runs=2, blocks=1, nodes=1)
+    nodes.scene.write(kernels=tables, baseline="stock", runs=2, blocks=2, nodes=1)
     nodes.scene.finish("--yes")
     nodes.judge()
     assert nodes.firmware.booted["node1"] == nodes.planned("node1")
+    visits = nodes.scene.rows("SELECT kernel || ' ' || block FROM boots ORDER BY id")
+    assert [(line,) for line in (nodes.scene.cluster.shared / told.name).read_text().splitlines()] == visits
 
 
 @pytest.mark.parametrize("where", ["node", "login"])
