@@ -57,6 +57,22 @@ def test_an_order_that_was_not_heard_is_not_used_up(nodes: Rebooting, forgetful:
     assert nodes.scene.one("SELECT count(*) FROM events WHERE message LIKE 'it cannot be told to boot stock yet%'") >= 1
 
 
+def test_an_order_that_was_lost_on_its_way_is_given_again_to_who_lives_on(nodes: Rebooting) -> None:
+    """Nobody knows whether it was heard; that the node lives on in the same life says that it was not."""
+    node = nodes.firmware.nodes[0]
+    tool = node.path("/usr/sbin/grub-reboot")
+    real = tool.read_text()
+    cut_once = "[ -e /tmp/told ] || { : >/tmp/told; cut; exit 1; }"
+    tool.write_text(real.replace("exec", f"{CUT}{cut_once}\nexec"))
+    nodes.write(kernels=1, extra="boot_retries = 0", limit_s=16)
+    nodes.scene.finish("--yes")
+    nodes.judge()
+    assert nodes.scene.rows("SELECT count(*), count(failed_at) FROM bringups") == [(1, 0)]
+    assert nodes.scene.one("SELECT count(*) FROM events WHERE message LIKE 'it did not confirm the order%'") >= 1
+    assert nodes.firmware.booted["node1"] == nodes.planned("node1")
+    node.path("/tmp/told").unlink()
+
+
 @pytest.mark.slow
 def test_who_comes_up_late_is_proved_and_who_does_not_is_told_as_what_it_is(nodes: Rebooting) -> None:
     nodes.firmware.dead.add("node1")
