@@ -37,6 +37,7 @@ class OwnCommand(BenchmarkPlugin):
             "WHAT a pattern with one group, a path such as results.0.rate, or a column's name or number",
         ),
         Parameter("expect", "", "patterns that must be found in its output, one a line; else it counts as unverified"),
+        Parameter("prepare", "", "program and arguments to execute once per boot before the first run; as in argv"),
         Parameter("ranks", 0, "processes of an MPI program, over all nodes; 0: started as it is, on each node", 0),
     )
     metrics = timing.METRICS
@@ -62,8 +63,14 @@ class OwnCommand(BenchmarkPlugin):
         return Scope.CLUSTER if parameters["ranks"] else Scope.NODE
 
     def requires(self, parameters: Mapping[str, Value]) -> Requirements:
-        """The program."""
-        return Requirements(tuple(shlex.split(str(parameters["argv"]))[:1]))
+        """The program; and what it starts, where it is one like ``time`` or an interpreter."""
+        words = tuple(shlex.split(str(parameters["argv"])))
+        return Requirements(words[:1], arguments=words[1:])
+
+    def prepare(self, parameters: Mapping[str, Value]) -> Sequence[Command]:
+        """The words as they are, if there are any."""
+        words = tuple(shlex.split(str(parameters["prepare"])))
+        return (Command(words),) if words else ()
 
     def command(self, parameters: Mapping[str, Value]) -> Command:
         """The words as they are."""
@@ -80,7 +87,7 @@ class OwnCommand(BenchmarkPlugin):
 
 
 def _faults(parameters: Mapping[str, Value]) -> Iterator[str]:
-    for name in ("argv", "fetch"):
+    for name in ("argv", "fetch", "prepare"):
         try:
             words = shlex.split(str(parameters[name]))
         except ValueError as error:  # an unbalanced quote
