@@ -10,7 +10,7 @@ from hpcvirt.core.benchmark import BenchmarkPlugin, Category, Command, Metric, O
 from hpcvirt.core.model import Better, Scope, Value
 from hpcvirt.core.requirements import Requirements
 from hpcvirt.plugins import timing
-from hpcvirt.plugins.command.metrics import MetricWrong, wanted
+from hpcvirt.plugins.command.metrics import DECIMALS, MetricWrong, wanted
 from hpcvirt.plugins.command.report import judge, patterns
 
 __all__ = ["OwnCommand"]
@@ -35,6 +35,9 @@ class OwnCommand(BenchmarkPlugin):
             "",
             "one a line: NAME UNIT higher|lower regex|json|csv FILE WHAT; FILE is stdout, stderr or one of `fetch`, "
             "WHAT a pattern with one group, a path such as results.0.rate, or a column's name or number",
+        ),
+        Parameter(
+            "decimal", "", "sign before decimals, . or , (the other parts thousands); empty: not read if it may be both"
         ),
         Parameter("expect", "", "patterns that must be found in its output, one a line; else it counts as unverified"),
         Parameter("prepare", "", "program and arguments to execute once per boot before the first run; as in argv"),
@@ -97,6 +100,8 @@ def _faults(parameters: Mapping[str, Value]) -> Iterator[str]:
             yield "argv: which program?"
         if name == "fetch":
             yield from (f"fetch: {w!r} is no name in its folder" for w in words if not _HARMLESS_NAME.fullmatch(w))
+    if (decimal := str(parameters["decimal"])) and decimal not in DECIMALS:
+        yield f"decimal: {decimal!r} is neither . nor ,"
     try:
         wanted(str(parameters["metrics"]))
     except MetricWrong as error:
