@@ -105,6 +105,9 @@ class Wishes:
 
 
 async def _unless(events: tuple[asyncio.Event, ...], work: Coroutine[Any, Any, T]) -> T:
+    if any(event.is_set() for event in events):
+        work.close()  # a task would take its first step, which may be all that it takes to start something on a node
+        raise Interrupted
     task = asyncio.ensure_future(work)
     interruptions = {asyncio.ensure_future(event.wait()) for event in events}
     try:

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import asyncssh
 
@@ -32,6 +32,8 @@ from hpcvirt.core.remote.staying import CHUNK_BYTES, StayingShell, too_long
 from hpcvirt.core.text import clean_line
 
 __all__ = ["Credentials", "Handshakes", "NodeConnection"]
+
+T = TypeVar("T")
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
@@ -130,7 +132,7 @@ class NodeConnection:
 
     def prepare(self, script: Script) -> None:
         """Have the node begin with what starts nothing, if it can at once. For a script that ``run`` will be given."""
-        if script.order and self._shell is not None and self._shell.is_there:
+        if script.order and self._shell is not None and self._shell.may_take(script):
             self._shell.prepare(script)
 
     async def run(self, script: Script, limit_s: float) -> bytes:
@@ -157,15 +159,7 @@ class NodeConnection:
 
         ``limit_s``: for opening the channel. Raises as ``run`` does.
         """
-        await self.connect()
-        try:
-            async with asyncio.timeout(limit_s):
-                opening = self._connections[-1].create_process("exec /bin/sh", encoding=None, stderr=asyncssh.DEVNULL)
-                process: asyncssh.SSHClientProcess[bytes] = await opening
-        except (OSError, asyncssh.Error, IndexError) as error:
-            if isinstance(error, TimeoutError):
-                raise
-            raise ConnectionLost(f"{self.node.name}: no channel: {_words(error)}") from error
+        process = await self._limited(_new_shell, limit_s)
         try:
             process.stdin.write(script.text)
             yield Dialogue(script, process)
@@ -179,23 +173,26 @@ class NodeConnection:
     async def _exchange(self, command: str, sent: bytes, limit_s: float) -> bytes:
         return await self._limited(lambda connection: _communicate(connection, command, sent), limit_s)
 
-    async def _limited(self, work: Callable[[asyncssh.SSHClientConnection], Awaitable[bytes]], limit_s: float) -> bytes:
+    async def _limited(self, work: Callable[[asyncssh.SSHClientConnection], Awaitable[T]], limit_s: float) -> T:
         await self.connect()
         if not self._connections:
             raise ConnectionLost(f"{self.node.name}: the connection was closed")
         try:
-            async with asyncio.timeout(limit_s):
+            async with asyncio.timeout(limit_s) as limit:
                 return await work(self._connections[-1])
         except (OSError, asyncssh.Error) as error:
-            if isinstance(error, TimeoutError):
+            # The kernel's ETIMEDOUT, of a socket whose other end is silent, is a TimeoutError as well.
+            if isinstance(error, TimeoutError) and limit.expired():
                 raise
             raise ConnectionLost(f"{self.node.name}: connection lost: {_words(error)}") from error
 
     async def _ordered(self, connection: asyncssh.SSHClientConnection, script: Script) -> bytes:
         """By the shell that stays. Whoever comes while it is at work opens another; one of them is kept."""
         shell, self._shell = self._shell, None
-        if shell is None or not shell.is_there:
-            shell = await StayingShell.open(connection)
+        if shell is not None and not shell.may_take(script):
+            shell.close()
+            shell = None
+        shell = shell or await StayingShell.open(connection)
         is_done = False
         try:
             answer = await shell.carry_out(script)
@@ -255,6 +252,10 @@ async def _abort(connections: list[asyncssh.SSHClientConnection]) -> None:
         with suppress(TimeoutError, OSError, asyncssh.Error):
             async with asyncio.timeout(CLOSE_LIMIT_S):
                 await connection.wait_closed()
+
+
+async def _new_shell(connection: asyncssh.SSHClientConnection) -> asyncssh.SSHClientProcess[bytes]:
+    return await connection.create_process("exec /bin/sh", encoding=None, stderr=asyncssh.DEVNULL)
 
 
 async def _communicate(connection: asyncssh.SSHClientConnection, command: str, sent: bytes) -> bytes:

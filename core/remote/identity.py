@@ -176,15 +176,16 @@ def _told(name: str, expected: object, found: object) -> str:
 
 _LASTING = (
     *("boot_id", "release", "version", "machine", "hostname", "cmdline"),
-    *("role", "guest_type", "hypervisor_uuid", "cpus"),
+    *("role", "guest_type", "hypervisor_uuid", "cpus", "governor", "clocksource"),
 )
 
 
 def changes(before: Identity, after: Identity) -> tuple[str, ...]:
     """What must not differ between two readings and does, a line each.
 
-    Only what stays what it is while a kernel runs. Memory and the probe are judged by ``expect``, at both ends: a
-    guest's balloon, or a probe whose answer varies and fits, does not mean that the kernel has changed.
+    Only what stays what it is while a kernel runs, or decides over every time that is measured. Memory and the
+    probe are judged by ``expect``, at both ends: a guest's balloon, or a probe whose answer varies and fits, does
+    not mean that the kernel has changed.
     """
     return tuple(
         f"{name} changed from {getattr(before, name)} to {getattr(after, name)}"

@@ -396,7 +396,7 @@ set +C
 {{ {inner}; }} </dev/null >wrapped 2>&1
 hv_told="wrap_status $?"
 echo "$hv_told" >>meta
-hv_meta="${{hv_meta:-}}$hv_told
+[ -z "${{hv_meta:-}}" ] || hv_meta="$hv_meta$hv_told
 "
 [ -f err ] || mv wrapped err
 true >done
@@ -417,8 +417,7 @@ def _is_apart(job: Job) -> bool:
 def _inner_text(job: Job, seat: Seat) -> str:
     """Reads identity, runs the benchmark in its folder, reads identity again; all within the wrap.
 
-    The marks are put on again, and so is the environment: the wrap may have cleared it. Where ``hv_own`` holds
-    setsid, the benchmark is to have a session of its own; not if it is not there: it is for the shell to say so.
+    The marks are put on again, and so is the environment: the wrap may have cleared it.
     """
     return f"""export HPCVIRT_RUN={quote(job.attempt)} HPCVIRT_SEAT={quote(seat.name)}
 {_PATH}hv_probe={quote(job.probe or "")}
@@ -430,11 +429,8 @@ hv_clock >clock
 hv_take clock
 printf %s "$hv_told" >meta
 hv_meta=$hv_told
-( if [ -n "${{hv_own:-}}" ]; then
-hv_lead
-command -v {quote(job.argv[0])} >/dev/null 2>&1 || hv_own=
-fi
-cd "$hv_work" || exit 126; exec ${{hv_own:-}} {within(job.env, *job.argv)} ) </dev/null >out 2>err
+( cd "$hv_work" || exit 126
+{_own_session_text(job)}exec ${{hv_own:-}} {within(job.env, *job.argv)} ) </dev/null >out 2>err
 hv_status=$?
 hv_clock >clock
 hv_know
@@ -445,6 +441,15 @@ hv_told="${{hv_told}}exit_status $hv_status$hv_nl"
 printf %s "$hv_told" >>meta
 hv_meta=$hv_meta$hv_told
 {_fetch_text(job.fetch)}{_CLEAR if job.fresh else ""}"""
+
+
+def _own_session_text(job: Job) -> str:
+    """Where ``hv_own`` holds setsid, the benchmark leads a session of its own.
+
+    Not if it is not there: that is for the shell to say, or for env.
+    """
+    is_there = "" if job.env else f"command -v {quote(job.argv[0])} >/dev/null 2>&1 || hv_own=\n"
+    return f'{is_there}[ -z "${{hv_own:-}}" ] || hv_lead\n'
 
 
 _PATH = """[ -z "${PATH:-}" ] || PATH=$PATH:/usr/sbin:/sbin

@@ -124,7 +124,11 @@ hv_add_session() { # SPOOL: to hv_pids, what runs in the session of its job
     # Where sshd gives no session, and there is no setsid, the job has that of others.
     hv_led "$1" && [ "$hv_session" = "$hv_pid" ] || return 0
     # A session keeps its number from being given again as long as anything is in it.
-    ! hv_stat "$hv_pid" || [ "$hv_since" = "$hv_begun" ] || return 0
+    if hv_stat "$hv_pid"; then
+        [ "$hv_since" = "$hv_begun" ] || return 0
+        # It may be on its way into the session that it will lead.
+        [ "$hv_sid" = "$hv_session" ] || hv_pids="$hv_pids $hv_pid"
+    fi
     # Of a job that is done the launcher may still be sending what it left.
     hv_sender=
     [ ! -f "$1/done" ] || hv_sender=$hv_pid
@@ -190,6 +194,10 @@ hv_end_all() { # FUNCTION that finds hv_pids: TERM, then KILL; hv_pids is what i
 
 hv_prove_clean() { # nothing of this campaign runs here: every attempt before this one has an end
     hv_strays
+    hv_end_strays
+}
+
+hv_end_strays() { # those of hv_pids
     set -- $hv_pids
     hv_cleaned=$#
     [ "$hv_cleaned" -eq 0 ] || hv_end_all hv_strays
@@ -312,7 +320,11 @@ hv_lead() { # this process, which will have a session of its own: what hv_led re
     hv_pid=${hv_line%% *}
     set -- ${hv_line##*) }
     shift 19
-    echo "$hv_pid $hv_pid $1 $1" >session
+    echo "$hv_pid $hv_pid $1 $1" >"$hv_spool/session"
+    # Who ends the attempt ends the launcher first and reads this then: one of us sees what the other did.
+    IFS= read -r hv_line </proc/self/stat
+    set -- ${hv_line##*) }
+    [ "$2" = $$ ] || exit 137
 }
 
 hv_is_running() { # from within the spool
@@ -346,18 +358,27 @@ hv_await() { # the attempt's end; hv_state says which
     hv_state=finished
 }
 
-hv_prepare() { # for a launch; nothing is started yet
+hv_prepare() { # for a launch that may never be ordered: nothing is started, and nothing is ended
     hv_open
     hv_find
+    hv_pids=
     ! hv_is_grave "$hv_spool" || hv_fail "this attempt was given up before it was started"
     [ ! -e "$hv_spool/claim" ] || return 0
     hv_hold "$hv_longest"
-    hv_prove_clean
-    hv_forget_spools
+    hv_strays
+    # Strays are found again by what those spools tell.
+    [ -n "$hv_pids" ] || hv_forget_spools
     hv_enter
 }
 
+hv_clean() { # of what was found while the launch was prepared
+    [ -n "$hv_pids" ] || return 0
+    hv_end_strays
+    hv_forget_spools
+}
+
 hv_do_launch() { # what was prepared
+    [ -e "$hv_spool/claim" ] || hv_clean
     if [ -e "$hv_spool/claim" ]; then # it was started before, or never shall be
         hv_enter
         hv_await

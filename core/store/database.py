@@ -343,7 +343,7 @@ class Database:
         nodes_before: Mapping[str, Mapping[str, Any]] | None = None,
         launched: str | None = None,
     ) -> None:
-        """File an attempt before anything of it is sent to the node, and that the node runs it.
+        """File an attempt before the node is told to start it, and that the node runs it.
 
         ``nodes_before``: of an attempt on all nodes, what each is. ``launched``: the launcher's call, if it has one.
         """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import secrets
 import shutil
@@ -10,7 +11,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -348,10 +349,36 @@ async def test_a_session_that_dies_under_a_command_is_lost(place: Place) -> None
         assert await link.run(Script(b"echo again", ""), 10) == b"again\n"
 
 
+@pytest.mark.parametrize("stays", [False, True])
+async def test_a_socket_that_gives_up_is_no_run_that_took_too_long(place: Place, stays: bool) -> None:
+    """The kernel's ETIMEDOUT, after the retransmissions of a cable that is out, is a TimeoutError as well."""
+    port = place.serve()
+    async with NodeConnection(at(port)) as link:
+        work = link.run(order("sleep 20") if stays else Script(b"sleep 20", ""), 30)
+        running = asyncio.ensure_future(work)
+        await until(lambda: link.is_connected)
+        await asyncio.sleep(0.3)
+        link._connections[-1].connection_lost(TimeoutError(errno.ETIMEDOUT, "Connection timed out"))
+        with pytest.raises(ConnectionLost):
+            await running
+
+
+async def test_a_shell_that_was_prepared_for_another_order_is_left(place: Place) -> None:
+    port = place.serve()
+    async with NodeConnection(at(port)) as link:
+        first = await carried_out(link, "echo $$")
+        link.prepare(replace(order("exit"), preparation=b"echo said\n"))
+        second = await carried_out(link, "echo $$")
+        assert second not in {first, b""}
+        script = replace(order("echo $$ $hv_kept"), preparation=b"hv_kept=there\n")
+        link.prepare(script)
+        assert (await link.run(script, 10)).split()[:2] == [second.strip(), b"there"]
+
+
 def order(text: str) -> Script:
     """For a shell that stays: what the text says, and the end of the answer."""
     nonce = secrets.token_hex(16)
-    return Script(b"exit 9\n", nonce, f"{text}\nprintf '\\n@{nonce} end\\n'\n".encode())
+    return Script(b"exit 9\n", nonce, order=f"{text}\nprintf '\\n@{nonce} end\\n'\n".encode())
 
 
 async def carried_out(link: NodeConnection, text: str, limit_s: float = 10) -> bytes:

@@ -239,7 +239,7 @@ def test_nothing_has_changed() -> None:
 
 LASTING = [
     *("boot_id", "release", "version", "machine", "hostname", "cmdline"),
-    *("role", "guest_type", "hypervisor_uuid", "cpus"),
+    *("role", "guest_type", "hypervisor_uuid", "cpus", "governor", "clocksource"),
 ]
 
 

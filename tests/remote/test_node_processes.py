@@ -15,7 +15,7 @@ import pytest
 from hpcvirt.core.errors import NodeHeld, NodeUnusable
 from hpcvirt.core.remote import job as jobs
 from hpcvirt.core.remote.job import Job, JobState
-from tests.remote.nodes import FOLDER, LocalNode, altered, cut_off, new_job, shell_job, wait_until
+from tests.remote.nodes import FOLDER, LocalNode, altered, cut_off, new_job, processes_of, shell_job, wait_until
 
 PAUSED = 'echo $$ >>"$1"; while [ ! -e "$1.go" ]; do sleep 0.05; done; echo out; echo y >>"$1"'
 """Writes its pid, waits to be told to go on, and ends."""
@@ -198,6 +198,26 @@ def test_what_a_wrap_starts_in_another_session_is_ended(node: LocalNode, signs: 
 # -- a wrap that clears the environment
 
 
+SESSION = "set -- $(cat /proc/$$/stat); echo $6 $$"
+"""A benchmark that tells which session it is in."""
+
+
+def test_the_own_program_of_a_benchmark_leads_a_session(node: LocalNode) -> None:
+    job = new_job("./own", fresh=True, scripts={"own": f"#!/bin/sh\n{SESSION}\n"})
+    session, pid = node.launch(job).stdout.split()
+    assert node.stays is (session == pid)
+    assert (node.spool(job.attempt) / "session").exists() is node.stays
+
+
+@pytest.mark.parametrize("env", [{}, {"A": "b"}])
+def test_a_program_that_is_not_there_is_told_by_who_looked_for_it(node: LocalNode, env: dict[str, str]) -> None:
+    job = new_job("./none", fresh=True, env=env)
+    reply = node.launch(job)
+    assert reply.exit_status == 127
+    assert b"none" in reply.stderr
+    assert b"setsid" not in reply.stderr
+
+
 def test_a_benchmark_is_marked_whatever_its_wrap_clears(node: LocalNode) -> None:
     job = shell_job('echo "$HPCVIRT_RUN $HPCVIRT_SEAT $A"', wrap=CLEARED, env={"A": "1"})
     assert node.launch(job).stdout.decode() == f"{job.attempt} {node.seat.name} 1\n"
@@ -296,6 +316,35 @@ def test_what_outlives_its_run_is_ended_before_the_next(node: LocalNode, signs: 
     assert node.launch(new_job("true"), forget=[job.attempt]).cleaned >= 1
     assert not is_running(pid)
     assert node.launch(new_job("true")).cleaned == 0
+
+
+def test_a_launch_that_is_prepared_and_never_ordered_ends_nothing(node: LocalNode, signs: Path) -> None:
+    """Its begin was never filed: a connection that is not known to be cut may still deliver it, whenever that is."""
+    if not node.stays:
+        pytest.skip("this node's shell is given a launch as a whole")
+    earlier, never = shell_job(STRAY.replace("START", ""), str(signs)), new_job("true")
+    node.launch(earlier)
+    script = node.launching(never, forget=[earlier.attempt])
+    assert node.run(replace(script, order=b"\n")) == b""
+    assert is_running(int(lines(signs)[0]))
+    reply = node.launch(new_job("true"), forget=[earlier.attempt])
+    assert reply.state is JobState.FINISHED
+    assert reply.cleaned >= 1
+    assert not is_running(int(lines(signs)[0]))
+    assert not node.spool(earlier.attempt).exists()
+
+
+def test_what_is_ended_on_its_way_into_its_session_does_not_start(node: LocalNode, signs: Path) -> None:
+    job = shell_job('echo x >>"$1"', str(signs))
+    script = node.launching(job)
+    start, slow = b"exec ${hv_own:-}", b"trap : TERM; while [ ! -e %s.go ]; do sleep 0.05; done; exec ${hv_own:-}"
+    launcher = node.begin(altered(script, start, slow % os.fsencode(signs)))
+    wait_until(lambda: (node.spool(job.attempt) / "out").exists())
+    assert node.end(job.attempt).state is JobState.ENDED
+    Path(f"{signs}.go").touch()
+    launcher.communicate(timeout=20)
+    assert not processes_of(job.attempt)
+    assert lines(signs) == []
 
 
 @pytest.mark.parametrize("start", ["", "env -i"])

@@ -525,6 +525,14 @@ def test_a_poor_node_runs_jobs(poor_node: LocalNode) -> None:
     assert not poor_node.root.exists()
 
 
+def test_a_poor_node_with_sessions_runs_jobs_under_a_wrap_that_say_nothing(poor_node: LocalNode) -> None:
+    job = new_job("true", wrap=("env", "A=b"))
+    reply = replace(poor_node, has_sessions=True).launch(job)
+    assert (reply.state, reply.exit_status, reply.wrap_status) == (JobState.FINISHED, 0, 0)
+    assert reply.before is not None
+    assert reply.after is not None
+
+
 def test_a_poor_nodes_job_outlives_its_connection(poor_node: LocalNode, tmp_path: Path) -> None:
     _skip_busybox(poor_node)
     signs = tmp_path / "signs"

@@ -174,6 +174,7 @@ async def test_without_colour_every_state_still_has_its_sign(monkeypatch: pytest
         text = await eye.until("= equivalent", "▼ slower", "✓ finished")
         assert "3 Results" in text
         rows = eye.app.screen.query_one("#results-rows")
+        await eye.wait(lambda: rows.has_focus, "the rows have the focus")
         assert rows.get_component_rich_style("option-list--option-highlighted").underline
         filters = [type(one).__name__ for one in eye.app.get_line_filters()]
         assert "NoColor" in filters
