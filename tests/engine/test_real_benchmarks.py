@@ -149,6 +149,30 @@ def test_what_goes_wrong_has_its_status(tmp_path: Path, text: str, status: str, 
     assert [(found, reason in told) for found, told in ran.statuses] == [(status, True)], ran.statuses
 
 
+@pytest.fixture
+def little_memory() -> Iterator[Path]:
+    """A control group whose processes may have 32 MiB."""
+    base = Path("/sys/fs/cgroup")
+    limit = "memory/{}/memory.limit_in_bytes" if (base / "memory").is_dir() else "{}/memory.max"
+    name = f"hpcvirt-test-{os.getpid()}"
+    folder = (base / limit.format(name)).parent
+    try:
+        folder.mkdir()
+        (base / limit.format(name)).write_text(str(32 << 20))
+    except OSError as error:
+        if folder.is_dir():
+            folder.rmdir()
+        pytest.skip(f"no control group of memory can be made: {error}")
+    yield folder
+    folder.rmdir()
+
+
+def test_a_program_that_the_kernel_ended_for_lack_of_memory(tmp_path: Path, little_memory: Path) -> None:
+    own = script(tmp_path, f"echo $$ >{little_memory}/cgroup.procs || exit 99; exec tail /dev/zero")
+    ran = Ran(tmp_path, command(str(own)))
+    assert ran.statuses == [("failed", "exit status 137 (SIGKILL): killed; out of memory?")]
+
+
 def test_a_program_of_another_architecture_is_told_before_any_run(tmp_path: Path) -> None:
     own = tmp_path / "foreign"
     program_file = bytearray(Path("/bin/true").resolve().read_bytes())
