@@ -20,6 +20,8 @@ from hpcvirt.core.preflight import Finding
 
 GROUP = "hpcvirt.kernels"
 CHECK_LIMIT_S = 30.0
+NONCE = "hpcvirt.boot="
+"""What ``Visit.nonce`` begins with."""
 SETTINGS = ("entry", "arguments", "command", "options")
 """Those of a kernel's settings that only some methods understand."""
 
@@ -106,9 +108,11 @@ class BootMethod(ABC):
     async def order(self, shell: NodeShell, visit: Visit) -> None:
         """Have the node boot into the kernel; return when that is under way, the node may be gone by then.
 
-        May be called again with the same ``visit`` when it is not known whether it was obeyed.
+        May be called again with the same ``visit`` when it is not known whether it was obeyed. It is cancelled when
+        the operator aborts: then nothing that it began may outlive it, as the node is given free.
 
-        Raises BootRefused when the node cannot be told, ConnectionLost, TimeoutError.
+        Raises BootRefused when the node cannot be told, NodeUnreachable when it does not answer, and is waited for;
+        ConnectionLost, TimeoutError when it is not known whether it heard.
         """
 
     async def await_earlier(self, shell: NodeShell, visit: Visit) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import chain
 
+from hpcvirt.core import alike
 from hpcvirt.core import boot_method as methods
 from hpcvirt.core.config.faults import doubles, nearest
 from hpcvirt.core.errors import HpcvirtError
@@ -39,6 +41,7 @@ def _kernel_faults(campaign: Campaign) -> Iterator[str]:
         if kernel.optional and not campaign.lab:
             yield f"kernel[{index}].optional: only the embedded lab can leave a kernel out; on nodes pick with --kernel"
         yield from (f"kernel[{index}].{fault}" for fault in _boot_faults(kernel, is_lab=campaign.lab))
+        yield from (f"kernel[{index}].{fault}" for fault in _alike_faults(kernel, campaign.kernels[: index - 1]))
 
 
 def _boot_faults(kernel: Kernel, *, is_lab: bool) -> Iterator[str]:
@@ -50,17 +53,40 @@ def _boot_faults(kernel: Kernel, *, is_lab: bool) -> Iterator[str]:
     except Exception as error:  # noqa: BLE001 - a third party's method may raise anything
         yield f"boot: method {kernel.boot} cannot judge its settings: {type(error).__name__}: {error}"
     else:
-        if method.reboots and kernel.expect == Expect():
+        if method.reboots and alike.asked(kernel.expect) == Expect():
             yield f"expect: a node is booted into {kernel.name}, and nothing says how that is proved: give its release"
         if is_lab and method.reboots:
             yield f"boot: the nodes of the embedded lab cannot be rebooted, so not by {kernel.boot}"
 
 
+def _alike_faults(kernel: Kernel, before: Sequence[Kernel]) -> Iterator[str]:
+    """What GRUB can tell apart on a node is known there alone: see `check`."""
+    with suppress(HpcvirtError):  # of a method that is not there, which is told
+        others = [one for one in before if alike.are_alike(one, kernel)]
+        blind = [one.name for one in others if not (alike.may_mark(one) and alike.may_mark(kernel))]
+        if blind and alike.asked(kernel.expect) != Expect():
+            yield f"expect: {alike.fault(kernel, blind)}; {alike.HINT}"
+
+
 def _node_faults(campaign: Campaign) -> Iterator[str]:
     yield from doubles("node", [node.name for node in campaign.nodes])
+    shared = [f"node[{index}]" for index, node in enumerate(campaign.nodes, 1) if not node.own_machine]
+    if shared and not campaign.lab:
+        yield from (
+            f"{shared[0]}.own_machine: {kernel.name} reboots nodes, and this one shares its machine with others; "
+            "boot that machine once, as one node"
+            for kernel in campaign.kernels
+            if _reboots(kernel)
+        )
     wide = [use.plugin for use in campaign.benchmarks if use.scope is Scope.CLUSTER]
     if wide and len(campaign.nodes) < 2:
         yield f"benchmark: {wide[0]} runs over all nodes, and there is one; name more nodes, or set scope = 'node'"
+
+
+def _reboots(kernel: Kernel) -> bool:
+    with suppress(HpcvirtError):
+        return methods.load(kernel.boot).reboots
+    return False
 
 
 def _launcher_faults(campaign: Campaign) -> Iterator[str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
+from hpcvirt.core import alike
 from hpcvirt.core import boot_method as methods
 from hpcvirt.core.boot_method import CHECK_LIMIT_S
-from hpcvirt.core.errors import HpcvirtError
+from hpcvirt.core.errors import BootRefused, HpcvirtError
 from hpcvirt.core.model import Campaign, Kernel
 from hpcvirt.core.preflight import Finding, Level
 from hpcvirt.core.remote.connection import NodeConnection
@@ -20,7 +22,8 @@ async def check_boots(campaign: Campaign, link: NodeConnection) -> tuple[Finding
     shell = RemoteShell(link)
     found: dict[Finding, None] = {}
     for kernel in campaign.kernels:
-        found |= dict.fromkeys(map(partial(_about, kernel), await _of_kernel(shell, kernel)))
+        findings = await _of_kernel(shell, kernel, alike.proved_alike(campaign, kernel))
+        found |= dict.fromkeys(map(partial(_about, kernel), findings))
     return tuple(found)
 
 
@@ -29,11 +32,23 @@ def _about(kernel: Kernel, finding: Finding) -> Finding:
     return replace(finding, about=f"kernel {kernel.name}") if kernel.name in finding.message else finding
 
 
-async def _of_kernel(shell: RemoteShell, kernel: Kernel) -> tuple[Finding, ...]:
+async def _of_kernel(shell: RemoteShell, kernel: Kernel, others: tuple[str, ...]) -> tuple[Finding, ...]:
     try:
+        method = methods.load(kernel.boot)
         async with asyncio.timeout(CHECK_LIMIT_S):
-            return tuple(await methods.load(kernel.boot).check(shell, kernel))
+            found = tuple(await method.check(shell, kernel))
+            with suppress(BootRefused):  # of which it has told
+                if others and not await method.can_mark(shell, kernel):
+                    found += (Finding(Level.FAILURE, shell.node.name, alike.fault(kernel, others), alike.HINT),)
+            return found
     except HpcvirtError as error:
-        return (Finding(Level.FAILURE, shell.node.name, f"kernel {kernel.name}: {error.message}", error.hint),)
+        return (_failure(shell, kernel, error.message, error.hint),)
     except TimeoutError:
-        return (Finding(Level.FAILURE, shell.node.name, f"kernel {kernel.name}: no answer", "is the node overloaded?"),)
+        return (_failure(shell, kernel, "no answer", "is the node overloaded?"),)
+    except Exception as error:  # noqa: BLE001 - a third party's method may raise anything
+        told = f"boot method {kernel.boot} failed: {type(error).__name__}: {error}"
+        return (_failure(shell, kernel, told, "mend or replace the package that it comes from"),)
+
+
+def _failure(shell: RemoteShell, kernel: Kernel, told: str, remedy: str) -> Finding:
+    return Finding(Level.FAILURE, shell.node.name, f"kernel {kernel.name}: {told}", remedy)

@@ -17,9 +17,11 @@ from functools import cache, partial
 from importlib.resources import files
 from typing import Any, TypeVar
 
+from hpcvirt.core import alike
 from hpcvirt.core import boot_method as methods
-from hpcvirt.core.boot_method import BootMethod, Remembered, Visit
+from hpcvirt.core.boot_method import NONCE, BootMethod, Remembered, Visit
 from hpcvirt.core.engine.channel import SHORT_S, NodeChannel
+from hpcvirt.core.engine.hearing import AWAY, Heard, failure, is_to_be_told, not_up, told_by
 from hpcvirt.core.engine.wishes import Interrupted, Wishes
 from hpcvirt.core.errors import (
     BootFailed,
@@ -27,7 +29,6 @@ from hpcvirt.core.errors import (
     ConnectionLost,
     HpcvirtError,
     NodeInUse,
-    NodeUnreachable,
     NodeUnusable,
     OutputUnparsable,
     PermissionRefused,
@@ -48,13 +49,10 @@ POLL_LIMIT_S = 20.0
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 15.0
 LEAVE_S = 20.0
-NONCE = "hpcvirt.boot="
 OTHERS_SHOWN = 5
 
-AWAY = (NodeUnreachable, ConnectionLost, PermissionRefused, OutputUnparsable, TimeoutError)
-"""What a node that is going down, or coming up, answers with: its network, its sshd, its homes come one by one."""
-
 T = TypeVar("T")
+Tell = Callable[[], Awaitable[Heard]]
 Prove = Callable[[Expect], Awaitable[jobs.Look]]
 """Looks at the node; raises WrongKernel when it is not in the kernel."""
 
@@ -119,7 +117,7 @@ class Reboots:
         if tried is not None and tried.step is Step.PROVED and not is_wrong:
             with suppress(WrongKernel):
                 return await prove(expect_of(kernel, tried))
-        failures = 0
+        failures: list[BootFailed | WrongKernel] = []
         while True:
             if tried is None or not tried.is_open:
                 if not await self._wishes.may_go_on():
@@ -129,9 +127,9 @@ class Reboots:
                 return await self._tried(tried, boot, kernel, method, prove)
             except (BootFailed, WrongKernel) as error:
                 await self._reach(tried, Step.FAILED, error.message)
-                failures += 1
-                if failures > kernel.boot_retries:
-                    raise type(error)(f"{error.message} (order {failures} of {failures})", hint=error.hint) from error
+                failures.append(error)
+                if len(failures) > kernel.boot_retries:
+                    raise failure(failures) from error
                 await self._channel.event("warning", f"{error.message}; it is ordered again")
                 # Which life it came up with stands there, too.
                 tried = await self._store.do(partial(bringups.last, boot=boot.id))
@@ -173,6 +171,8 @@ class Reboots:
     async def restore(self) -> None:
         """Put back what the node boots by default, if it was recorded; what cannot be is told."""
         recorded = await self._store.do(partial(bringups.defaults_to_restore, node=self._node.name))
+        if not recorded:
+            await self._tell_of_order()
         if not recorded or not await self._is_ours_to_restore():
             return
         for name, values in recorded.items():
@@ -187,25 +187,46 @@ class Reboots:
                     "error", f"what it boots by default was not put back: {words}; it was {clean_line(told, 500)}"
                 )
 
+    async def _tell_of_order(self) -> None:
+        """What no method can take back is waited for when the campaign goes on, and may come before that."""
+        tried = await self._store.do(partial(bringups.open_of, node=self._node.name))
+        if tried is not None and tried.step is not Step.BACK:
+            told = f"it is given free, and may still reboot into {tried.kernel} by an order that cannot be taken back"
+            await self._channel.event("warning", told)
+
     async def _is_ours_to_restore(self) -> bool:
         """An order that nobody awaits any more is taken back, unless the node is going down by it."""
         tried = await self._store.do(partial(bringups.open_of, node=self._node.name))
         if tried is None or tried.step is Step.BACK:
             return True
         try:
-            async with asyncio.timeout(LEAVE_S):
-                found = await self._boot_id()
-        except AWAY:
+            found = await self._life_after(tried)
+        except (HpcvirtError, TimeoutError) as error:
             # The order is for one boot, and that boot uses it up.
             await self._channel.event(
-                "warning", "it is rebooting by our order: what it boots by default is looked at when `run` goes on"
+                "warning",
+                f"it is rebooting by our order, or away ({told_by(error)}): what it boots by default is looked at when "
+                "`run` goes on",
             )
             return False
         if found == tried.old_boot_id:
-            await self._reach(tried, Step.FAILED, "it had not gone down when the runner ended: the order is taken back")
+            why = f"it had not gone down {LEAVE_S:g} s after the runner ended: the order is taken back"
+            await self._reach(tried, Step.FAILED, why)
+            await self._channel.event("warning", f"{why}; it may still reboot, into what it boots by default")
         else:
             await self._reach(tried, Step.BACK, found)
         return True
+
+    async def _life_after(self, tried: Bringup) -> str:
+        """The boot_id when it has gone down, or will hardly do so any more: a shutdown answers for a while."""
+        clock = asyncio.get_running_loop().time
+        give_up_at = clock() + LEAVE_S
+        while True:
+            async with asyncio.timeout(LEAVE_S):
+                found = await self._boot_id()
+            if found != tried.old_boot_id or clock() > give_up_at:
+                return found
+            await asyncio.sleep(1.0)
 
     # -- one try
 
@@ -224,77 +245,92 @@ class Reboots:
         except AWAY as error:
             # Who is refused is refused by a node that lives, perhaps by its administrator.
             if before is not None and not isinstance(error, PermissionRefused):
-                # Nobody can be working there, and nothing can be read.
-                return await self._filed(boot, before.new_boot_id or before.old_boot_id, "")
+                # Nobody can be working there, and nothing can be read. It may be on its way by the order before.
+                return await self._filed(boot, before.new_boot_id or before.old_boot_id, before.nonce)
             old = await self._channel.again(self._boot_id)
         await self._refuse_if_in_use()
         script = jobs.hold(self._node.scratch, self._seat)
         jobs.parse_done(script, await self._channel.run(script))
         await self._remember(kernel, method)
         can_mark = await self._asked(lambda: self._of_method(kernel, method.can_mark(self._shell, kernel)))
+        self._refuse_alike(kernel, can_mark=can_mark)
         nonce = NONCE + secrets.token_hex(6) if can_mark else ""
         return await self._filed(boot, old, nonce)
+
+    def _refuse_alike(self, kernel: Kernel, *, can_mark: bool) -> None:
+        others = alike.proved_alike(self._campaign, kernel)
+        if others and not can_mark:
+            raise BootRefused(f"{self._node.name}: {alike.fault(kernel, others)}", hint=alike.HINT)
 
     async def _filed(self, boot: Boot, old: str, nonce: str) -> Bringup:
         return await self._store.do(partial(bringups.order, boot=boot.id, old_boot_id=old, nonce=nonce))
 
     async def _tried(self, tried: Bringup, boot: Boot, kernel: Kernel, method: BootMethod, prove: Prove) -> jobs.Look:
-        if tried.step is Step.ORDERED:
-            await self._order(tried, boot, kernel, method)
         if tried.step is not Step.BACK:
-            await self._await_new_life(tried, kernel)
+            tell = partial(self._order, tried, boot, kernel, method) if tried.step is Step.ORDERED else None
+            await self._await_new_life(tried, kernel, tell)
         await self._channel.state("proving", kernel.name)
         found = await prove(expect_of(kernel, tried))
         await self._reach(tried, Step.PROVED)
         return found
 
-    async def _order(self, tried: Bringup, boot: Boot, kernel: Kernel, method: BootMethod) -> None:
+    async def _order(self, tried: Bringup, boot: Boot, kernel: Kernel, method: BootMethod) -> Heard:
         """Tell the node, unless it is in another life already: an order is never given twice to two lives."""
         is_there = False
         with suppress(*AWAY):
             if await self._boot_id() != tried.old_boot_id:
-                return
+                return Heard.MAYBE
             is_there = True
         if is_there:
             await self._refuse_at_last(tried)
-        await self._channel.state("booting", f"{kernel.name}: ordered")
-        await self._channel.event("info", f"reboot into {kernel.name} ordered (block {boot.block})")
+        await self._channel.state("booting", f"{kernel.name}: ordering")
         try:
             order = method.order(self._shell, self._visit(tried, kernel))
             await self._wishes.unless_aborted(self._of_method(kernel, order))
-        except NodeUnreachable as error:
-            raise BootFailed(f"{error.message}: it cannot be told to boot {kernel.name}", hint=error.hint) from error
         except (ConnectionLost, TimeoutError, OutputUnparsable) as error:
-            # A node that obeys at once has no time to say so.
-            await self._channel.event("info", f"it did not confirm the order: {_words(error)}")
-        else:
-            await self._reach(tried, Step.ACCEPTED)
+            told = f"it did not confirm the order to boot {kernel.name}: {told_by(error)}"
+            await self._channel.event("info", told)
+            return Heard.MAYBE
+        except AWAY as error:
+            await self._channel.event("warning", f"it cannot be told to boot {kernel.name} yet: {told_by(error)}")
+            return Heard.NO
+        await self._reach(tried, Step.ACCEPTED)
+        await self._channel.state("booting", f"{kernel.name}: ordered")
+        await self._channel.event("info", f"reboot into {kernel.name} ordered (block {boot.block})")
+        return Heard.YES
 
-    async def _await_new_life(self, tried: Bringup, kernel: Kernel) -> None:
-        """Until it answers with another boot_id. Raises BootFailed after the kernel's limit, Interrupted."""
-        loop = asyncio.get_running_loop()
-        give_up_at = loop.time() + kernel.boot_limit_s
+    async def _await_new_life(self, tried: Bringup, kernel: Kernel, tell: Tell | None = None) -> None:
+        """Until it answers with another boot_id; who has not heard is told again.
+
+        Raises BootFailed after the kernel's limit, Interrupted, and what ``tell`` raises.
+        """
+        clock = asyncio.get_running_loop().time
+        heard = await tell() if tell is not None else Heard.YES
+        told_at = clock()
+        give_up_at = told_at + kernel.boot_limit_s
         pause_s = FIRST_PAUSE_S
         is_gone, was_connected = tried.step is Step.GONE, self._link.is_connected
         while True:
-            if was_connected and not self._link.is_connected and not is_gone:
+            if was_connected and not self._link.is_connected and not is_gone and heard is not Heard.NO:
                 # Seen here: the next question may wait until the node is back, and never be refused.
                 is_gone = await self._gone(tried, kernel)
             try:
                 found = await self._wishes.unless_stopped(self._boot_id())
                 seen = f"boot_id {found}, as before: it has not rebooted"
             except AWAY as error:
-                found, seen = None, f"no answer: {_words(error)}"
+                found, seen = None, f"no answer: {told_by(error)}"
                 await self._link.close()
-                is_gone = is_gone or await self._gone(tried, kernel)
+                # Nobody goes down by an order that was not heard.
+                is_gone = is_gone or (heard is not Heard.NO and await self._gone(tried, kernel))
             if found is not None and found != tried.old_boot_id:
                 return await self._back(tried, kernel, found)
-            if loop.time() > give_up_at:
-                raise BootFailed(
-                    f"{self._node.name} did not come up for kernel {kernel.name} within {kernel.boot_limit_s:g} s: "
-                    f"expected another boot_id than {tried.old_boot_id}, found {seen}",
-                    hint="look at its console; a slow machine needs a longer boot_limit",
-                )
+            if clock() > give_up_at:
+                raise not_up(self._node, kernel, tried, seen, heard)
+            if tell is not None and found is not None and is_to_be_told(heard, clock() - told_at, kernel):
+                heard, told_at = await tell(), clock()
+                if heard is Heard.YES:
+                    give_up_at = told_at + kernel.boot_limit_s
+                was_connected, pause_s = self._link.is_connected, FIRST_PAUSE_S
             # All nodes come back at once: they are not asked all at once.
             await self._wishes.unless_stopped(asyncio.sleep(pause_s * random.uniform(0.5, 1.0)))  # noqa: S311 - jitter
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
@@ -378,10 +414,6 @@ def expect_of(kernel: Kernel, tried: Bringup | None) -> Expect:
     """What a node must show after this try."""
     nonce = tried.nonce if tried is not None else ""
     return dataclasses.replace(kernel.expect, nonce=nonce or None)
-
-
-def _words(error: BaseException) -> str:
-    return error.message if isinstance(error, HpcvirtError) else "not in time"
 
 
 async def others(shell: RemoteShell) -> list[str]:

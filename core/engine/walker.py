@@ -70,6 +70,8 @@ class NodeWalker:
         """The boot_id with which its kernel was proved."""
         self._is_in_doubt = False
         """Kernel and artifacts must be looked at again before the next attempt."""
+        self._unready = 0
+        """How often in a row it was not in its kernel any more when all were to begin, though proved just before."""
         self._crew: Crew[bool] = Crew([node.name])
         self._fellows: tuple[NodeWalker, ...] = (self,)
         """All of the crew, in its order."""
@@ -354,6 +356,13 @@ class NodeWalker:
         identity = (await self.attempts.make_ready(kernel, run.benchmark.timeout_s)).identity
         wrong = mismatches(await self._expect(self.boot_of(run)), identity)
         self._is_in_doubt = bool(wrong) or identity.boot_id != self._proved
+        self._unready = self._unready + 1 if self._is_in_doubt else 0
+        if self._unready >= self._ground.campaign.design.losses:
+            found = "; ".join(wrong) or "it has rebooted"
+            raise WrongKernel(
+                f"{self.name} was proved {self._unready} times, and not in {kernel.name} when a run began: {found}",
+                hint="does its probe always say the same?",
+            )
         return self.name, None if self._is_in_doubt else identity
 
     async def _of_each(self, work: Callable[[NodeWalker], Coroutine[Any, Any, T]]) -> list[T]:

@@ -47,7 +47,8 @@ class OwnCommand(BootMethod):
         script = f"unset {MARK}; {join(kernel.command)}; exit $?"
         try:
             answer = await place.ask(script, environment(shell.node, visit) | {MARK: visit.seat}, kernel.boot_limit_s)
-        except TimeoutError:
+        except (TimeoutError, asyncio.CancelledError):
+            # On the node it would go on, and reboot it when somebody else has it.
             with suppress(HpcvirtError, TimeoutError):
                 await _end_earlier(place, visit, 0)
             raise

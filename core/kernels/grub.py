@@ -6,19 +6,24 @@ by default, which this method does not change.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 
-from hpcvirt.core.boot_method import (
-    Answer,
-    BootMethod,
-    NodeShell,
-    Remembered,
-    Visit,
+from hpcvirt.core.boot_method import NONCE, Answer, BootMethod, NodeShell, Remembered, Visit
+from hpcvirt.core.errors import BootRefused, ConnectionLost, HpcvirtError, NodeUnreachable, OutputUnparsable
+from hpcvirt.core.kernels.grub_menu import (
+    ARGUMENTS,
+    Entry,
+    find,
+    hands_on_once,
+    parse_grub2,
+    parse_grubby,
+    parse_legacy,
 )
-from hpcvirt.core.errors import BootRefused, HpcvirtError
-from hpcvirt.core.kernels.grub_menu import ARGUMENTS, Entry, find, parse_grub2, parse_grubby, parse_legacy
 from hpcvirt.core.model import Kernel
 from hpcvirt.core.preflight import Finding, Level
 from hpcvirt.core.text import clean_line
@@ -26,6 +31,7 @@ from hpcvirt.core.text import clean_line
 LIMIT_S = 60.0
 REMEMBERED = ("saved_entry", "next_entry", ARGUMENTS)
 LEAST_FREE_KIB = 10 * 1024
+ONCE = "add /etc/grub.d/06_hpcvirt as docs/kernels.md has it, then update-grub or grub2-mkconfig"
 UNWRITABLE = ("btrfs", "zfs", "iso9660", "squashfs")
 """File systems on which GRUB cannot take its own order back: the entry would be booted for ever."""
 
@@ -37,14 +43,26 @@ class Grub(BootMethod):
     requires = ("entry",)
 
     async def order(self, shell: NodeShell, visit: Visit) -> None:
-        """Look the entry up as it is called now, make it the next one, reboot."""
-        menu = await _asked(shell, "menu")
+        """Look the entry up as it is called now, make it the next one, reboot.
+
+        What was sent cannot be called back: who is cancelled waits for its end.
+        """
+        try:
+            menu = await _asked(shell, "menu")
+        except (ConnectionLost, TimeoutError, OutputUnparsable) as error:
+            raise NodeUnreachable(f"{shell.node.name}: its boot menu could not be read, the answer is lost") from error
         entry = find(_entries(menu), visit.kernel.entry, shell.node.name)
         arguments = " ".join(filter(None, (visit.nonce, visit.kernel.arguments)))
         if visit.kernel.arguments and not entry.takes_arguments:
             raise _deaf(shell.node.name, entry)
         told = {"hv_old": visit.boot_id, "hv_place": entry.place, "hv_arguments": arguments}
-        await _asked(shell, "order", told)
+        order = asyncio.ensure_future(_asked(shell, "order", told))
+        try:
+            await asyncio.shield(order)
+        except asyncio.CancelledError:
+            with suppress(HpcvirtError, TimeoutError):
+                await order
+            raise
 
     async def can_mark(self, shell: NodeShell, kernel: Kernel) -> bool:
         """Where the kernel's own entry hands ``hpcvirt_arguments`` on: that another one does tells nothing."""
@@ -52,12 +70,19 @@ class Grub(BootMethod):
         return find(entries, kernel.entry, shell.node.name).takes_arguments
 
     async def remember(self, shell: NodeShell) -> Remembered:
-        """``saved_entry`` and its like."""
+        """``saved_entry`` and its like. What an order of ours left behind that nobody took back was not there."""
         answer = await _asked(shell, "remember")
         if not answer.lines("remembered"):
             raise BootRefused(f"{shell.node.name}: what it boots by default could not be read", hint="try again")
+        if answer.values.get("kind") == "legacy":
+            # Its order stays until some boot uses it up.
+            return Remembered()
         pairs = (line.partition("=") for line in answer.lines("env"))
         found = {name: value for name, _, value in pairs}
+        if NONCE in found.get(ARGUMENTS, ""):
+            found["next_entry"] = ""
+        # Nobody else's, by its name.
+        found[ARGUMENTS] = ""
         return Remembered({name: found.get(name, "") for name in REMEMBERED})
 
     async def restore(self, shell: NodeShell, remembered: Remembered) -> None:
@@ -86,6 +111,10 @@ def _findings(answer: Answer, kernel: Kernel, node: str) -> Iterator[Finding]:
         yield Finding(Level.PASS, node, f"kernel {kernel.name}: boot entry {found.shown}")
         if kernel.arguments and not found.takes_arguments:
             raise _deaf(node, found)
+        if _is_half_prepared(answer):
+            yield Finding(
+                Level.WARNING, node, f"its grub.cfg hands {ARGUMENTS} on, and does not empty it: it is not used", ONCE
+            )
     except HpcvirtError as error:
         yield Finding(Level.FAILURE, node, f"kernel {kernel.name}: {error.message}", error.hint)
     yield from _defaults(answer, node)
@@ -152,13 +181,19 @@ def _entries(answer: Answer) -> list[Entry]:
     found = parse_grub2(lines)
     if any("blscfg" in line for line in lines):
         found += parse_grubby(answer.lines("grubby"))
-    return found
+    # What a boot that nobody ordered would be given, too, proves nothing.
+    return found if hands_on_once(lines) else [replace(entry, takes_arguments=False) for entry in found]
+
+
+def _is_half_prepared(answer: Answer) -> bool:
+    lines = answer.lines("menu")
+    return any(ARGUMENTS in line for line in lines) and not hands_on_once(lines)
 
 
 def _deaf(node: str, entry: Entry) -> BootRefused:
     return BootRefused(
-        f"{node}: boot entry {entry.shown!r} does not hand on {ARGUMENTS}, so the kernel arguments cannot be set for "
-        "one boot",
+        f"{node}: boot entry {entry.shown!r} does not hand on {ARGUMENTS} for one boot alone, so the kernel arguments "
+        "cannot be set",
         hint="prepare the node as docs/kernels.md says, or make a boot entry with these arguments",
     )
 

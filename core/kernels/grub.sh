@@ -56,7 +56,7 @@ hv_do_menu() {
     fi
     # Lines that open or close something, and those that tell what this configuration can do.
     hv_cat /boot/grub/grub.cfg /boot/grub2/grub.cfg /etc/grub2.cfg /etc/grub2-efi.cfg |
-        grep -E '[{][[:space:]]*$|^[[:space:]]*[}]|menuentry|submenu|next_entry|hpcvirt_arguments|blscfg' |
+        grep -E '[{][[:space:]]*$|^[[:space:]]*[}]|menuentry|submenu|next_entry|boot_once|hpcvirt_arguments|blscfg' |
         sed -n 's/^/menu /p'
     ! hv_tool grubby || $hv_sudo grubby --info=ALL 2>/dev/null | sed -n 's/^/grubby /p'
 }
@@ -78,11 +78,21 @@ hv_know() { # hv_env; what could not be read is not empty
 }
 
 hv_reboot_now() {
-    if command -v reboot >/dev/null 2>&1; then
+    if hv_tool reboot; then
         $hv_sudo reboot
     else
         $hv_sudo shutdown -r now
     fi
+}
+
+hv_take_back() { # WHY: the order, and refuse
+    if [ "$hv_kind" = legacy ]; then
+        hv_refuse "$*; GRUB Legacy cannot take its order back: the next boot, whoever orders it, is into entry $hv_place"
+    fi
+    for hv_name in next_entry hpcvirt_arguments; do
+        $hv_sudo "$hv_editenv" - unset $hv_name 2>/dev/null
+    done
+    hv_refuse "$*"
 }
 
 hv_do_order() { # hv_old hv_place hv_arguments
@@ -95,20 +105,25 @@ hv_do_order() { # hv_old hv_place hv_arguments
         printf 'savedefault --default=%s --once\nquit\n' "$hv_place" | $hv_sudo grub --batch >/dev/null 2>&1 ||
             hv_refuse "GRUB Legacy does not take the order"
     else
-        hv_said=$($hv_sudo "$hv_reboot" "$hv_place" 2>&1) || hv_refuse "$hv_reboot: $hv_said"
+        # The entry last: what fails before it leaves nothing that a boot would obey.
         if [ -n "$hv_arguments" ]; then
             hv_said=$($hv_sudo "$hv_editenv" - set "hpcvirt_arguments=$hv_arguments" 2>&1) ||
                 hv_refuse "$hv_editenv: $hv_said"
         else
             $hv_sudo "$hv_editenv" - unset hpcvirt_arguments 2>/dev/null
         fi
-        case $(hv_list) in *"next_entry=$hv_place"*) ;; *) hv_refuse "next_entry was not kept" ;; esac
+        hv_said=$($hv_sudo "$hv_reboot" "$hv_place" 2>&1) || hv_refuse "$hv_reboot: $hv_said"
+        case "
+$(hv_list)
+" in
+            *"
+next_entry=$hv_place
+"*) ;;
+            *) hv_take_back "next_entry was not kept" ;;
+        esac
     fi
     sync
-    hv_said=$(hv_reboot_now 2>&1) || {
-        [ "$hv_kind" = legacy ] || $hv_sudo "$hv_editenv" - unset next_entry 2>/dev/null
-        hv_refuse "reboot: $hv_said"
-    }
+    hv_said=$(hv_reboot_now 2>&1) || hv_take_back "reboot: $hv_said"
     echo "accepted"
 }
 
@@ -131,11 +146,45 @@ hv_do_restore() { # hv_saved_entry hv_next_entry hv_hpcvirt_arguments
     echo "restored"
 }
 
+hv_asks() { # PATH: whether sudo asks for a password before it; `sudo -l` is content when any rule does without
+    hv_free=no
+    hv_asks=no
+    while read -r hv_word hv_rest; do
+        case $hv_word in
+            Sudoers) hv_block=$hv_free ;;
+            Options:)
+                case " $hv_rest," in
+                    *" !authenticate,"*) hv_block=yes ;;
+                    *" authenticate,"*) hv_block=no ;;
+                esac
+                ;;
+            ALL | /*) # the last rule that speaks of it holds; patterns are theirs
+                case $1 in
+                    $hv_word) ;;
+                    *) case $hv_word in ALL) ;; */) case $1 in "$hv_word"*) ;; *) continue ;; esac ;; *) continue ;; esac ;;
+                esac
+                hv_asks=yes
+                [ "$hv_block" != yes ] || hv_asks=no
+                ;;
+            *) case "$hv_word $hv_rest," in *" !authenticate,"*) hv_free=yes ;; esac ;;
+        esac
+    done <<EOT
+$(sudo -n -ll 2>/dev/null)
+EOT
+    [ $hv_asks = yes ]
+}
+
 hv_may() { # PROGRAM: told whether we may run it as root without a password
-    if [ -z "$hv_sudo" ] || sudo -n -l "$1" >/dev/null 2>&1; then
+    if [ -z "$hv_sudo" ]; then
         echo "may $1"
+    elif ! hv_said=$(sudo -n -l "$1" 2>&1); then
+        hv_said=$(printf '%s\n' "$hv_said" | head -n 1)
+        echo "maynot $1: ${hv_said:-sudo has no rule for it}"
+    elif hv_asks "${hv_said%%[ 
+]*}"; then
+        echo "maynot $1: sudo asks for a password (no NOPASSWD for it)"
     else
-        echo "maynot $1: $(sudo -n -l "$1" 2>&1 | head -n 1)"
+        echo "may $1"
     fi
 }
 
@@ -154,7 +203,8 @@ hv_do_check() {
             printf '%s\n' "$hv_env" | sed -n '1s/^/nogrubenv /p'
         fi
     fi
-    hv_may reboot
+    hv_tool reboot shutdown
+    hv_may "${hv_found:-reboot}"
     sed -n 's/^GRUB_DEFAULT=/default /p' /etc/default/grub 2>/dev/null
     df -Pk /boot 2>/dev/null | { read -r hv_rest; read -r hv_device hv_size hv_used hv_free hv_rest && echo "free $hv_free"; }
     for hv_folder in /boot/grub /boot/grub2; do

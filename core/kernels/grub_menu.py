@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 
 from hpcvirt.core.errors import BootRefused
@@ -21,9 +21,12 @@ class Entry:
     titles: tuple[str, ...]
     """Of the submenus it is in, and its own."""
     place: str
-    """What grub-reboot wants to be told: ids, or titles, by ``>``; of GRUB Legacy the number."""
+    """What grub-reboot wants to be told: ids, or titles, by ``>``; of GRUB Legacy the number. Empty: whatever it was
+    told, GRUB would boot another entry."""
     takes_arguments: bool = False
     """Whether it hands ``hpcvirt_arguments`` on to its kernel."""
+    id: str = ""
+    """Its own id, wherever it lies; empty where it has none."""
 
     @property
     def shown(self) -> str:
@@ -31,37 +34,85 @@ class Entry:
         return SEPARATOR.join(self.titles)
 
 
+@dataclass(slots=True)
+class _Item:
+    """A submenu, or an entry, of a grub.cfg."""
+
+    title: str
+    id: str = ""
+    items: list[_Item] | None = None
+    """Of a submenu."""
+    hands_on: bool = False
+
+    def is_called(self, name: str) -> bool:
+        """Whether GRUB takes it for what it was told."""
+        return name in {self.id, _escaped(self.title)}
+
+
 def parse_grub2(lines: Iterable[str]) -> list[Entry]:
     """Entries of a grub.cfg, or of those of its lines that open or close something or name our arguments."""
-    found: list[Entry] = []
-    nested: list[tuple[str, str] | None] = []
-    inside = -1  # how deep the entry lies that is open; -1: none is
+    menu: list[_Item] = []
+    nested: list[list[_Item] | None] = [menu]  # what each brace that is open holds, if that is a submenu
+    inside, depth = _Item(""), -1  # the entry that is open, and how deep it lies; -1: none is
     is_exported = False  # what is not is unknown in a submenu
     for line in lines:
         stripped = line.strip()
         head = _HEAD.match(stripped)
         if head is not None:
-            title = _unquoted(head[2])
             named = _ID.search(stripped)
-            step = (title, named[1] if named else title.replace(">", ">>"))
-            if head[1] == "menuentry":
-                steps = [*(outer for outer in nested if outer is not None), step]
-                found.append(Entry(tuple(one[0] for one in steps), ">".join(one[1] for one in steps)))
-                inside = len(nested)
+            item = _Item(_unquoted(head[2]), named[1] if named else "", [] if head[1] == "submenu" else None)
+            next(items for items in reversed(nested) if items is not None).append(item)
+            if item.items is None:
+                inside, depth = item, len(nested)
             if stripped.endswith("{"):
-                nested.append(step if head[1] == "submenu" else None)
+                nested.append(item.items)
         elif stripped.endswith("{") and not stripped.startswith("#"):
             nested.append(None)
-        elif stripped.startswith("}") and nested:
+        elif stripped.startswith("}") and len(nested) > 1:
             nested.pop()
-            inside = -1 if len(nested) <= inside else inside
+            depth = -1 if len(nested) <= depth else depth
         elif _EXPORT.match(stripped):
             is_exported = True
-        elif inside >= 0 and _HANDED_ON.match(stripped):
-            found[-1] = replace(found[-1], takes_arguments=is_exported or len(found[-1].titles) == 1)
-    return found
+        elif depth >= 0 and _HANDED_ON.match(stripped):
+            inside.hands_on = True
+    return list(_entries(menu, (), (), is_exported))
 
 
+def _entries(
+    items: Sequence[_Item], titles: tuple[str, ...], names: tuple[str, ...], exported: bool
+) -> Iterator[Entry]:
+    for item in items:
+        path, told = (*titles, item.title), (*names, _name(item, items))
+        if item.items is not None:
+            yield from _entries(item.items, path, told, exported)
+        else:
+            takes = item.hands_on and (exported or not titles)
+            yield Entry(path, ">".join(told) if all(told) else "", takes, item.id)
+
+
+def _name(item: _Item, among: Sequence[_Item]) -> str:
+    """What GRUB, which takes the first that has this id or title, takes for this one; empty if there is nothing."""
+    for name in filter(None, (item.id, _escaped(item.title))):
+        is_readable = "\N{REPLACEMENT CHARACTER}" not in name and not name.isdecimal()
+        if is_readable and next(one for one in among if one.is_called(name)) is item:
+            return name
+    return ""
+
+
+def _escaped(title: str) -> str:
+    return title.replace(">", ">>")
+
+
+def hands_on_once(lines: Iterable[str]) -> bool:
+    """Whether this grub.cfg empties ``hpcvirt_arguments`` for every boot that was not ordered."""
+    return _EMPTIED.search("\n".join(lines)) is not None
+
+
+_EMPTIED = re.compile(
+    r"""^\s*if\s+\[\s+["']?\$[{]?boot_once[}]?["']?\s+!=\s+["']?true["']?\s+\]\s*;?\s*then\s+"""
+    rf"""(set\s+{ARGUMENTS}=(""|'')?|unset\s+{ARGUMENTS})\s*(;|$)""",
+    re.MULTILINE,
+)
 _HEAD = re.compile(r"""(menuentry|submenu)\s+('(?:[^']|'\\'')*'|"(?:[^"\\]|\\.)*"|[^\s'"{]+)""")
 # Not multiboot: what Xen itself is told no kernel shows.
 _HANDED_ON = re.compile(rf"(linux|module)\S*\s[^#]*\b{ARGUMENTS}\b")
@@ -83,7 +134,7 @@ def parse_grubby(lines: Iterable[str]) -> list[Entry]:
         key, _, value = line.partition("=")
         told = {} if key == "index" else {**told, key: value.strip('"')}
         if key == "id" and told.get("title"):
-            found.append(Entry((told["title"],), told["id"], ARGUMENTS in told.get("args", "")))
+            found.append(Entry((told["title"],), told["id"], ARGUMENTS in told.get("args", ""), told["id"]))
     return found
 
 
@@ -100,22 +151,32 @@ def find(entries: Sequence[Entry], wanted: str, node: str) -> Entry:
     """The entry that an operator means: by its whole path, by its own title, or by its id.
 
     Of entries with the same path GRUB boots the first. Raises BootRefused when there is none, or it could be
-    several.
+    several, or GRUB would boot another one.
     """
     told = _normal(wanted)
     for matches in (
         [entry for entry in entries if _normal(entry.shown) == told],
         [entry for entry in entries if _normal(entry.titles[-1]) == told],
-        [entry for entry in entries if wanted in {entry.place, entry.place.split(">")[-1]}],
+        [entry for entry in entries if wanted in {entry.place, entry.id}],
     ):
         if len({entry.titles for entry in matches}) == 1:
-            return matches[0]
+            return _reached(matches[0], node)
         if matches:
             raise BootRefused(
                 f"{node}: {len(matches)} entries of its boot menu are called {wanted!r}",
                 hint=f"write one with its submenu: {'; '.join(entry.shown for entry in matches[:CHOICES_SHOWN])}",
             )
     raise BootRefused(f"{node}: no entry of its boot menu is called {wanted!r}", hint=_choices(entries, wanted))
+
+
+def _reached(entry: Entry, node: str) -> Entry:
+    if not entry.place:
+        raise BootRefused(
+            f"{node}: GRUB would boot another entry than {entry.shown!r}: its id and title, or its submenu's, are "
+            "those of one before it too, or no names (a number, or not in UTF-8)",
+            hint="give it an id of its own: --id NAME, in place of a copied $menuentry_id_option; then update-grub",
+        )
+    return entry
 
 
 def _choices(entries: Sequence[Entry], wanted: str) -> str:

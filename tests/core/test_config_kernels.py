@@ -56,6 +56,44 @@ def test_every_fault_is_told_at_once() -> None:
     assert relative == ["kernel[2].command: './boot': write the whole path, or a name that is on PATH"]
 
 
+def test_kernels_that_nothing_tells_apart_are_refused() -> None:
+    def pair(first: str, second: str) -> list[str]:
+        text = NODES.replace('name = "native"\n', f'name = "native"\n{first}')
+        try:
+            parse_campaign(with_kernel(second, text))
+        except CampaignInvalid as error:
+            return [fault.removeprefix("campaign: ") for fault in error.faults]
+        return []
+
+    script = 'boot = "command"\ncommand = ["boot", "%s"]\nexpect = { release = "6.1"%s }\n'
+    (told,) = pair(script % ("dom0", ""), script % ("plain", ""))
+    assert told.startswith("kernel[2].expect: other is booted in another way than native, and proved by the same")
+    assert pair(script % ("dom0", ""), script % ("plain", ', version = "*"')) == [told]
+    assert pair(script % ("dom0", ', role = "xen-dom0"'), script % ("plain", ', role = "none"')) == []
+    # Nothing boots the node back, and nobody would see that.
+    assert pair('expect = { release = "6.1" }\n', GRUB)[0].startswith("kernel[2].expect")
+    # A control, a wrap, and what GRUB may tell apart on a node by the order's own word.
+    assert pair(GRUB, GRUB) == []
+    assert pair(GRUB, f'wrap = ["chrt", "1"]\n{GRUB}') == []
+    assert pair(GRUB, f'arguments = "nosmt"\n{GRUB}') == []
+
+
+def test_what_everything_matches_proves_nothing() -> None:
+    found = faults(GRUB.replace('6.1" }', '*", version = "*" }'))
+    assert found == [
+        "kernel[2].expect: a node is booted into other, and nothing says how that is proved: give its release"
+    ]
+
+
+def test_a_machine_that_nodes_share_is_not_rebooted() -> None:
+    shared = NODES.replace('name = "node2"', 'name = "node2"\nown_machine = false')
+    assert faults(GRUB, shared) == [
+        "node[2].own_machine: other reboots nodes, and this one shares its machine with others; boot that "
+        "machine once, as one node"
+    ]
+    assert len(parse_campaign(shared).nodes) == 2
+
+
 def test_what_a_shell_or_grub_could_obey_is_no_argument() -> None:
     assert "kernel[2].arguments" in faults(GRUB + 'arguments = "quiet; reboot"\n')[0]
     assert "kernel[2].entry" in faults('boot = "grub"\nentry = "a\\nb"\nexpect = { release = "6" }\n')[0]

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from hpcvirt.core.boot_method import Answer, Visit
-from hpcvirt.core.errors import BootRefused
+from hpcvirt.core.errors import BootRefused, ConnectionLost, NodeUnreachable
 from hpcvirt.core.kernels.grub import Grub
 from hpcvirt.core.model import Kernel, Node
 from hpcvirt.core.preflight import Level
@@ -65,6 +65,12 @@ def test_a_node_that_is_ready() -> None:
         ("menu menuentry 'Debian, ", "menu menuentry 'Other, ", Level.FAILURE, "no entry of its boot menu"),
         ("next_entry", "other_entry", Level.FAILURE, "does not look at next_entry"),
         ("ro ${hpcvirt_arguments}", "ro", Level.FAILURE, "'Debian, with Linux 6.1' does not hand on hpcvirt_arguments"),
+        (
+            "set hpcvirt_arguments=",
+            "set others=",
+            Level.FAILURE,
+            "does not hand on hpcvirt_arguments for one boot alone",
+        ),
         ("default saved", "default 0", Level.WARNING, "GRUB_DEFAULT=0: the default goes by its place"),
         ("env saved_entry=gnulinux-6.1\n", "", Level.WARNING, "no default entry is saved"),
         ("free 900000", "free 5000", Level.WARNING, "only 4 MiB are free in /boot"),
@@ -79,6 +85,71 @@ def test_each_thing_that_is_wrong(was: str, now: str, level: Level, words: str) 
     ((seen, message),) = [one for one in found(GOOD.replace(was, now)) if one[0] is not Level.PASS]
     assert seen is level
     assert words in message
+
+
+def test_half_of_the_preparation_is_told_and_proves_nothing() -> None:
+    """The arguments would be there after a panic too, on the default entry."""
+    half = GOOD.replace("set hpcvirt_arguments=", "set others=")
+    warned = asyncio.run(Grub().check(Told(half), replace(KERNEL, arguments="")))
+    (one,) = [one for one in warned if one.level is not Level.PASS]
+    assert (one.level, one.remedy.split()[1]) == (Level.WARNING, "/etc/grub.d/06_hpcvirt")
+    assert "hands hpcvirt_arguments on, and does not empty it" in one.message
+    assert asyncio.run(Grub().can_mark(Told(half, action="menu"), KERNEL)) is False
+
+
+def test_what_a_killed_runner_left_is_not_remembered_as_what_was_there() -> None:
+    said = "kind grub2\nenv saved_entry=stock\nenv next_entry=rt\nenv hpcvirt_arguments={}\nremembered all\n"
+    ours = Told(said.format("hpcvirt.boot=1f quiet"), action="remember")
+    assert asyncio.run(Grub().remember(ours)).values == {
+        "saved_entry": "stock",
+        "next_entry": "",
+        "hpcvirt_arguments": "",
+    }
+    # An order of the administrator's own, which stays.
+    own = asyncio.run(Grub().remember(Told(said.format(""), action="remember"))).values
+    assert (own["next_entry"], own["hpcvirt_arguments"]) == ("rt", "")
+
+
+def test_of_grub_legacy_nothing_is_put_back_as_nothing_can_be() -> None:
+    told = Told("kind legacy\nremembered all\n", action="remember")
+    assert asyncio.run(Grub().remember(told)).values == {}
+
+
+class Cut(Told):
+    """A node whose connection is lost while it tells its menu."""
+
+    async def ask(self, script: str, settings: Mapping[str, str], limit_s: float) -> Answer:
+        raise ConnectionLost("connection lost", hint="")
+
+
+def test_a_menu_that_is_lost_is_no_order_that_may_have_been_heard() -> None:
+    with pytest.raises(NodeUnreachable, match="node1: its boot menu could not be read"):
+        asyncio.run(Grub().order(Cut(GOOD), Visit("small", KERNEL, 1, "old")))
+
+
+class Slow(Told):
+    """A node that takes its time to obey."""
+
+    def __init__(self) -> None:
+        super().__init__(GOOD)
+        self.done: list[str] = []
+
+    async def ask(self, script: str, settings: Mapping[str, str], limit_s: float) -> Answer:
+        await asyncio.sleep(0 if settings["hv_action"] == "menu" else 0.2)
+        self.done.append(settings["hv_action"])
+        return self.answer
+
+
+async def test_who_is_cancelled_waits_for_the_order_that_was_sent() -> None:
+    node = Slow()
+    order = asyncio.create_task(Grub().order(node, Visit("small", KERNEL, 1, "old")))
+    while node.done != ["menu"]:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)
+    order.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await order
+    assert node.done == ["menu", "order"]
 
 
 @pytest.mark.parametrize(("entry", "can"), [("Debian, with Linux 6.1", True), ("Memory test", False)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hpcvirt.core.errors import BootRefused
-from hpcvirt.core.kernels.grub_menu import find, parse_grub2, parse_grubby, parse_legacy
+from hpcvirt.core.kernels.grub_menu import find, hands_on_once, parse_grub2, parse_grubby, parse_legacy
 
 DEBIAN = """
 function load_video {
@@ -126,3 +126,71 @@ def test_grubby_and_legacy() -> None:
     ]
     menu = "default=0\ntitle CHAOS 3 (2.6.9)\n\tkernel /vmlinuz\n  title RHEL4\n".splitlines()
     assert [(entry.shown, entry.place) for entry in parse_legacy(menu)] == [("CHAOS 3 (2.6.9)", "0"), ("RHEL4", "1")]
+
+
+COPIED = """
+menuentry 'Debian' $menuentry_id_option 'gnulinux-simple-U' {
+    linux /vmlinuz ro
+}
+menuentry 'Debian nosmt' $menuentry_id_option 'gnulinux-simple-U' {
+    linux /vmlinuz ro nosmt
+}
+submenu 'More' $menuentry_id_option 'more' {
+    menuentry 'Debian nosmt' $menuentry_id_option 'gnulinux-simple-U' {
+        linux /vmlinuz ro nosmt quiet
+    }
+    menuentry 'Debian nosmt' $menuentry_id_option 'quiet' {
+        linux /vmlinuz ro nosmt quiet
+    }
+}
+submenu 'more' {
+    menuentry 'unreachable' --id far {
+        linux /vmlinuz ro
+    }
+}
+menuentry 'gnulinux-simple-U' {
+    linux /vmlinuz ro
+}
+menuentry '7' {
+    linux /vmlinuz ro
+}
+menuentry 'caf\N{REPLACEMENT CHARACTER}' {
+    linux /vmlinuz ro
+}
+""".splitlines()
+
+
+def test_an_id_that_an_entry_before_it_has_is_not_its_name() -> None:
+    """GRUB takes the first that has the id or the title it was told: a copied stanza is told by its title."""
+    entries = parse_grub2(COPIED)
+    assert find(entries, "Debian", "node1").place == "gnulinux-simple-U"
+    assert find(entries, "Debian nosmt", "node1").place == "Debian nosmt"
+    assert find(entries, "More > Debian nosmt", "node1").place == "more>gnulinux-simple-U"
+    # What it is called by hand must be one of them, too.
+    with pytest.raises(BootRefused, match="3 entries of its boot menu are called 'gnulinux-simple-U'"):
+        find(entries[:3], "gnulinux-simple-U", "node1")
+
+
+@pytest.mark.parametrize("wanted", ["unreachable", "gnulinux-simple-U", "7", "caf\N{REPLACEMENT CHARACTER}"])
+def test_an_entry_that_grub_cannot_be_told_is_refused(wanted: str) -> None:
+    with pytest.raises(BootRefused, match="GRUB would boot another entry than"):
+        find(parse_grub2(COPIED), wanted, "node1")
+
+
+EMPTIED = 'if [ "${boot_once}" != true ]; then set hpcvirt_arguments=; fi'
+
+
+@pytest.mark.parametrize(
+    ("text", "is_once"),
+    [
+        (EMPTIED, True),
+        ('if [ "$boot_once" != "true" ] ; then\n  unset hpcvirt_arguments\nfi', True),
+        (f"# {EMPTIED}", False),
+        ("set hpcvirt_arguments=", False),
+        ("export hpcvirt_arguments", False),
+        ('if [ "${boot_once}" != true ]; then set hpcvirt_arguments=quiet; fi', False),
+        ('if [ "${boot_once}" = true ]; then set hpcvirt_arguments=; fi', False),
+    ],
+)
+def test_whether_arguments_are_for_the_ordered_boot_alone(text: str, is_once: bool) -> None:
+    assert hands_on_once(text.splitlines()) is is_once

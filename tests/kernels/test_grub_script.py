@@ -24,7 +24,10 @@ echo "sudo $*" >>"$LOG"
     echo "sudo: a password is required" >&2
     exit 1
 }
-[ "$1" != -l ] || exit 0
+case $1 in
+    -l) exec echo "$(command -v "$2")" ;;
+    -ll) exec cat "$LOG.rules" ;;
+esac
 exec "$@"
 """,
     "grub-reboot": '#!/bin/sh\ngrub-editenv - set "next_entry=$1"\n',
@@ -42,6 +45,30 @@ cat "$LOG.new" >"$LOG.env"
     "sync": "#!/bin/sh\n",
 }
 
+RULES = """Matching Defaults entries for bench on node1:
+    env_reset, secure_path=/usr/sbin\\:/usr/bin, use_pty
+
+User bench may run the following commands on node1:
+
+Sudoers entry:
+    RunAsUsers: ALL
+    Commands:
+\tALL
+
+Sudoers entry: /etc/sudoers.d/hpcvirt
+    RunAsUsers: root
+    Options: {options}
+    Commands:
+\t{at}/grub-*
+\t{at}/reboot ""
+
+Sudoers entry:
+    RunAsUsers: root
+    Commands:
+\t/usr/bin/ls
+"""
+"""As sudo 1.9 writes it."""
+
 
 class Box:
     """GRUB's tools, and what was done with them."""
@@ -52,6 +79,8 @@ class Box:
         self.log.touch()
         self.env = Path(f"{self.log}.env")
         self.env.write_text("saved_entry=stock\n")
+        self.rules = Path(f"{self.log}.rules")
+        self.rules.write_text(RULES.format(at=folder, options="!authenticate"))
         for name, text in TOOLS.items():
             (folder / name).write_text(text)
             (folder / name).chmod(0o755)
@@ -97,6 +126,63 @@ def test_refusals_are_told_and_leave_no_order(box: Box, shell: tuple[str, ...]) 
     assert done.stdout == "refused grub-reboot: sudo: a password is required\n"
     told = box.run(shell, "check").stdout.splitlines()
     assert "maynot grub-reboot: sudo: a password is required" in told
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("broken", ["grub-editenv", "grub-reboot"])
+def test_an_order_that_fails_half_way_leaves_nothing_for_the_next_boot(
+    box: Box, shell: tuple[str, ...], broken: str
+) -> None:
+    tool = box.folder / broken
+    tool.write_text(tool.read_text().replace("#!/bin/sh\n", '#!/bin/sh\n[ "$2" = list ] || exit 1\n'))
+    done = box.run(shell, "order", hv_old=boot_id(), hv_place="rt", hv_arguments="quiet")
+    assert (done.returncode, done.stdout) == (1, f"refused {broken}: \n")
+    assert "next_entry=rt" not in box.env.read_text()
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_an_entry_that_was_kept_cut_off_is_not_kept(box: Box, shell: tuple[str, ...]) -> None:
+    (box.folder / "grub-reboot").write_text('#!/bin/sh\ngrub-editenv - set "next_entry=$1-other"\n')
+    done = box.run(shell, "order", hv_old=boot_id(), hv_place="rt", hv_arguments="")
+    assert done.stdout == "refused next_entry was not kept\n"
+    assert "next_entry=rt" not in box.env.read_text()
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_an_order_of_grub_legacy_that_stays_is_told_as_what_it_is(box: Box, shell: tuple[str, ...]) -> None:
+    for name in ("grub-reboot", "grub-editenv"):
+        (box.folder / name).unlink()
+    (box.folder / "grub").write_text('#!/bin/sh\ncat >>"$LOG"\n')
+    (box.folder / "grub").chmod(0o755)
+    Path(f"{box.log}.stuck").touch()
+    done = box.run(shell, "order", hv_old=boot_id(), hv_place="1", hv_arguments="")
+    assert "savedefault --default=1 --once" in box.log.read_text()
+    assert done.stdout.startswith("refused reboot: inhibited; GRUB Legacy cannot take its order back: the next boot")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    ("was", "now", "asked"),
+    [
+        ("", "", set()),
+        ("!authenticate", "setenv", {"grub-reboot", "grub-editenv", "reboot"}),
+        ("grub-*", "grub-reboot", {"grub-editenv"}),
+        ("/usr/bin/ls", "{at}/reboot", {"reboot"}),
+        ("/usr/bin/ls", "{at}/", {"grub-reboot", "grub-editenv", "reboot"}),
+        ("use_pty", "use_pty, !authenticate", set()),
+    ],
+)
+def test_a_rule_that_asks_for_a_password_is_told(
+    box: Box, shell: tuple[str, ...], was: str, now: str, asked: set[str]
+) -> None:
+    """`sudo -n -l reboot` has nothing against it as long as any rule at all is NOPASSWD."""
+    box.rules.write_text(
+        box.rules.read_text().replace(was, now.format(at=box.folder))
+        if was
+        else RULES.format(at=box.folder, options="setenv, !authenticate")
+    )
+    told = [line.split()[1].rstrip(":") for line in box.run(shell, "check").stdout.splitlines() if "maynot" in line]
+    assert set(told) == asked
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from tests.clusters.faults.scene import Scene
@@ -19,6 +20,24 @@ MENU = (
 )
 NAMES = ("stock", "rt", "chaos", "rhel4")
 BOOT_LIMIT_S = 8
+CUT = """cut() { # on a node: end the sshd above this script, whose connection it is
+    pid=$PPID
+    while read -r name </proc/$pid/comm && [ "${name#sshd}" = "$name" ]; do
+        read -r stat </proc/$pid/stat
+        set -- ${stat##*) }
+        pid=$2
+    done
+    kill -9 $pid
+}
+"""
+
+SLOW = """#!/bin/sh
+echo "begin $$" >>{log}
+sleep {sleep}
+{over} grub-reboot "$HPCVIRT_OPTION_PLACE"
+{over} reboot
+echo "end $$" >>{log}
+"""
 
 
 class Rebooting:
@@ -54,6 +73,10 @@ class Rebooting:
             assert (before, after, rebooted) == (releases[kernel], releases[kernel], 1)
         self.assert_default()
 
+    def aside(self) -> dict[str, str]:
+        """Why nodes were set aside."""
+        return dict(self.scene.rows("SELECT name, detail FROM nodes WHERE state = 'set aside'"))
+
     def assert_default(self) -> None:
         """Nothing of ours is left in what the nodes boot by default."""
         for node in self.firmware.nodes:
@@ -65,6 +88,29 @@ class Rebooting:
         """The titles that the plan has for a node, in their order."""
         titles = {name: entry.title for name, entry in zip(NAMES, MENU, strict=True)}
         return [titles[kernel] for (kernel,) in self.scene.rows(f"SELECT kernel FROM boots WHERE node = '{node}'")]
+
+
+def write_slow(nodes: Rebooting, where: str, *, sleep_s: float, limit_s: float) -> Path:
+    """A script that takes its time; what it did, by the process."""
+    shared = nodes.scene.cluster.shared
+    place = shared if where == "login" else Path("/shared")
+    log, script = shared / f"slow-{where}.log", shared / f"slow-{where}"
+    log.write_text("")
+    log.chmod(0o666)
+    over = "" if where == "node" else 'ssh "$HPCVIRT_HOST"'
+    script.write_text(SLOW.format(log=place / log.name, sleep=sleep_s, over=over))
+    script.chmod(0o755)
+    nodes.scene.write(
+        kernels='[[kernel]]\nname = "stock"\nboot = "command"\n'
+        f'command = ["{place / script.name}"]\nwhere = "{where}"\nboot_limit = {limit_s}\n'
+        f'options = {{ place = "{MENU[0].place}" }}\n'
+        f'expect = {{ release = "{MENU[0].kernel.release}" }}\n',
+        baseline="stock",
+        runs=1,
+        blocks=1,
+        nodes=1,
+    )
+    return log
 
 
 @contextmanager

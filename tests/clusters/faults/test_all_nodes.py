@@ -68,6 +68,30 @@ def test_nodes_move_together(all_nodes: Scene) -> None:
     assert proved == [(4, 4, 4)]
 
 
+FICKLE = """#!/bin/sh
+# says yes and no by turns
+if [ -e /tmp/said ]; then rm /tmp/said; echo no; else : >/tmp/said; echo yes; fi
+"""
+
+
+def test_a_probe_that_says_now_this_now_that_is_not_asked_for_ever(all_nodes: Scene) -> None:
+    """It says yes whenever the node is looked at, and no whenever a run is to begin."""
+    for node in all_nodes.cluster.nodes:
+        node.path("/usr/local/bin/fickle").write_text(FICKLE if node.name == "node2" else "#!/bin/sh\necho yes\n")
+        node.path("/usr/local/bin/fickle").chmod(0o755)
+    kernel = '[[kernel]]\nname = "native"\nexpect = { probe = { command = "fickle", matches = "yes" } }\n'
+    all_nodes.write(kernels=kernel, runs=1, blocks=1, extra=wide(all_nodes, 0.2))
+    head, of_all, _ = all_nodes.campaign.read_text().split("[[benchmark]]")
+    all_nodes.campaign.write_text(f"{head}[[benchmark]]{of_all}")
+    assert all_nodes.start().wait(60) == 4, all_nodes.log
+    ((name, why),) = all_nodes.rows("SELECT name, detail FROM nodes WHERE state = 'set aside'")
+    assert name == "node2"
+    assert "3 times, and not in native when a run began: probe: expected yes, found no" in why
+    for node in all_nodes.cluster.nodes:
+        node.path("/usr/local/bin/fickle").unlink()
+        node.path("/tmp/said").unlink(missing_ok=True)
+
+
 def test_a_runner_killed_again_and_again_loses_nothing(all_nodes: Scene) -> None:
     draw = random.Random(int(os.environ.get("HPCVIRT_SEED", "7")))
     all_nodes.write(extra=wide(all_nodes, 0.6), runs=6)

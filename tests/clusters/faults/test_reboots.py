@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clusters.faults.reboots import MENU, Rebooting, rebooting
+from tests.clusters.faults.reboots import CUT, MENU, Rebooting, rebooting, write_slow
 from tests.clusters.faults.scene import Scene, until
 from tests.clusters.netns.firmware import GRUBENV, REFUSED, MenuEntry
 
@@ -20,11 +20,6 @@ pytestmark = pytest.mark.cluster
 def nodes(scene: Scene) -> Iterator[Rebooting]:
     with rebooting(scene) as scenery:
         yield scenery
-
-
-def aside(nodes: Rebooting) -> dict[str, str]:
-    """Why nodes were set aside."""
-    return dict(nodes.scene.rows("SELECT name, detail FROM nodes WHERE state = 'set aside'"))
 
 
 @pytest.mark.slow
@@ -70,9 +65,9 @@ def test_a_kernel_that_panics_falls_back_and_the_others_go_on(nodes: Rebooting) 
     nodes.firmware.panics["node1"] = {MENU[1].title}
     nodes.write(nodes=4)
     assert nodes.scene.start("--yes").wait(90) == 4, nodes.scene.log
-    assert set(aside(nodes)) == {"node1"}
-    assert "release: expected 6.1.0-56-rt-amd64, found 6.1.0-56-amd64" in aside(nodes)["node1"]
-    assert aside(nodes)["node1"].endswith("(order 2 of 2)")
+    assert set(nodes.aside()) == {"node1"}
+    assert "release: expected 6.1.0-56-rt-amd64, found 6.1.0-56-amd64" in nodes.aside()["node1"]
+    assert nodes.aside()["node1"].endswith("(order 2 of 2)")
     assert nodes.scene.rows("SELECT DISTINCT node FROM results WHERE kernel = 'rt' ORDER BY 1") == [
         ("node2",),
         ("node3",),
@@ -91,9 +86,9 @@ def test_a_node_that_never_comes_back(nodes: Rebooting) -> None:
     nodes.firmware.dead.add("node1")
     nodes.write(nodes=2, limit_s=8, extra="boot_retries = 0")
     assert nodes.scene.start("--yes").wait(90) == 4, nodes.scene.log
-    assert set(aside(nodes)) == {"node1"}
-    assert "within 8 s: expected another boot_id" in aside(nodes)["node1"]
-    assert "no answer" in aside(nodes)["node1"]
+    assert set(nodes.aside()) == {"node1"}
+    assert "within 8 s: expected another boot_id" in nodes.aside()["node1"]
+    assert "no answer" in nodes.aside()["node1"]
     assert nodes.scene.rows("SELECT DISTINCT node FROM results") == [("node2",)]
     nodes.firmware.dead.clear()
     nodes.firmware.nodes[0].boot()
@@ -113,11 +108,12 @@ def test_an_order_that_is_passed_over_is_given_again(nodes: Rebooting) -> None:
 
 @pytest.mark.slow
 def test_coming_back_with_the_old_boot_id_is_no_reboot(nodes: Rebooting) -> None:
-    nodes.firmware.same_life["node1"] = 1
+    nodes.firmware.same_life["node1"] = 99
     nodes.write(limit_s=8, extra="boot_retries = 0")
     assert nodes.scene.start("--yes").wait(60) == 4, nodes.scene.log
-    assert "as before: it has not rebooted (order 1 of 1)" in aside(nodes)["node1"]
+    assert "as before: it has not rebooted (order 1 of 1)" in nodes.aside()["node1"]
     assert nodes.scene.one("SELECT count(*) FROM attempts") == 0
+    nodes.firmware.same_life.clear()
     nodes.scene.finish()
     nodes.judge()
 
@@ -127,7 +123,7 @@ def test_a_boot_id_that_cannot_be_read_is_not_another_one(nodes: Rebooting) -> N
     nodes.firmware.mute.add("node1")
     nodes.write(limit_s=8, extra="boot_retries = 0")
     assert nodes.scene.start("--yes").wait(60) == 4, nodes.scene.log
-    assert "its boot_id cannot be read" in aside(nodes)["node1"]
+    assert "its boot_id cannot be read" in nodes.aside()["node1"]
     assert nodes.scene.rows("SELECT count(back_at), count(proved_at) FROM bringups") == [(0, 0)]
     # Nor is anything ordered where it cannot be read to begin with.
     booted = list(nodes.firmware.booted["node1"])
@@ -144,7 +140,7 @@ def test_the_wrong_entry_comes_up(nodes: Rebooting) -> None:
     nodes.firmware.wrong["node1"] = {MENU[1].title: MENU[2].title}
     nodes.write()
     assert nodes.scene.start("--yes").wait(60) == 4, nodes.scene.log
-    assert "expected 6.1.0-56-rt-amd64, found 2.6.9-chaos" in aside(nodes)["node1"]
+    assert "expected 6.1.0-56-rt-amd64, found 2.6.9-chaos" in nodes.aside()["node1"]
     assert nodes.scene.one("SELECT count(*) FROM results WHERE kernel = 'rt'") == 0
     nodes.firmware.wrong.clear()
     nodes.scene.finish()
@@ -158,7 +154,7 @@ def test_an_entry_that_was_renamed_after_the_check(nodes: Rebooting) -> None:
     renamed = MenuEntry("Debian, with Linux 6.1.0-57-rt-amd64", MENU[1].kernel, MENU[1].submenu)
     nodes.firmware.write_menu(nodes.firmware.nodes[0], (MENU[0], renamed))
     assert nodes.scene.start("--yes").wait(60) == 4, nodes.scene.log
-    assert "no entry of its boot menu is called 'Debian, with Linux 6.1.0-56-rt-amd64'" in aside(nodes)["node1"]
+    assert "no entry of its boot menu is called 'Debian, with Linux 6.1.0-56-rt-amd64'" in nodes.aside()["node1"]
     assert MENU[1].title not in nodes.firmware.booted["node1"]
     nodes.assert_default()
     nodes.firmware.write_menu(nodes.firmware.nodes[0], MENU)
@@ -174,7 +170,7 @@ def test_sudo_refused(nodes: Rebooting) -> None:
     assert checked.returncode == 4
     assert "root is needed, and refused" in checked.stdout
     assert nodes.scene.start("--yes").wait(60) == 4, nodes.scene.log
-    assert "a password is required" in aside(nodes)["node1"]
+    assert "a password is required" in nodes.aside()["node1"]
     assert nodes.firmware.booted["node1"] == []
     node.path(REFUSED).unlink()
     nodes.scene.finish()
@@ -240,17 +236,11 @@ def test_a_boot_goes_on_in_another_life_of_the_same_kernel(scene: Scene) -> None
         assert waited_s >= 0.69
 
 
-WHO = """#!/bin/sh
+WHO = f"""#!/bin/sh
 # who of a node of namespaces: the first answer to the question who works there is cut off, with its connection
 [ ! -e /tmp/cut ] && grep -q hv_min /proc/$PPID/cmdline || exit 0
 : >/tmp/cut
-pid=$PPID
-while read -r name </proc/$pid/comm && [ "${name#sshd}" = "$name" ]; do
-    read -r stat </proc/$pid/stat
-    set -- ${stat##*) }
-    pid=$2
-done
-kill -9 $pid
+{CUT}cut
 """
 
 
@@ -345,7 +335,7 @@ def test_other_peoples_work_stops_the_reboot(nodes: Rebooting) -> None:
     node.run(["sh", "-c", "setpriv --reuid 7700 --regid 7700 --clear-groups sleep 300 >/dev/null 2>&1 &"])
     nodes.write()
     assert nodes.scene.start("--yes").wait(60) == 4, nodes.scene.log
-    assert "runs sleep" in aside(nodes)["node1"]
+    assert "runs sleep" in nodes.aside()["node1"]
     assert "--force" in nodes.scene.log
     assert nodes.firmware.booted["node1"] == []
     nodes.scene.finish("--force")
@@ -377,7 +367,7 @@ def test_a_menu_without_arguments_gets_no_nonce_and_refuses_arguments(scene: Sce
     with rebooting(scene, takes_arguments=False) as nodes:
         nodes.write(extra='arguments = "quiet"')
         assert nodes.scene.start("--yes").wait(60) == 4
-        assert "does not hand on hpcvirt_arguments" in aside(nodes)["node1"]
+        assert "does not hand on hpcvirt_arguments" in nodes.aside()["node1"]
         (scene.database).unlink()
         nodes.write()
         nodes.scene.finish("--yes")
@@ -390,9 +380,12 @@ def test_the_operators_own_script(nodes: Rebooting, where: str) -> None:
     script = nodes.scene.cluster.shared / f"boot-{where}"
     over = "" if where == "node" else 'ssh "$HPCVIRT_HOST" '
     place = '"$HPCVIRT_OPTION_PLACE"' if where == "node" else "\"'$HPCVIRT_OPTION_PLACE'\""
+    told = (nodes.scene.cluster.shared if where == "login" else Path("/shared")) / f"told-{where}"
     script.write_text(
-        f'#!/bin/sh -e\n[ "$HPCVIRT_CAMPAIGN.$HPCVIRT_NODE" = small.node1 ]\n{over}grub-reboot {place}\n{over}reboot\n'
+        f'#!/bin/sh -e\n[ "$HPCVIRT_CAMPAIGN.$HPCVIRT_NODE" = small.node1 ]\n'
+        f'echo "$HPCVIRT_KERNEL $HPCVIRT_BLOCK" >>{told}\n{over}grub-reboot {place}\n{over}reboot\n'
     )
+    (nodes.scene.cluster.shared / told.name).unlink(missing_ok=True)
     script.chmod(0o755)
     path = script if where == "login" else f"/shared/{script.name}"
     tables = "".join(
@@ -400,42 +393,12 @@ def test_the_operators_own_script(nodes: Rebooting, where: str) -> None:
         f'options = {{ place = "{entry.place}" }}\nexpect = {{ release = "{entry.kernel.release}" }}\n'
         for name, entry in zip(("stock", "rt"), MENU, strict=False)
     )
-    nodes.scene.write(kernels=tables, baseline="stock", runs=2, blocks=1, nodes=1)
+    nodes.scene.write(kernels=tables, baseline="stock", runs=2, blocks=2, nodes=1)
     nodes.scene.finish("--yes")
     nodes.judge()
     assert nodes.firmware.booted["node1"] == nodes.planned("node1")
-
-
-SLOW = """#!/bin/sh
-echo "begin $$" >>{log}
-sleep {sleep}
-{over} grub-reboot "$HPCVIRT_OPTION_PLACE"
-{over} reboot
-echo "end $$" >>{log}
-"""
-
-
-def write_slow(nodes: Rebooting, where: str, *, sleep_s: float, limit_s: float) -> Path:
-    """A script that takes its time; what it did, by the process."""
-    shared = nodes.scene.cluster.shared
-    place = shared if where == "login" else Path("/shared")
-    log, script = shared / f"slow-{where}.log", shared / f"slow-{where}"
-    log.write_text("")
-    log.chmod(0o666)
-    over = "" if where == "node" else 'ssh "$HPCVIRT_HOST"'
-    script.write_text(SLOW.format(log=place / log.name, sleep=sleep_s, over=over))
-    script.chmod(0o755)
-    nodes.scene.write(
-        kernels='[[kernel]]\nname = "stock"\nboot = "command"\n'
-        f'command = ["{place / script.name}"]\nwhere = "{where}"\nboot_limit = {limit_s}\n'
-        f'options = {{ place = "{MENU[0].place}" }}\n'
-        f'expect = {{ release = "{MENU[0].kernel.release}" }}\n',
-        baseline="stock",
-        runs=1,
-        blocks=1,
-        nodes=1,
-    )
-    return log
+    visits = nodes.scene.rows("SELECT kernel || ' ' || block FROM boots ORDER BY id")
+    assert [(line,) for line in (nodes.scene.cluster.shared / told.name).read_text().splitlines()] == visits
 
 
 @pytest.mark.parametrize("where", ["node", "login"])

@@ -110,6 +110,8 @@ class Firmware:
         """Nodes that go down and stay down."""
         self.down_s = 0.0
         """How long a boot takes."""
+        self.lag_s = 0.0
+        """How long a node that was told to go down still answers."""
         self.trouble: list[str] = []
         self._takes_arguments = takes_arguments
         self._ending = threading.Event()
@@ -184,6 +186,7 @@ class Firmware:
     def _obey(self, node: Node) -> None:
         if _take(self.deaf, node.name):
             return
+        self._ending.wait(self.lag_s)
         node.crash()
         if node.name in self.dead:
             return
