@@ -15,6 +15,7 @@ from functools import cache
 from importlib.resources import files
 from shlex import join, quote
 
+from hpcvirt.core import boot_method as methods
 from hpcvirt.core.benchmark import Command, load
 from hpcvirt.core.model import Benchmark, Campaign, Launcher, LauncherKind, Node, Scope
 from hpcvirt.core.preflight import Need
@@ -72,13 +73,19 @@ def needs_of(campaign: Campaign, node: Node) -> tuple[Need, ...]:
         )
     if node == campaign.nodes[0] and launcher.kind is not LauncherKind.OWN:
         others = campaign.nodes[1:] if any(use.scope is Scope.CLUSTER for use in uses) else ()
-        needs += [_reaches(others)] if others else []
+        needs += [_reaches(_called(campaign, others))] if others else []
     return tuple(needs)
 
 
-def _reaches(others: Sequence[Node]) -> Need:
+def _called(campaign: Campaign, others: Sequence[Node]) -> Sequence[str]:
+    """As a run calls them. Under kernels that are still to be booted nobody can be asked."""
+    now = [kernel.name for kernel in campaign.kernels if not methods.load(kernel.boot).reboots]
+    return list(dict.fromkeys(other.called_by_others(kernel) for kernel in now or [""] for other in others))
+
+
+def _reaches(called: Sequence[str]) -> Need:
     """All at once: there may be many, and some of them may not answer."""
-    hosts = " ".join(quote(other.inner_host or other.host) for other in others)
+    hosts = " ".join(map(quote, called))
     ask = "ssh -o BatchMode=yes -o ConnectTimeout=10"
     return Need(
         f'x=$(for h in {hosts}; do {{ s=$({ask} "$h" true 2>&1 </dev/null) || echo "$h: $s"; }} & done; wait); '

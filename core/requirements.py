@@ -28,6 +28,9 @@ class Requirements:
     """What should not fit the last-level cache: a warning if it does."""
     packages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Where the programs come from: names of packages by ``debian`` and ``rhel``."""
+    arguments: tuple[str, ...] = ()
+    """Further words of the command line. Those that name a program in PATH, or by their absolute path a file, are
+    hashed like programs; the others are words."""
 
     @property
     def hint(self) -> str:

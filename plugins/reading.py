@@ -13,7 +13,16 @@ from hpcvirt.core.text import clean_line
 Objection = tuple[Status, str]
 """A status that is not ok, and why."""
 
-_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[@-Z\\^_])")
+_ESCAPE = re.compile(
+    r"\x1b(?:"
+    r"\[[0-?]*[ -/]*[@-~]"  # colours, the cursor
+    r"|\][^\x07\x1b\n]*(?:\x07|\x1b\\)"  # titles
+    r"|[PX^_][^\x1b\n]*\x1b\\"  # strings to the device
+    r"|[ -/]+[0-~]"  # character sets
+    r"|[0-Z\\^-~])"
+    r"|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f\ufeff]"
+)
+"""And what else is no text: bells, padding, the mark of byte order."""
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?", re.ASCII)
 _NO_NUMBER = re.compile(r"[+-]?(?:inf(?:inity)?|nan)|\*+", re.IGNORECASE)
 
@@ -49,6 +58,8 @@ def ending(output: Output, complaint: str = "") -> str:
     status = output.exit_status
     name = f" ({signal.Signals(status - 128).name})" if status - 128 in set(signal.Signals) else ""
     words = complaint or clean_line(output.stderr.rstrip().rpartition(b"\n")[2])
+    if status == 128 + signal.SIGKILL:
+        words = words or "killed; out of memory?"
     return f"exit status {status}{name}: {words}" if words else f"exit status {status}{name}"
 
 

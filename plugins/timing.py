@@ -82,9 +82,13 @@ def measured(output: Output) -> dict[str, Reading]:
 
 
 def is_cut(output: Output) -> bool:
-    """Is a text of ``time`` behind the program's own output, and not whole?"""
-    found = list(texts(output.stdout))
-    return bool(found and not found[-1].is_whole) or _begins(unfinished_line(output.stdout))
+    """Is a text of ``time`` behind the program's own output, or on stderr, and not whole?"""
+    return any(map(_is_cut, (output.stdout, output.stderr)))
+
+
+def _is_cut(raw: bytes) -> bool:
+    found = list(texts(raw))
+    return bool(found and not found[-1].is_whole) or _begins(unfinished_line(raw))
 
 
 def _begins(tail: str) -> bool:

@@ -60,7 +60,19 @@ def _parameters(plugin: BenchmarkPlugin, words: Sequence[str]) -> dict[str, Valu
         if name not in known:
             raise UsageWrong(f"{plugin.name} has no parameter {name!r}", hint=f"it has {', '.join(known) or 'none'}")
         found[name] = _typed(name, text, known[name].default)
+    if wrong := _faults(plugin, found):
+        raise UsageWrong("; ".join(map(clean_line, wrong)), hint="see `hpcvirt-tui plugins`")
     return found
+
+
+def _faults(plugin: BenchmarkPlugin, given: Mapping[str, Value]) -> list[str]:
+    """What these bring with them: what is lacking for a run (a program, a folder) is no fault of an output."""
+    defaults = {one.name: one.default for one in plugin.parameters}
+    try:
+        lacking = set(plugin.faults(defaults))
+        return [fault for fault in plugin.faults({**defaults, **given}) if fault not in lacking]
+    except Exception as error:  # a third party's plugin may raise anything
+        raise _broken(plugin, error) from error
 
 
 def _typed(name: str, text: str, default: Value) -> Value:
@@ -80,10 +92,14 @@ def _parsed(plugin: BenchmarkPlugin, output: Output, parameters: Mapping[str, Va
     try:
         return plugin.parse(output, parameters or None)
     except Exception as error:  # a third party's parser may raise anything
-        raise BenchmarkBroken(
-            f"plugin {plugin.name} raised {type(error).__name__}: {clean_line(str(error))}",
-            hint="report this to whoever made the plugin",
-        ) from error
+        raise _broken(plugin, error) from error
+
+
+def _broken(plugin: BenchmarkPlugin, error: Exception) -> BenchmarkBroken:
+    return BenchmarkBroken(
+        f"plugin {plugin.name} raised {type(error).__name__}: {clean_line(str(error))}",
+        hint="report this to whoever made the plugin",
+    )
 
 
 def _content(report: Report) -> dict[str, Any]:

@@ -180,7 +180,8 @@ def _doubts_of(member: Member) -> list[str]:
 
 def _placed(report: Report, launched: Launched, reply: Reply) -> Report:
     """Numbers of processes that were elsewhere than asked are numbers of another experiment."""
-    if report.status is Status.OK:
+    has_numbers = report.status in {Status.UNVERIFIED, Status.UNPARSABLE} and launched.found
+    if report.status is Status.OK or has_numbers:
         wrong = misplaced(launched.places, launched.found)
         return Report(Status.FAILED, wrong) if wrong else report
     if report.status is not Status.VOID and not launched.found:

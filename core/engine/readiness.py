@@ -9,7 +9,7 @@ from shlex import quote
 
 from hpcvirt.core.benchmark import BenchmarkPlugin, Command
 from hpcvirt.core.engine.artifacts import Channel, FrozenFiles
-from hpcvirt.core.errors import BinaryDiffers, PreparationFailed, ProgramMissing
+from hpcvirt.core.errors import BinaryDiffers, NodeUnusable, PreparationFailed, ProgramMissing
 from hpcvirt.core.model import Benchmark, Kernel, Node
 from hpcvirt.core.remote import job as jobs
 from hpcvirt.core.remote.programs import Program, Programs, parse_programs, programs_text
@@ -18,6 +18,16 @@ from hpcvirt.core.text import clean_line
 
 Check = tuple[str, str, str]
 """Name, SHA-256, and how it was hashed: ``node`` or ``fetched``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """What was hashed."""
+
+    found: tuple[Check, ...] = ()
+    warning: str = ""
+    """What could not be looked at; empty if all was."""
+
 
 SAID_BYTES = 500
 
@@ -36,17 +46,24 @@ class Place:
         return jobs.parse_run_within(script, await self.channel.run(script))
 
 
-async def check_programs(place: Place, label: str, needs: Requirements, frozen: FrozenFiles) -> list[Check]:
+async def check_programs(place: Place, label: str, needs: Requirements, frozen: FrozenFiles) -> Checks:
     """The digests of programs and of the libraries that they and the artifacts load.
 
     Raises ProgramMissing, and what the channel raises.
     """
     if not (needs.programs or needs.files or frozen.files):
-        return []
-    said, _ = await place.within(programs_text([*needs.programs, *frozen.paths], needs.files))
+        return Checks()
+    said, _ = await place.within(programs_text([*needs.programs, *frozen.paths], needs.files, needs.arguments))
     found = parse_programs(said)
     _refuse(place.node, label, needs, found)
-    return [await _check(place, program) for program in found.found]
+    checks = tuple([await _check(place, label, program) for program in found.found])
+    return Checks(checks, _blind_spot(label, found))
+
+
+def _blind_spot(label: str, found: Programs) -> str:
+    if not found.unlisted:
+        return ""
+    return f"{label}: there is no ldd, so the libraries that {_list(found.unlisted)} loads are not compared"
 
 
 def _refuse(node: Node, label: str, needs: Requirements, found: Programs) -> None:
@@ -78,11 +95,16 @@ def _list(names: Iterable[str]) -> str:
     return ", ".join(names)
 
 
-async def _check(place: Place, program: Program) -> Check:
+async def _check(place: Place, label: str, program: Program) -> Check:
     if program.sha256 is not None:
         return program.name, program.sha256, "node"
     script = jobs.fetch(place.node.scratch, program.path)
-    content = jobs.parse_fetch(script, await place.channel.run(script))
+    answer = await place.channel.run(script)
+    try:
+        content = jobs.parse_fetch(script, answer)
+    except NodeUnusable as error:
+        told = f"{place.node.name}: {program.name} of {label} cannot be hashed: {error.message}"
+        raise ProgramMissing(told, hint=f"let this user read {clean_line(program.path)}: chmod +r") from error
     return program.name, hashlib.sha256(content).hexdigest(), "fetched"
 
 
@@ -91,9 +113,20 @@ def differences(checks: Sequence[Check], elsewhere: Mapping[str, str]) -> list[s
     here = {name: sha256 for name, sha256, _ in checks}
     if not elsewhere:
         return []
+    if not (any(map(_is_library, here)) and any(map(_is_library, elsewhere))):
+        # One of the two has no ldd, which was warned of.
+        here, elsewhere = _without_libraries(here), _without_libraries(elsewhere)
     told = [f"{name} has another SHA-256" for name in here if elsewhere.get(name, here[name]) != here[name]]
     told += [f"{name} was not loaded there" for name in here if name not in elsewhere]
     return told + [f"{name} is not loaded here" for name in elsewhere if name not in here]
+
+
+def _is_library(name: str) -> bool:
+    return ".so" in name
+
+
+def _without_libraries(digests: Mapping[str, str]) -> dict[str, str]:
+    return {name: sha256 for name, sha256 in digests.items() if not _is_library(name)}
 
 
 def refuse_differences(node: Node, kernel: Kernel, use: Benchmark, differing: Sequence[str]) -> str:

@@ -240,15 +240,15 @@ class NodeWalker:
         elsewhere = await self._store.do(partial(Database.other_artifacts, boot=boot.id, benchmark=use.label))
         artifacts = {name for name, _, _ in frozen.files}
         programs = {name: sha256 for name, sha256 in elsewhere.items() if name not in artifacts}
-        warnings = [refuse_differences(self._node, kernel, use, differences(checks, programs))]
+        warnings = [refuse_differences(self._node, kernel, use, differences(checks.found, programs))]
         done = (found.identity.boot_id, kernel.name, use.label)
         if done not in self._prepared:
-            warnings.append(cache_warning(use.label, needs, found.environment))
+            warnings += [checks.warning, cache_warning(use.label, needs, found.environment)]
             await prepare(place, plugin, use, frozen)
             self._prepared.add(done)
         for warning in filter(None, warnings):
             await self._channel.event("warning", warning)
-        return checks
+        return list(checks.found)
 
     async def _look(self, kernel: Kernel, paths: Sequence[str]) -> jobs.Look:
         probe = kernel.expect.probe.command if kernel.expect.probe else None

@@ -500,9 +500,11 @@ hv_do_place() { # makes a draft, put beside it by another channel, the artifact
 
 hv_do_fetch() { # a file, for a node that cannot hash it itself
     hv_open
+    case $hv_file in /*) ;; *) hv_file=$hv_root/$hv_file ;; esac
+    [ -f "$hv_file" ] && [ -r "$hv_file" ] || hv_fail "$hv_file is not there, or not readable"
     hv_say content
-    case $hv_file in /*) cat "$hv_file" ;; *) cat "$hv_root/$hv_file" ;; esac
-    hv_say end
+    # Half a file has no end.
+    cat "$hv_file" && hv_say end
 }
 
 hv_do_folder() {

@@ -36,12 +36,18 @@ class Programs:
     """Libraries that are not there."""
     absent: tuple[str, ...] = ()
     """Files that are not there, or not readable."""
+    unlisted: tuple[str, ...] = ()
+    """Programs whose libraries nobody knows there: the node has no ldd."""
 
 
-def programs_text(programs: Iterable[str], needed: Iterable[str]) -> str:
-    """A shell text that looks for them, to be run in the program's folder."""
+def programs_text(programs: Iterable[str], needed: Iterable[str], arguments: Iterable[str] = ()) -> str:
+    """A shell text that looks for them, to be run in the program's folder.
+
+    ``arguments``: words of which those that name a program or a file are hashed too.
+    """
     text = files("hpcvirt.core.remote").joinpath("programs.sh").read_text(encoding="ascii")
     calls = [f"hv_program {quote(name)}" for name in programs] + [f"hv_needed {quote(path)}" for path in needed]
+    calls += [f"hv_argument {quote(word)}" for word in arguments]
     return "\n".join([text, *calls, "exit 0", ""])
 
 
@@ -60,8 +66,9 @@ def parse_programs(said: bytes) -> Programs:
         foreign=_after("foreign", lines),
         lacking=_after("lacking", lines),
         absent=_after("absent", lines),
+        unlisted=_after("unlisted", lines),
     )
 
 
 def _after(word: str, lines: Iterable[str]) -> tuple[str, ...]:
-    return tuple(line.removeprefix(f"{word} ") for line in lines if line.startswith(f"{word} "))
+    return tuple(dict.fromkeys(line.removeprefix(f"{word} ") for line in lines if line.startswith(f"{word} ")))

@@ -69,7 +69,8 @@ class Writer:
 
     async def _ordered(self, order: _Order) -> Any:
         self._orders.append(order)
-        self._thread.submit(self._carry_out)
+        # Not at once: what others order at this moment is written to the disk together with it.
+        asyncio.get_running_loop().call_soon(self._thread.submit, self._carry_out)
         try:
             return await asyncio.shield(asyncio.wrap_future(order.done))
         except sqlite3.Error as error:

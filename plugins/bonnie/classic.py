@@ -11,8 +11,10 @@ from hpcvirt.plugins.reading import number
 
 _HEADER = re.compile(r"(?<![A-Za-z/])([KMG]/sec)\s+%CPU(?:\s+\1\s+%CPU){4}\s+/sec\s+%CPU\s*$")
 _TAG = re.compile(r"<[^>]{0,200}>")
-_CELL = re.compile(r"<td\b[^>]{0,200}>(.*?)</td>")
+_CELL = re.compile(r"<td\b[^>]{0,200}>(.{0,200}?)</td>")
 _HEADING = re.compile(r"Sequential (?:Output|Input)")
+_OTHERS_SHARE = re.compile(r"\d+(?:\.\d{2,})?", re.ASCII)
+"""A number that is no %CPU of ours, which has one decimal."""
 NUMBERS = 2 * len(PATTERNS)
 
 MIB = {"GB": 1000.0, "MB": 1.0}
@@ -46,7 +48,7 @@ def _row(text: str, unit: str, size_unit: str, *, is_html: bool) -> Found | None
     """The last twelve numbers of a line: the label before them may be missing, or a number."""
     words = text.split()
     values = [number(word) for word in words[-NUMBERS - 1 :]]
-    if len(values) <= NUMBERS or values[0] is None:
+    if len(values) <= NUMBERS or values[0] is None or any(map(_OTHERS_SHARE.fullmatch, words[1 - NUMBERS :: 2])):
         return None
     if None in values:
         is_ours = sum(value is not None for value in values) > NUMBERS // 2

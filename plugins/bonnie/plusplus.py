@@ -24,8 +24,18 @@ SHIFT = 3
 ROUNDED_FROM = 1000
 """The table of 1.0x has no decimals from here on, its CSV has one."""
 
-_VERSIONED = re.compile(r"(?<![\d.,\w])(\d\.\d{1,3}[a-z]?,\d\.\d{1,3}[a-z]?(?:,[^,]*){8,})$", re.ASCII)
-_OLD = re.compile(r"[^,\s]{0,80},(\d{1,12}[KMGT]?(?::\d{1,9}[kKMG]?)?)((?:,[^,\s]{0,20}){25})\s*$", re.ASCII)
+_VERSIONED = re.compile(
+    r"(?<![\d.,\w])((?:1\.9|[2-9]\.)\d{1,2}[a-z]?,(?:1\.9|[2-9]\.)\d{1,2}[a-z]?(?:,[^,]*){8,})$", re.ASCII
+)
+_PREFIX = r"^(?:[^,]{0,200}(?:\[\d{1,6},\d{1,6}\][^,]{0,20})?[:>|\]]\s*)?"
+"""What a launcher puts before a line: a node, a rank, a date."""
+_INTEGER = r",(?:\d{1,12}|\++)?"
+_OLD = re.compile(
+    rf"{_PREFIX}[^,\s]{{0,80}},(\d{{1,12}}[KMGT]?(?::\d{{1,9}}[kKMG]?)?)"
+    rf"((?:{_INTEGER}){{10}},(?:\d{{1,12}}\.\d|\++)?{_INTEGER}(?:,[\d.:/+]{{0,40}}){{13}})\s*$",
+    re.ASCII,
+)
+"""Seeks alone have a decimal."""
 _SIZE = re.compile(r"(\d{1,12})([KMGT]?)")
 _MIB = {"K": 1 / 1024, "": 1.0, "M": 1.0, "G": 1024.0, "T": 2.0**20}
 _PLUS = re.compile(r"\++")

@@ -30,9 +30,15 @@ def judge(output: Output, parameters: Mapping[str, Value] | None = None) -> Repo
         return Report(status, reason)
     runs = tuple(map(_alone, found)) if len(found) > 1 else ()
     met = conditions(output)
-    told = notes(met, last.size_mib)
+    told = notes(met, last.size_mib or _asked_mib(parameters))
     times = timing.readings(output) if parameters is None else _elapsed(output, met)
     return Report(status, reason, last.readings | times, last.not_measured, told, runs=runs)
+
+
+def _asked_mib(parameters: Mapping[str, Value] | None) -> float | None:
+    """Of a small file Bonnie-64 prints a size of 0."""
+    asked = (parameters or {}).get("size_mib")
+    return float(asked) if asked else None
 
 
 def _elapsed(output: Output, met: Conditions) -> dict[str, Reading]:

@@ -10,7 +10,7 @@ from hpcvirt.core.benchmark import BenchmarkPlugin, Category, Command, Metric, O
 from hpcvirt.core.model import Better, Scope, Value
 from hpcvirt.core.requirements import Requirements
 from hpcvirt.plugins import timing
-from hpcvirt.plugins.command.metrics import MetricWrong, wanted
+from hpcvirt.plugins.command.metrics import DECIMALS, MetricWrong, wanted
 from hpcvirt.plugins.command.report import judge, patterns
 
 __all__ = ["OwnCommand"]
@@ -36,7 +36,11 @@ class OwnCommand(BenchmarkPlugin):
             "one a line: NAME UNIT higher|lower regex|json|csv FILE WHAT; FILE is stdout, stderr or one of `fetch`, "
             "WHAT a pattern with one group, a path such as results.0.rate, or a column's name or number",
         ),
+        Parameter(
+            "decimal", "", "sign before decimals, . or , (the other parts thousands); empty: not read if it may be both"
+        ),
         Parameter("expect", "", "patterns that must be found in its output, one a line; else it counts as unverified"),
+        Parameter("prepare", "", "program and arguments to execute once per boot before the first run; as in argv"),
         Parameter("ranks", 0, "processes of an MPI program, over all nodes; 0: started as it is, on each node", 0),
     )
     metrics = timing.METRICS
@@ -62,8 +66,14 @@ class OwnCommand(BenchmarkPlugin):
         return Scope.CLUSTER if parameters["ranks"] else Scope.NODE
 
     def requires(self, parameters: Mapping[str, Value]) -> Requirements:
-        """The program."""
-        return Requirements(tuple(shlex.split(str(parameters["argv"]))[:1]))
+        """The program; and what it starts, where it is one like ``time`` or an interpreter."""
+        words = tuple(shlex.split(str(parameters["argv"])))
+        return Requirements(words[:1], arguments=words[1:])
+
+    def prepare(self, parameters: Mapping[str, Value]) -> Sequence[Command]:
+        """The words as they are, if there are any."""
+        words = tuple(shlex.split(str(parameters["prepare"])))
+        return (Command(words),) if words else ()
 
     def command(self, parameters: Mapping[str, Value]) -> Command:
         """The words as they are."""
@@ -80,7 +90,7 @@ class OwnCommand(BenchmarkPlugin):
 
 
 def _faults(parameters: Mapping[str, Value]) -> Iterator[str]:
-    for name in ("argv", "fetch"):
+    for name in ("argv", "fetch", "prepare"):
         try:
             words = shlex.split(str(parameters[name]))
         except ValueError as error:  # an unbalanced quote
@@ -90,6 +100,8 @@ def _faults(parameters: Mapping[str, Value]) -> Iterator[str]:
             yield "argv: which program?"
         if name == "fetch":
             yield from (f"fetch: {w!r} is no name in its folder" for w in words if not _HARMLESS_NAME.fullmatch(w))
+    if (decimal := str(parameters["decimal"])) and decimal not in DECIMALS:
+        yield f"decimal: {decimal!r} is neither . nor ,"
     try:
         wanted(str(parameters["metrics"]))
     except MetricWrong as error:

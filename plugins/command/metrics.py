@@ -4,7 +4,8 @@
     NAME UNIT higher|lower json  FILE PATH        keys and indices with dots between: results.0.latency
     NAME UNIT higher|lower csv   FILE COLUMN      by its header, or by its number from 1; the last row counts
 
-FILE is ``stdout``, ``stderr`` or one of the files that are fetched. Words are parted as a shell does it.
+FILE is ``stdout``, ``stderr`` or one of the files that are fetched. Words are parted as a shell does it. No number is
+taken where it may be another one: half of what was printed, or 1,234 from nobody knows which locale.
 """
 
 from __future__ import annotations
@@ -15,17 +16,22 @@ import json
 import math
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hpcvirt.core.benchmark import Metric, Output
 from hpcvirt.core.model import Better
+from hpcvirt.core.text import clean_line
 from hpcvirt.plugins.reading import number, whole_lines
 
 WORDS = 6
 KINDS = ("regex", "json", "csv")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,60}")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?", re.ASCII)
+_EITHER = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
+_GOES_ON = re.compile(r"\d|[.,]\d|[eEdD][+-]?\d", re.ASCII)
+_HAS_BEGUN = re.compile(r"\d(?:[.,]|[eEdD][+-]?)?$", re.ASCII)
+DECIMALS = (".", ",")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +85,16 @@ def _pattern(text: str) -> re.Pattern[str]:
     return pattern
 
 
-def value(one: Wanted, output: Output) -> float | None:
-    """The metric's value in an output; None if it is not there or no number."""
+class NoNumber(ValueError):
+    """There is none, or nobody can say which; its words say why, where there is more to say."""
+
+
+def value(one: Wanted, output: Output, decimal: str = "") -> float:
+    """The metric's value in an output. Raises NoNumber. ``decimal``: the sign before decimals; empty: not told."""
     content = content_of(one.file, output)
-    return None if content is None else _READERS[one.kind](content, one.selector)
+    if content is None:
+        raise NoNumber
+    return _READERS[one.kind](content, one.selector, decimal)
 
 
 def content_of(file: str, output: Output) -> bytes | None:
@@ -91,53 +103,108 @@ def content_of(file: str, output: Output) -> bytes | None:
     return streams[file] if file in streams else output.files.get(file)
 
 
-def _regex(content: bytes, selector: str) -> float | None:
+def _regex(content: bytes, selector: str, decimal: str) -> float:
     text = "".join(f"{line}\n" for line in whole_lines(content))
     found = list(_pattern(selector).finditer(text))
-    return _number(found[-1][1] or "") if found else None
+    if not found or found[-1][1] is None:
+        raise NoNumber
+    start, end = found[-1].span(1)
+    if _HAS_BEGUN.search(text[max(start - 3, 0) : start]) or _GOES_ON.match(text, end):
+        line = text[text.rfind("\n", 0, start) + 1 : text.index("\n", max(end - 1, start))]
+        raise NoNumber(f"{found[-1][1]!r} is a part of a longer number in {clean_line(line, 60)!r}")
+    return _number(found[-1][1], decimal)
 
 
-def _json(content: bytes, selector: str) -> float | None:
+def _json(content: bytes, selector: str, decimal: str) -> float:
     try:
         at = json.loads(content)
         for key in selector.split("."):
             at = at[int(key)] if isinstance(at, list) else at[key]
-    except (ValueError, KeyError, IndexError, TypeError, RecursionError):
-        return None
-    is_number = isinstance(at, int | float) and not isinstance(at, bool)
-    return _finite(at) if is_number else _number(at) if isinstance(at, str) else None
+    except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
+        raise NoNumber from error
+    if isinstance(at, str):
+        return _number(at, decimal)
+    if isinstance(at, bool) or not isinstance(at, int | float):
+        raise NoNumber
+    return _finite(at)
 
 
-def _csv(content: bytes, selector: str) -> float | None:
+def _csv(content: bytes, selector: str, decimal: str) -> float:
     text = "\n".join(whole_lines(content))
     try:
         rows = list(csv.reader(io.StringIO(text)))
-    except csv.Error:
-        return None
-    if not rows:
-        return None
-    header = [word.strip() for word in rows[0]]
-    if selector in header and len(rows) > 1:
-        at = header.index(selector)
-    elif selector.isascii() and selector.isdigit() and int(selector) >= 1:
-        at = int(selector) - 1
-    else:
-        return None
-    return _number(rows[-1][at]) if at < len(rows[-1]) else None
+    except csv.Error as error:
+        raise NoNumber from error
+    at = _column(rows, selector)
+    *before, last = rows
+    alike = [row for row in before if _has_number(row, at)]
+    has_header = not selector.isdigit() or selector in _words(rows[0])
+    if (has_header and len(last) != len(rows[0])) or (alike and not _is_like(last, alike[-1])) or at >= len(last):
+        raise NoNumber("the last row is not like those before it")
+    return _number(last[at], decimal)
 
 
-def _number(word: str) -> float | None:
-    """A finite number, with a decimal comma too."""
+def _column(rows: Sequence[Sequence[str]], selector: str) -> int:
+    """By its header, else by its number."""
+    if len(rows) > 1 and selector in (header := _words(rows[0])):
+        return header.index(selector)
+    if rows and selector.isascii() and selector.isdigit() and int(selector) >= 1:
+        return int(selector) - 1
+    raise NoNumber
+
+
+def _words(row: Sequence[str]) -> list[str]:
+    return [word.strip() for word in row]
+
+
+def _has_number(row: Sequence[str], at: int) -> bool:
+    return at < len(row) and _is_number(row[at])
+
+
+def _is_like(row: Sequence[str], other: Sequence[str]) -> bool:
+    """As many fields, and numbers where the other has them: a message may have commas too."""
+    return len(row) == len(other) and all(_is_number(a) or not _is_number(b) for a, b in zip(row, other, strict=True))
+
+
+def _is_number(word: str) -> bool:
+    return number(word.strip().replace(",", ".")) is not None
+
+
+def _number(word: str, decimal: str) -> float:
+    """A finite number."""
     text = word.strip()
-    found = number(text.replace(",", ".") if _DECIMAL_COMMA.fullmatch(text) else text)
-    return None if found is None else _finite(found)
+    found = number(_with_point(text, decimal) if decimal else _guessed(text))
+    if found is None:
+        raise NoNumber
+    return _finite(found)
 
 
-def _finite(found: float) -> float | None:
+def _with_point(text: str, decimal: str) -> str:
+    """As the operator said decimals are written; the other sign parts thousands."""
+    other = "," if decimal == "." else "."
+    whole, sign, rest = text.partition(decimal)
+    if other in whole and re.fullmatch(rf"[+-]?\d{{1,3}}(?:{re.escape(other)}\d{{3}})+", whole, re.ASCII):
+        whole = whole.replace(other, "")
+    if other in whole:
+        raise NoNumber(f"{clean_line(text, 40)!r} is not written with the decimal sign {decimal!r}")
+    return f"{whole}.{rest}" if sign else whole
+
+
+def _guessed(text: str) -> str:
+    """A comma counts as a decimal sign where it can be nothing else."""
+    if _EITHER.fullmatch(text):
+        raise NoNumber(f"{text!r} may have decimals or thousands: set the parameter `decimal`")
+    return text.replace(",", ".") if _DECIMAL_COMMA.fullmatch(text) else text
+
+
+def _finite(found: float) -> float:
     try:
-        return float(found) if math.isfinite(found) else None
-    except OverflowError:  # an integer of JSON may have any length
-        return None
+        is_finite = math.isfinite(found)
+    except OverflowError as error:  # an integer of JSON may have any length
+        raise NoNumber from error
+    if not is_finite:
+        raise NoNumber
+    return float(found)
 
 
-_READERS: dict[str, Callable[[bytes, str], float | None]] = {"regex": _regex, "json": _json, "csv": _csv}
+_READERS: dict[str, Callable[[bytes, str, str], float]] = {"regex": _regex, "json": _json, "csv": _csv}

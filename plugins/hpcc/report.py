@@ -82,7 +82,7 @@ def judge(output: Output, parameters: Mapping[str, Value] | None = None) -> Repo
     status, reason = first(_objections(output, text, found, parameters))
     if output.truncated:
         return Report(status, reason)
-    results = [one for one in found if one.has_summary]
+    results = [one for one in found if one.has_summary or one is last]
     times = timing.readings(output) if parameters is None else {}
     runs = tuple(map(_alone, results)) if len(results) > 1 else ()
     return Report(status, reason, last.readings | times, last.not_measured, runs=runs)

@@ -24,7 +24,13 @@ _NORMAL = re.compile(r"PROGRAM MAIN: Execution ended Normally")
 _ABNORMAL = re.compile(
     r"\b(?:STOP ABNORMAL END|SOLUTION IS HEADING OUT OF BOUNDS|PROGRAM MAIN: ends with fatal Error)\b.*"
 )
-_NOT_A_NUMBER = re.compile(r"%MON\s+(\w{1,40})\s*=\s*[+-]?(?:NaN|Inf(?:inity)?)\s*$", re.IGNORECASE)
+_NONE = r"[+-]?(?:NaN|Inf(?:inity)?)"
+_NOT_A_NUMBER = re.compile(
+    rf"%MON\s+(\w{{1,40}})\s*=\s*{_NONE}\s*$"
+    rf"|\b(cg[23]d\w{{0,20}})\b[^=]{{0,40}}=(?:\s+[-+\d.E]{{1,40}}){{0,2}}\s+{_NONE}(?=\s|$)",
+    re.IGNORECASE,
+)
+"""As the monitor says it, or the solver of the pressure: the monitor may be off, or look too seldom."""
 _STEPS = re.compile(r"\bnTimeSteps\s*=")
 _INTEGER = re.compile(r"(\d{1,12})\s*$", re.ASCII)
 
@@ -107,7 +113,7 @@ def _note_within(line: str, section: Section) -> None:
     if section.in_all and (hit := _TIMER.search(line)) is not None:
         section.timers.setdefault(TIMERS[hit[1]], hit[2])
     elif (hit := _NOT_A_NUMBER.search(line)) is not None:
-        section.not_a_number = section.not_a_number or hit[1]
+        section.not_a_number = section.not_a_number or hit[1] or hit[2]
     elif _STEPS.search(line):
         section.steps_follow = section.steps is None
     elif section.steps_follow and (hit := _INTEGER.search(line)) is not None:
@@ -137,7 +143,7 @@ def _objections(
         yield Status.FAILED, MIXED
     if parameters is not None:
         yield from _other_problem(last, parameters)
-    yield from written.objections(written.written(output))
+    yield from written.objections(output)
     yield from _faults(last)
     if timing.is_cut(output):
         yield Status.UNVERIFIED, timing.CUT

@@ -1,11 +1,22 @@
 # run.sh EXPERIMENT PROGRAM [GROUP.NAME=VALUE...]: one run of the model in this folder.
-# The input is linked, "data" is changed, and what was written is listed in "written": checksum, bytes, name.
+# The input is linked, "data" is changed, and what was written is listed in "written": checksum, bytes, name; then "end".
 experiment=$1 program=$2
 shift 2
+long_ago=200001010000 stamp=200101010000
+lay_out() { # NAME: the experiment's folder is only read: what the model could write under that name is no link
+    case $1 in
+        mitgcmuv | STDOUT.* | STDERR.* | run.sh | namelist.awk | written | room | stamp | *.log | scratch*) ;;
+        pickup*) copy "$1" ;;
+        *.[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]*) ;; # an earlier run's output
+        *.data | *.meta | *.nc | fort.*) copy "$1" ;;
+        *) ln -s "$experiment/$1" "$1" ;;
+    esac
+}
+copy() { # what is written afterwards is newer
+    cat "$experiment/$1" >"$1" && touch -t "$long_ago" "$1"
+}
 for file in "$experiment"/*; do
-    name=${file##*/}
-    case $name in mitgcmuv | STDOUT.* | STDERR.* | run.sh | namelist.awk | written | *.meta) continue ;; esac
-    [ ! -f "$file" ] || ln -s "$file" "$name" || exit 125
+    [ ! -f "$file" ] || lay_out "${file##*/}" || exit 125
 done
 if [ $# -gt 0 ]; then
     HV_CHANGES=$(printf '%s\n' "$@")
@@ -20,14 +31,16 @@ list() { # without cksum sizes alone are told
         echo "- $(($(wc -c <"$1"))) $1"
     fi
 }
+is_written() { # by the model
+    [ -f "$1" ] && [ ! -L "$1" ] && [ "$1" -nt stamp ] || return 1
+    case $1 in run.sh | namelist.awk | data | written | STDOUT.* | STDERR.*) return 1 ;; esac
+}
+touch -t "$stamp" stamp || exit 125
 "$program"
 status=$?
-# Only what the model made: the input is links. A full disk shows here and nowhere else.
+# A full disk shows here and nowhere else, and then there may be no room to say so.
 for file in *; do
-    [ ! -f "$file" ] || [ -L "$file" ] || case $file in
-        run.sh | namelist.awk | data | written | STDOUT.* | STDERR.*) ;;
-        *) list "$file" ;;
-    esac
-done >written
-printf '%4096s' '' 2>/dev/null >room || echo 'full 0 disk' >>written
+    ! is_written "$file" || list "$file" || exit 125
+done >written || exit 125
+echo end >>written && printf '%4096s' '' >room || exit 125
 exit "$status"

@@ -64,7 +64,7 @@ class Npb(BenchmarkPlugin):
     def command(self, parameters: Mapping[str, Value]) -> Command:
         """In a folder of its own: a file ``timer.flag`` or ``ep.input`` would change the run."""
         threads, ranks = int(parameters["threads"]), int(parameters["ranks"])
-        env = {"OMP_NUM_THREADS": str(threads)} if threads else {}
+        env = {"OMP_NUM_THREADS": str(threads or 1)}
         return Command((_program(parameters),), env, fresh=True, ranks=ranks)
 
     def parse(self, output: Output, parameters: Mapping[str, Value] | None = None) -> Report:

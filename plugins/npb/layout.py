@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from hpcvirt.plugins.reading import number, whole_lines
 
-_BANNER = re.compile(r"\bNAS Parallel Benchmarks\b.*\bBenchmark\b")
+_BANNER = re.compile(r"\bNAS Parallel Benchmarks\b.{0,100}\bBenchmark\b")
 _COMPLETED = re.compile(r"(?<![\w-])([A-Z]{2}(?:-MZ)?) Benchmark Completed\b")
 _LABELS = {
     "class": "Class",

@@ -27,7 +27,7 @@ def judge(output: Output, parameters: Mapping[str, Value] | None = None) -> Repo
     status, reason = first(_objections(output, found, parameters))
     if output.truncated:
         return Report(status, reason)
-    results = [one for one in found if one.has_summary]
+    results = [one for one in found if one.has_summary or one is last]
     times = timing.readings(output) if parameters is None else {}
     runs = tuple(map(_alone, results)) if len(results) > 1 else ()
     return Report(status, reason, _readings(last) | times, runs=runs)
@@ -51,9 +51,10 @@ def _objections(
         yield Status.FAILED, nothing(output.stdout, "NPB")
     if parameters is not None and len(found) > 1:
         yield Status.FAILED, MIXED
-    if parameters is not None:
-        yield from _other_problem(last, parameters)
+    others = list(_other_problem(last, parameters)) if parameters is not None else []
+    yield from (objection for objection in others if objection[0] is Status.FAILED)
     yield from _faults(last)
+    yield from others
     if timing.is_cut(output):
         yield Status.UNVERIFIED, timing.CUT
 
@@ -85,6 +86,8 @@ def _other_problem(section: Section, parameters: Mapping[str, Value]) -> Iterato
         asked = parameters.get(name)
         if asked and ran is not None and str(asked).upper() != str(ran).upper():
             yield Status.FAILED, f"it ran with {name} {clean_line(str(ran), 20)}, not the {asked} asked for"
+        if asked and ran is None and section.has_summary:
+            yield Status.UNVERIFIED, f"the report does not say its {name}"
     active, total = section.number("active"), section.number("processes")
     if parameters.get("ranks") and active is not None and active != total:
         yield Status.FAILED, f"only {active:g} of its {total or 0:g} processes worked"

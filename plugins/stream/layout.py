@@ -19,13 +19,15 @@ UNITS_MB_S = {"KB/s": 1e-3, "kB/s": 1e-3, "MB/s": 1.0, "GB/s": 1e3, "TB/s": 1e6}
 """Factors to MB/s. STREAM's source divides bytes by 1e6, so its prefixes are decimal."""
 
 _HEADER = re.compile(r"\bFunction\s+(?:Best\s+)?Rate\s*\(?([A-Za-z]+/s(?:ec)?)\b\)?(.*)")
+_BANNER = re.compile(r"\bSTREAM version \$Revision\b", re.IGNORECASE)
+_THREAD = re.compile(r"\bPrinting one line per active thread\b")
 _VALIDATED = re.compile(r"\bSolution Validates\b")
 _FAILED = re.compile(r"\bFailed Validation\b.*")
 _FACTS = {
     "array_size": re.compile(r"\bArray size\s*=\s*(\d{1,18})\b", re.ASCII),
     "ntimes": re.compile(r"(?:will be executed|is run|running each test)\s+(\d{1,9}) times", re.ASCII),
     "threads_requested": re.compile(r"Number of Threads requested\s*=\s*(\d{1,9})\b", re.ASCII),
-    "threads_counted": re.compile(r"Number of Threads counted\s*=\s*(\d{1,9})\b", re.ASCII),
+    "threads_counted": re.compile(r"Number of Threads(?: counted)?\s*=\s*(\d{1,9})\b", re.ASCII),
 }
 _LABELS = {
     "Copy": "copy",
@@ -66,6 +68,10 @@ class Section:
 
     facts: dict[str, int] = field(default_factory=dict)
     """``array_size``, ``ntimes``, ``threads_requested`` and ``threads_counted``, where printed."""
+    has_begun: bool = False
+    """Its banner was printed."""
+    lines_of_threads: int = 0
+    """stream.f prints one for each thread instead of their number."""
     table: Table | None = None
     rows: dict[str, Row] = field(default_factory=dict)
     repeated: set[str] = field(default_factory=set)
@@ -86,7 +92,8 @@ class Section:
     @property
     def threads(self) -> int:
         """Threads that ran. A program without OpenMP prints none and has one."""
-        return self.facts.get("threads_counted", self.facts.get("threads_requested", 1))
+        told = self.facts.get("threads_counted", self.facts.get("threads_requested"))
+        return told or self.lines_of_threads or 1
 
 
 def sections(raw: bytes) -> tuple[Section, ...]:
@@ -102,7 +109,7 @@ def sections(raw: bytes) -> tuple[Section, ...]:
 def _opens(line: str, section: Section) -> bool:
     """Does this line belong to the report after ``section``?"""
     begun = section.table is not None or section.closed
-    if begun and _HEADER.search(line):
+    if (begun and _HEADER.search(line)) or (section != Section() and _BANNER.search(line)):
         return True
     return any(pattern.search(line) and (begun or name in section.facts) for name, pattern in _FACTS.items())
 
@@ -112,6 +119,10 @@ def _note(line: str, section: Section) -> None:
         section.table = Table(header[1], 1 + len(re.findall(r"\btime\b", header[2])))
     elif (row := _ROW.search(line)) is not None:
         _note_row(_LABELS[row[1]], row[2].split(), section)
+    elif _BANNER.search(line):
+        section.has_begun = True
+    elif _THREAD.search(line):
+        section.lines_of_threads += 1
     elif _VALIDATED.search(line):
         section.validated = True
     elif (failed := _FAILED.search(line)) is not None:

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpcvirt.core.benchmark import Command
-from hpcvirt.core.launcher import AGENT, SCRIPT, Launch, Place, launch, misplaced, spread, take_ranks
-from hpcvirt.core.model import Launcher, LauncherKind
+from hpcvirt.core.config import parse_campaign
+from hpcvirt.core.launcher import AGENT, SCRIPT, Launch, Place, launch, misplaced, needs_of, spread, take_ranks
+from hpcvirt.core.model import Launcher, LauncherKind, Node
 
 HERE = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 RUN = "0123abcd" * 4
@@ -134,3 +135,47 @@ def test_an_agent_whose_ssh_fails_ends_the_launcher_that_would_wait(tmp_path: Pa
 def test_lines_of_other_runs_are_left_alone() -> None:
     text = b"@hpcvirt-rank 99 aa host\nx@hpcvirt-rank " + RUN.encode() + b" aa-bb host\ny"
     assert take_ranks(text, RUN) == (b"@hpcvirt-rank 99 aa host\nxy", Counter({"aa-bb": 1}))
+
+
+def test_what_others_call_a_node_is_a_guests_address_in_its_kernel() -> None:
+    node = Node("node1", "dialled", addresses={"guest": "guest1"}, inner_host="inner1")
+    assert (node.called_by_others("guest"), node.called_by_others("stock")) == ("guest1", "inner1")
+    assert Node("node1", "dialled").called_by_others("guest") == "dialled"
+
+
+GUESTS = """
+[campaign]
+name = "guests"
+[[node]]
+name = "node[1-3]"
+host = "10.0.0.[1-3]"
+address = { guest = "10.1.0.[1-3]" }
+[[kernel]]
+name = "guest"
+[[kernel]]
+name = "other"
+[[benchmark]]
+plugin = "npb"
+parameters = { ranks = 3 }
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "hosts"),
+    [
+        (GUESTS, "10.1.0.2 10.1.0.3 10.0.0.2 10.0.0.3"),
+        # What is to be booted cannot be asked now.
+        (
+            GUESTS.replace(
+                'name = "guest"', 'name = "guest"\nboot = "command"\ncommand = ["reboot"]\nexpect = { release = "6.*" }'
+            ),
+            "10.0.0.2 10.0.0.3",
+        ),
+    ],
+)
+def test_check_asks_those_whom_a_run_calls(text: str, hosts: str) -> None:
+    campaign = parse_campaign(text)
+    first, *others = campaign.nodes
+    (asked,) = [need.command for need in needs_of(campaign, first) if "ssh" in need.command]
+    assert f"for h in {hosts};" in asked
+    assert not any("ssh" in need.command for other in others for need in needs_of(campaign, other))

@@ -54,9 +54,16 @@ class Ran:
     """A campaign, run as an operator runs it."""
 
     def __init__(
-        self, folder: Path, *benchmarks: str, runs: int = 1, nodes: int = 1, other: str = "", **env: str
+        self,
+        folder: Path,
+        *benchmarks: str,
+        runs: int = 1,
+        blocks: int = 1,
+        nodes: int = 1,
+        other: str = "",
+        **env: str,
     ) -> None:
-        text = HEAD.format(runs=runs, blocks=1, nodes=nodes, other=other) + "".join(benchmarks)
+        text = HEAD.format(runs=runs, blocks=blocks, nodes=nodes, other=other) + "".join(benchmarks)
         tomllib.loads(text)
         (folder / "small.toml").write_text(text)
         self.done = program(["run", "small.toml", "--db", "small-1.db"], {**os.environ, **env}, folder)
@@ -120,7 +127,7 @@ def test_a_command_from_campaign_file_to_verdicts(tmp_path: Path) -> None:
     ((content,),) = ran.rows("SELECT DISTINCT content FROM fetched WHERE name = 'table.csv'")
     assert zlib.decompress(content) == b"time,size\n1,10\n2.5,20\n"
     told = dict(ran.rows("SELECT DISTINCT name, length(sha256) FROM artifact_checks"))
-    assert told == {"own": 64}
+    assert {name: length for name, length in told.items() if ".so" not in name} == {"own": 64, "sh": 64}
 
 
 @pytest.mark.parametrize(
@@ -140,6 +147,30 @@ def test_what_goes_wrong_has_its_status(tmp_path: Path, text: str, status: str, 
     ran = Ran(tmp_path, command(str(script(tmp_path, text)), metrics="rate x higher regex stdout 'rate: (.*)'"))
     assert ran.done.returncode == 1, ran.done.stderr
     assert [(found, reason in told) for found, told in ran.statuses] == [(status, True)], ran.statuses
+
+
+@pytest.fixture
+def little_memory() -> Iterator[Path]:
+    """A control group whose processes may have 32 MiB."""
+    base = Path("/sys/fs/cgroup")
+    limit = "memory/{}/memory.limit_in_bytes" if (base / "memory").is_dir() else "{}/memory.max"
+    name = f"hpcvirt-test-{os.getpid()}"
+    folder = (base / limit.format(name)).parent
+    try:
+        folder.mkdir()
+        (base / limit.format(name)).write_text(str(32 << 20))
+    except OSError as error:
+        if folder.is_dir():
+            folder.rmdir()
+        pytest.skip(f"no control group of memory can be made: {error}")
+    yield folder
+    folder.rmdir()
+
+
+def test_a_program_that_the_kernel_ended_for_lack_of_memory(tmp_path: Path, little_memory: Path) -> None:
+    own = script(tmp_path, f"echo $$ >{little_memory}/cgroup.procs || exit 99; exec tail /dev/zero")
+    ran = Ran(tmp_path, command(str(own)))
+    assert ran.statuses == [("failed", "exit status 137 (SIGKILL): killed; out of memory?")]
 
 
 def test_a_program_of_another_architecture_is_told_before_any_run(tmp_path: Path) -> None:
@@ -197,6 +228,128 @@ def test_another_binary_by_explicit_choice_is_a_warning(tmp_path: Path) -> None:
     assert "own-benchmark has another SHA-256" in ran.warnings
     assert ran.statuses == [("ok", "")]
     assert ran.rows("SELECT count(DISTINCT sha256) FROM artifact_checks WHERE name = 'own-benchmark'") == [(2,)]
+
+
+def test_a_benchmark_behind_another_program_is_the_same_everywhere_too(tmp_path: Path) -> None:
+    own = script(tmp_path, "true")
+    prepare = json.dumps(f"/bin/sh -c '[ ! -e {tmp_path}/ran ] || echo : >>{own}; : >{tmp_path}/ran'")
+    told = command(f"env A=b {own}").replace("parameters = {", f"parameters = {{ prepare = {prepare},")
+    # What prepares the second kernel changes the program, which is seen when the next block begins.
+    ran = Ran(tmp_path, told, runs=2, blocks=2)
+    assert ran.done.returncode == 4, ran.done.stderr
+    assert f"{own} has another SHA-256" in ran.warnings
+
+
+TOOLS = "cat chmod cp cut date env head id ls mkdir mv rm rmdir sleep tail touch tr true uname wc sh od readlink"
+
+
+def poor_path(folder: Path) -> Path:
+    """A PATH with neither sha256sum nor ldd."""
+    folder.mkdir()
+    for name in TOOLS.split():
+        (folder / name).symlink_to(shutil.which(name) or "/no/such")
+    return folder
+
+
+def test_what_a_node_cannot_hash_is_fetched_and_compared(tmp_path: Path) -> None:
+    own = script(tmp_path, "true")
+    ran = Ran(tmp_path, command(str(own)), other=f'env = {{ PATH = "{poor_path(tmp_path / "poor")}" }}')
+    assert ran.done.returncode == 0, (ran.done.stderr, ran.warnings)
+    hashed = "SELECT method, count(DISTINCT sha256) FROM artifact_checks WHERE name = 'own' GROUP BY 1 ORDER BY 1"
+    assert ran.rows(hashed) == [("fetched", 1), ("node", 1)]
+    assert ran.rows("SELECT count(DISTINCT sha256) FROM artifact_checks WHERE name = 'own'") == [(1,)]
+
+
+def test_another_binary_is_found_where_it_has_to_be_fetched(tmp_path: Path) -> None:
+    (tmp_path / "first").mkdir()
+    poor = poor_path(tmp_path / "poor")
+    script(tmp_path / "first", "echo 1", "own-benchmark")
+    script(poor, "echo 2", "own-benchmark")
+    path = f"{tmp_path}/first:{os.environ['PATH']}"
+    ran = Ran(tmp_path, command("own-benchmark"), other=f'env = {{ PATH = "{poor}" }}', PATH=path)
+    assert ran.done.returncode == 4, ran.done.stderr
+    assert "own-benchmark has another SHA-256" in ran.warnings
+
+
+def test_a_node_without_ldd_is_warned_of(tmp_path: Path) -> None:
+    poor = poor_path(tmp_path / "poor")
+    ran = Ran(tmp_path, command("true", more='binaries = "may-differ"'), other=f'env = {{ PATH = "{poor}" }}')
+    assert ran.done.returncode == 0, ran.done.stderr
+    assert "there is no ldd, so the libraries that true loads are not compared" in ran.warnings
+
+
+# --- once per boot
+
+PREPARES = """
+from hpcvirt.core.benchmark import BenchmarkPlugin, Category, Command, Metric, Parameter, Reading, Report
+from hpcvirt.core.model import Better, Status
+
+
+class Prepares(BenchmarkPlugin):
+    name = "prepares"
+    title = "needs something done once per boot"
+    category = Category.MICRO
+    parameters = (Parameter("log", "", "a file"), Parameter("status", 0, "of what prepares"))
+    metrics = (Metric("real", "s", Better.LOWER, primary=True),)
+
+    def estimate_s(self, parameters):
+        return 0.1
+
+    def prepare(self, parameters):
+        told = 'echo "prepared $WHAT" >>"$0"; echo words of mine >&2; exit "$1"'
+        argv = ("/bin/sh", "-c", told, parameters["log"], str(parameters["status"]))
+        return (Command(argv, env={"WHAT": "it's"}), Command(("true",)))
+
+    def command(self, parameters):
+        return Command(("/bin/sh", "-c", 'echo ran >>"$0"', parameters["log"]))
+
+    def parse(self, output, parameters=None):
+        return Report(Status.OK, readings={"real": Reading(*(output.elapsed_s, "s") * 2)})
+"""
+
+
+@pytest.fixture
+def prepares(tmp_path: Path) -> str:
+    """A folder with a third party's plugin."""
+    metadata = tmp_path / "site" / "hpcvirt_prepares-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata.parent / "hpcvirt_prepares.py").write_text(PREPARES)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: hpcvirt-prepares\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[hpcvirt.benchmarks]\nprepares = hpcvirt_prepares:Prepares\n")
+    return str(metadata.parent)
+
+
+def preparing(folder: Path, status: int) -> str:
+    log = json.dumps(str(folder / "log"))
+    return f'[[benchmark]]\nplugin = "prepares"\nparameters = {{ log = {log}, status = {status} }}\n'
+
+
+def test_what_is_wanted_once_per_boot_is_done_before_the_first_run(tmp_path: Path, prepares: str) -> None:
+    ran = Ran(tmp_path, preparing(tmp_path, 0), runs=4, blocks=2, PYTHONPATH=prepares)
+    assert ran.done.returncode == 0, ran.done.stderr
+    assert ran.statuses == [("ok", "")]
+    log = (tmp_path / "log").read_text().splitlines()
+    # The lab does not reboot: each kernel is prepared in the one life of its node, though visited twice.
+    assert (log.count("prepared it's"), log.count("ran")) == (2, 8)
+    assert log[0] == "prepared it's"
+
+
+def test_a_preparation_that_fails_sets_the_node_aside(tmp_path: Path, prepares: str) -> None:
+    ran = Ran(tmp_path, preparing(tmp_path, 3), PYTHONPATH=prepares)
+    assert ran.done.returncode == 4, ran.done.stderr
+    assert ran.rows("SELECT count(*) FROM attempts") == [(0,)]
+    assert ran.rows("SELECT state FROM nodes") == [("set aside",)]
+    assert "node1: preparing prepares" in ran.warnings
+    assert "ended with exit status 3: words of mine" in ran.warnings
+    assert "ran" not in (tmp_path / "log").read_text().splitlines()
+
+
+def test_an_operators_own_preparation(tmp_path: Path) -> None:
+    own = script(tmp_path, f"cat {tmp_path}/made")
+    prepare = json.dumps(f"/bin/sh -c 'echo rate: 5 >{tmp_path}/made'")
+    told = command(str(own), metrics="rate x higher regex stdout 'rate: (.*)'")
+    ran = Ran(tmp_path, told.replace("parameters = {", f"parameters = {{ prepare = {prepare},"))
+    assert ran.statuses == [("ok", "")], ran.warnings
 
 
 def test_stream_in_cache_is_warned_of(tmp_path: Path) -> None:

@@ -320,6 +320,7 @@ def test_a_file_that_was_not_written() -> None:
     [
         ({}, "which program"),
         ({"argv": "'x"}, "argv"),
+        ({"argv": "x", "prepare": "'x"}, "prepare"),
         ({"argv": "x", "fetch": "../up"}, "no name"),
         ({"argv": "x", "fetch": "/etc/passwd"}, "no name"),
         ({"argv": "x", "metrics": "m u higher"}, "not NAME UNIT"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,7 @@ def shell(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
     links = tmp_path / "bin"
     links.mkdir()
     known = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True).stdout.split()
-    for name in set(known) & {"sh", "awk", "cat", "ln", "rm", "cksum", "wc", "printf", "env"}:
+    for name in set(known) & {"sh", "awk", "cat", "ln", "rm", "cksum", "wc", "printf", "env", "touch"}:
         (links / name).symlink_to(busybox)
     return {"PATH": str(links)}
 
@@ -74,7 +75,7 @@ def execute(experiment: Path, env: dict[str, str], **given: Value) -> tuple[Outp
     assert faults == []
     command = Mitgcm().command(values)
     work = experiment.parent / "work"
-    work.mkdir()
+    work.mkdir(exist_ok=True)
     for name, text in command.files.items():
         (work / name).write_text(text)
     argv = ["sh", *command.argv[1:]]
@@ -95,7 +96,9 @@ def test_as_the_experiment_has_it(experiment: Path, shell: dict[str, str]) -> No
     assert output.stdout.decode() == f"{DATA}input\n"
     assert not (work / "STDOUT.0000").exists()
     written = output.files["written"].decode()
-    assert sorted(line.split()[2] for line in written.splitlines()) == [
+    *lines, end = written.splitlines()
+    assert end == "end"
+    assert sorted(line.split()[2] for line in lines) == [
         "T.0000000010.data",
         "T.0000000020.data",
         "ckpt.ckptA.data",
@@ -130,6 +133,99 @@ def test_a_file_that_was_cut_is_a_full_disk(experiment: Path, shell: dict[str, s
     assert (status, "T.0000000020.data has 3 of 8 bytes" in reason) == (Status.FAILED, True)
 
 
+OLD = {
+    "T.0000000010.data": "an old result",
+    "T.0000000010.meta": "old",
+    "T.0000000010.001.001.data": "old",
+    "XC.data": "an old grid",
+    "state.0000000000.t001.nc": "old",
+    "dynStDiag.0000000000.txt": "old",
+    "available_diagnostics.log": "old",
+    "ckpt.ckptA.data": "old",
+    "pickup.0000000010.data": "an old pickup",
+    "pickup.0000000010.meta": " nDims = [ 2 ];",
+}
+
+
+def test_the_experiments_folder_stays_as_it_is(experiment: Path, shell: dict[str, str]) -> None:
+    """It holds what an earlier trial there left, which the model would write through links."""
+    for name, text in OLD.items():
+        (experiment / name).write_text(text)
+    (experiment / "mitgcmuv").write_text(
+        "#!/bin/sh\n[ ! -e T.0000000010.data ] || echo not a fresh folder\ncat pickup.0000000010.meta\n"
+        'for name in "$@" ' + " ".join(OLD) + "; do printf new >$name; done\n"
+    )
+    before = {path.name: path.read_text() for path in experiment.iterdir()}
+    output, _ = execute(experiment, shell)
+    assert {path.name: path.read_text() for path in experiment.iterdir()} == before
+    assert (output.stdout, output.exit_status) == (OLD["pickup.0000000010.meta"].encode(), 0)
+    lines = output.files["written"].decode().splitlines()
+    assert {line.split()[2] for line in lines[:-1]} == OLD.keys()
+    assert judged(output)[0] is Status.OK
+
+
+def test_input_that_looks_like_output_is_read_and_not_listed(experiment: Path, shell: dict[str, str]) -> None:
+    for name in ("pickup.0000000010.data", "SST.data", "SST.meta", "winds.nc"):
+        (experiment / name).write_text(f"{name}\n")
+    (experiment / "mitgcmuv").write_text("#!/bin/sh\ncat pickup.* SST.* winds.nc; printf 1 >T.0000000020.data\n")
+    output, _ = execute(experiment, shell)
+    assert output.stdout == b"pickup.0000000010.data\nSST.data\nSST.meta\nwinds.nc\n"
+    (line, end) = output.files["written"].decode().splitlines()
+    assert (line.split()[2], end) == ("T.0000000020.data", "end")
+
+
+def test_a_model_that_wrote_nothing_has_failed(experiment: Path, shell: dict[str, str]) -> None:
+    (experiment / "mitgcmuv").write_text("#!/bin/sh\ntrue\n")
+    assert judged(execute(experiment, shell)[0])[:2] == (Status.FAILED, "the model wrote no file")
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        (b"", "not whole"),
+        (b"1 8 T.0000000010.data\n", "not whole"),
+        (b"1 8 T.0000000010.data\nen", "not whole"),
+        (b"end\n", "no file"),
+        (b"1 8 T.0000000010.data\n1 0 T.0000000010.meta\nend\n", "meta is empty"),
+        (b"1 8 T.0000000010.data\n1 0 grid.t001.nc\nend\n", "nc is empty"),
+        (b"1 8 pickup.ckptA.data\n1 7 pickup.ckptB.data\nend\n", "ckptB.data has 7 of 8"),
+        (b"1 8 T.0000000010.001.001.data\n1 7 T.0000000020.001.001.data\nend\n", "has 7 of 8"),
+        (b"1 8 T.0000000010.001.001.data\n1 7 T.0000000010.002.001.data\nend\n", ""),
+    ],
+)
+def test_what_the_list_tells(written: bytes, words: str) -> None:
+    status, reason, _ = judged(Output(b"", b"", 0, files={"written": written}))
+    assert (status is Status.OK, words in reason) == (not words, True), reason
+
+
+def test_checkpoints_are_digested_too() -> None:
+    lists = (b"1 8 T.0000000010.data\n%d 8 pickup.ckptA.data\nend\n" % checksum for checksum in (1, 2))
+    assert len({judged(Output(b"", b"", 0, files={"written": one}))[2] for one in lists}) == 2
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A small disk, mounted where the runs' folder would be."""
+    work = tmp_path / "work"
+    work.mkdir()
+    size = "size=64k,mode=755"
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", size, "none", work], capture_output=True, text=True)
+    if mounted.returncode:
+        pytest.skip(f"cannot mount a small disk: {mounted.stderr.strip()}")
+    yield work
+    subprocess.run(["umount", "-l", work], check=True)
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("fills", ["head -c 100000 /dev/zero >other 2>/dev/null", "true"])
+def test_a_disk_that_is_full_at_the_end_is_told(experiment: Path, full_disk: Path, fills: str) -> None:
+    """With no room for the list itself; and, to compare, with room."""
+    (experiment / "mitgcmuv").write_text(f"#!/bin/sh\nprintf 1 >T.0000000010.data\n{fills}\ntrue\n")
+    output, _ = execute(experiment, {"PATH": "/usr/bin:/bin"})
+    assert output.exit_status == (0 if fills == "true" else 125), output
+    assert judged(output)[0] is (Status.OK if fills == "true" else Status.FAILED)
+
+
 def test_another_result_has_another_digest(experiment: Path) -> None:
     shell = {"PATH": "/usr/bin:/bin"}
     first = judged(execute(experiment, shell)[0])
@@ -152,12 +248,23 @@ def test_of_an_mpi_build_the_first_processs_output_counts() -> None:
     assert Mitgcm().parse(moved).status is Status.OK
 
 
-def test_a_state_that_is_no_number_is_no_result() -> None:
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        (b"%MON dynstat_theta_max            =                    NaN", "dynstat_theta_max"),
+        (b" cg2d: Sum(rhs),rhsMax =                     NaN  0.00000000000000E+00", "cg2d"),
+        (b" cg2d: Sum(rhs),rhsMax =  -1.11022302462516E-16                    NaN", "cg2d"),
+        (b"(PID.TID 0000.0001)                    cg2d_init_res =                    NaN", "cg2d_init_res"),
+        (b"(PID.TID 0000.0001)                    cg3d_last_res =               -Infinity", "cg3d_last_res"),
+        (b"(PID.TID 0000.0001) > cg2dTargetResidual=1.E-13, # never NaN so far", ""),
+    ],
+)
+def test_a_state_that_is_no_number_is_no_result(line: bytes, name: str) -> None:
     output = Case("mitgcm", "exp2_run1").output()
     at = output.stdout.index(b"%MON")
-    spoilt = output.stdout[:at] + b"%MON dynstat_theta_max            =                    NaN\n" + output.stdout[at:]
-    report = Mitgcm().parse(Output(spoilt, output.stderr, 0))
-    assert (report.status, "dynstat_theta_max" in report.reason) == (Status.FAILED, True)
+    at = output.stdout.rindex(b"\n", 0, at) + 1
+    report = Mitgcm().parse(Output(output.stdout[:at] + line + b"\n" + output.stdout[at:], output.stderr, 0))
+    assert (report.status is Status.OK, name in report.reason) == (not name, True), report.reason
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,9 @@ def test_escape_codes_do_not_come_through() -> None:
         (("npb", "-", "--param", "colour=red"), UsageWrong),
         (("npb", "-", "--param", "ranks=many"), UsageWrong),
         (("command", "-", "--param", "fresh=maybe"), UsageWrong),
+        (("command", "-", "--param", "expect=(("), UsageWrong),
+        (("command", "-", "--param", "decimal=;"), UsageWrong),
+        (("npb", "-", "--param", "class=Q"), UsageWrong),
         (("npb", "-", "--file", "=x"), UsageWrong),
     ],
 )

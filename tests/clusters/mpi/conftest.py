@@ -37,6 +37,19 @@ arguments = ["--oversubscribe", "--mca", "btl", "tcp,self", "--mca", "mpi_yield_
 kind = "own"
 argv = ["mpiexec.hydra", "-launcher", "ssh", "-hosts", "node1:4", "-n", "{ranks}"]
 """,
+    # One process is not started at all.
+    "sparing": """
+kind = "own"
+argv = ["mpiexec.hydra", "-launcher", "ssh", "-hosts", "node1:1,node2:1,node3:1", "-wdir", "/", "-n", "3"]
+""",
+    # It leaves another launcher behind, with processes on other nodes.
+    "leaving": """
+kind = "own"
+argv = ["/bin/sh", "-c", '''
+setsid mpiexec.hydra -launcher ssh -hosts node1:1,node3:1 -wdir / -n 2 sleep 300 >/dev/null 2>&1 </dev/null &
+exec mpiexec.hydra -launcher ssh -hosts {hosts} -wdir / -n {ranks} "$@"
+''', "launcher"]
+""",
 }
 ENV = 'env = { UCX_TLS = "tcp,self", OMP_NUM_THREADS = "1", OPENBLAS_NUM_THREADS = "1" }'
 

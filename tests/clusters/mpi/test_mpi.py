@@ -82,6 +82,45 @@ def test_processes_elsewhere_than_asked_are_another_experiment(operator: Operato
     assert reason.startswith("processes of the run were 4 on node1, not 1, 0 on node2, not 1")
 
 
+def test_fewer_processes_than_asked_are_another_experiment(operator: Operator) -> None:
+    """That the output is not verified either says less."""
+    operator.write("sparing", sums("mpich"))
+    assert operator.run().returncode == 1
+    assert operator.statuses == [("failed", "processes of the run were 0 on node4, not 1")]
+
+
+def test_a_launcher_that_is_left_over_is_ended_on_every_node(operator: Operator) -> None:
+    operator.write("leaving", sums("mpich", "0 4"), runs=2)
+    runner = operator.start()
+    nodes = [operator.cluster["node1"], operator.cluster["node3"]]
+    give_up_at = time.monotonic() + 40
+    while not all(any(" ".join(one.argv) == "sleep 300" for one in node.processes()) for node in nodes):
+        assert time.monotonic() < give_up_at, (operator.folder / "program.log").read_text()
+        time.sleep(0.02)
+    assert runner.wait(100) == 0, (operator.folder / "program.log").read_text()
+    assert operator.statuses == [("ok", "")] * 2
+    assert [node.strays() for node in operator.cluster.nodes] == [[], [], [], []]
+    told = [words for (words,) in operator.rows("SELECT message FROM events WHERE level = 'warning'")]
+    assert any("were still there, and were ended" in words for words in told), told
+
+
+def test_processes_of_guests_are_started_at_their_addresses(operator: Operator) -> None:
+    kernels = f'[[kernel]]\nname = "guest"\n{ENV}\n[[kernel]]\nname = "other"\n{ENV}\n'
+    operator.write("mpich", sums("mpich"), kernels=kernels, runs=1)
+    campaign = operator.folder / "mpi.toml"
+    text = campaign.read_text()
+    for node in operator.cluster.nodes:
+        own = f'name = "{node.name}"\n'
+        text = text.replace(own, f'{own}address = {{ guest = "{node.address}" }}\n')
+    campaign.write_text(text)
+    assert operator.tell("check", "mpi.toml").returncode == 0
+    done = operator.run()
+    assert done.returncode == 0, (done.stderr, operator.statuses)
+    lines = {line.split("-hosts ")[1].split()[0] for (line,) in operator.rows("SELECT launched FROM attempts")}
+    guests = ",".join(f"{node.address}:1" for node in operator.cluster.nodes)
+    assert lines == {guests, "node1:1,node2:1,node3:1,node4:1"}
+
+
 @BOTH
 def test_a_killed_rank_is_a_failure(operator: Operator, kind: str) -> None:
     operator.write(kind, sums(kind, "100 0 2"))

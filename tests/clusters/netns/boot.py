@@ -57,7 +57,7 @@ def _system_mounts(plan: NodePlan) -> list[Mount]:
 def _binds(plan: NodePlan, shared: Path) -> list[Mount]:
     root = plan.folder / "root"
     sources = {"shared": shared, BOOT_ID.lstrip("/"): plan.folder / "fake/boot_id"}
-    if plan.scratch_size:
+    if plan.has_own_scratch:
         sources["scratch"] = plan.folder / "scratch"
     return [_mount(str(source), root / path, flags=MS_BIND) for path, source in sources.items()]
 

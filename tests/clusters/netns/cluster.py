@@ -39,13 +39,15 @@ class NetnsCluster:
         *,
         wire: bool = False,
         scratch_size: int | None = None,
+        disk: Path | None = None,
         hashed_known_hosts: bool = False,
         storage: str = "2g",
         parent: Path | None = None,
     ) -> None:
         """
         `wire` puts each node on a cable of two taps, for `Node.delay`; it costs throughput. `scratch_size` gives each
-        node a disk of its own of so many bytes at /scratch. `storage` bounds all files the nodes write, in memory.
+        node a disk of its own of so many bytes at /scratch; `disk` is a folder of this machine in which each gets a
+        folder for its /scratch. `storage` bounds all other files the nodes write, in memory.
         """
         self.count = nodes
         self.nodes: tuple[Node, ...] = ()
@@ -53,6 +55,7 @@ class NetnsCluster:
         """How long `up` took."""
         self._wire = wire
         self._scratch_size = scratch_size
+        self._disk = disk
         self._hashed = hashed_known_hosts
         self._storage = storage
         self._parent = parent
@@ -235,7 +238,9 @@ class NetnsCluster:
         self._client = layout.make_client(self.folder / "operator")
         layout.give_key(layout.make_folder(self.shared, f"home/{layout.USER}", 0o755), self.client, layout.USER_ID)
         plans = [
-            NodePlan(index, self.folder / f"nodes/node{index}", self._scratch_size)
+            NodePlan(
+                index, self.folder / f"nodes/node{index}", self._scratch_size, self._disk and self._disk / str(index)
+            )
             for index in range(1, self.count + 1)
         ]
         hosts = layout.hosts_file(plans)
@@ -262,3 +267,7 @@ def _furnish_node(plan: NodePlan, client: Client, hosts: str) -> None:
     if plan.scratch_size:
         scratch = plan.folder / "scratch"
         syscalls.mount("scratch", str(scratch), "tmpfs", data=f"size={plan.scratch_size},mode=1777")
+    elif plan.disk:
+        plan.disk.mkdir()
+        plan.disk.chmod(0o1777)
+        syscalls.mount(str(plan.disk), str(plan.folder / "scratch"), flags=syscalls.MS_BIND)

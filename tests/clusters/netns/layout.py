@@ -58,6 +58,13 @@ class NodePlan:
     """Its part of the cluster's state folder."""
     scratch_size: int | None = None
     """Bytes of the small disk at /scratch; without one /scratch is a plain folder."""
+    disk: Path | None = None
+    """A folder of this machine that is /scratch instead."""
+
+    @property
+    def has_own_scratch(self) -> bool:
+        """/scratch is a file system of its own."""
+        return self.scratch_size is not None or self.disk is not None
 
     @property
     def name(self) -> str:

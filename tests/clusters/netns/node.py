@@ -266,7 +266,7 @@ class Node:
         if self.is_on:
             return Path(f"/proc/{self._init_pid()}/root{path}")
         own_mounts = {"/shared": self._shared}
-        if self.plan.scratch_size:
+        if self.plan.has_own_scratch:
             own_mounts["/scratch"] = self.plan.folder / "scratch"
         for mounted, folder in own_mounts.items():
             if Path(path).is_relative_to(mounted):
