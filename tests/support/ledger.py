@@ -28,7 +28,7 @@ case $3 in
     flood) head -c 20000000 /dev/zero ;;
     zeros) head -c 1000000000 /dev/zero ;;
     noise) yes "$(printf '[/] \\\\033]52;c;aGk=\\\\007 \\\\377 =cmd()')" | tr -d '\\\\n' | head -c 1000000000; echo ;;
-    errors) yes "$(printf '[/] \\\\033]52;c;aGk=\\\\007 \\\\377 ~')" | tr '~\\\\n' '\\\\000 ' | head -c 1000000000 >&2 ;;
+    errors) yes "$(printf '\\\\033]52;c;aGk=\\\\007 \\\\377 ~')" | tr '~\\\\n' '\\\\000 ' | head -c 1000000000 >&2 ;;
     first-node-vanishes)
         marked=$(grep -lsF "$HPCVIRT_RUN" /proc/[0-9]*/environ | tr -dc '0-9\\n')
         # What started it, or leads its session, files its end.

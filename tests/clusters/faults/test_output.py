@@ -15,7 +15,7 @@ KEPT = "SELECT stdout, stderr FROM attempts"
 BEGINNING = {
     "zeros": b"\0" * 20,
     "noise": b"[/] \x1b]52;c;aGk=\x07 \xff =cmd()",
-    "errors": b"[/] \x1b]52;c;aGk=\x07 \xff \0 ",
+    "errors": b"\x1b]52;c;aGk=\x07 \xff \0 ",
 }
 
 
