@@ -68,6 +68,24 @@ def test_t_test(rng: Generator) -> None:
         _agree(mine, theirs)
 
 
+def test_equivalence_is_two_one_sided_t_tests(rng: Generator) -> None:
+    script, data, ours = [], {}, []
+    for i in range(CASES):
+        n, m = rng.integers(3, 60, 2)
+        a, b = rng.normal(100, rng.uniform(0.1, 5), n), rng.normal(100, rng.uniform(0.1, 5), m)
+        data |= {f"a{i}": a, f"b{i}": b}
+        script.append(
+            f"e <- 0.02 * mean(a{i})\n"
+            f"l <- t.test(b{i}, a{i}, mu = -e, alternative = 'greater')$p.value\n"
+            f"h <- t.test(b{i}, a{i}, mu = e, alternative = 'less')$p.value\n"
+            "say(max(l, h))"
+        )
+        one = _one([Series.of("A", "x", "t", a), Series.of("B", "x", "t", b)], Settings(method=Method.PAPER))
+        ours.append([one.p_equivalence])
+    for mine, theirs in zip(ours, run_r("\n".join(script), data), strict=True):
+        _agree(mine, theirs)
+
+
 def test_student_with_nodes_is_lm(rng: Generator) -> None:
     """Unequal numbers on the nodes, down to a kernel that was lost on one."""
     script, data, ours = [], {}, []
