@@ -85,6 +85,11 @@ class Attempts:
         job, launched = self._job(order, command, attempt), self._launch(order, command, attempt)
         if launched is not None:
             job = replace(job, argv=(f"./{SCRIPT}",), fresh=True, scripts=launched.scripts)
+        self._mark(order, attempt)
+        before = order.company.before if order.company else {}
+        begin = partial(Database.begin_attempt, attempt=attempt, run=run.id, nodes_before=before)
+        await self._store.do(partial(begin, launched=launched and launched.line))
+        started = time.monotonic()
         past, forget = self._spools.past, self._spools.due
         script = jobs.launch(
             self._node.scratch,
@@ -95,13 +100,6 @@ class Attempts:
             forget=forget,
             ahead=self._spools.ahead,
         )
-        self._mark(order, attempt)
-        before = order.company.before if order.company else {}
-        begin = partial(Database.begin_attempt, attempt=attempt, run=run.id, nodes_before=before)
-        # The node need not wait for the disk here, as long as it starts nothing.
-        self._link.prepare(script)
-        await self._store.do(partial(begin, launched=launched and launched.line))
-        started = time.monotonic()
         try:
             work = self._exchange(script, run.benchmark.timeout_s)
             reply = await self._ground.wishes.unless_unwanted(run.id, work)

@@ -130,11 +130,6 @@ class NodeConnection:
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
-    def prepare(self, script: Script) -> None:
-        """Have the node begin with what starts nothing, if it can at once. For a script that ``run`` will be given."""
-        if script.order and self._shell is not None and self._shell.may_take(script):
-            self._shell.prepare(script)
-
     async def run(self, script: Script, limit_s: float) -> bytes:
         """Send a script to the node's /bin/sh and return everything it wrote to stdout.
 
@@ -189,10 +184,8 @@ class NodeConnection:
     async def _ordered(self, connection: asyncssh.SSHClientConnection, script: Script) -> bytes:
         """By the shell that stays. Whoever comes while it is at work opens another; one of them is kept."""
         shell, self._shell = self._shell, None
-        if shell is not None and not shell.may_take(script):
-            shell.close()
-            shell = None
-        shell = shell or await StayingShell.open(connection)
+        if shell is None or not shell.is_there:
+            shell = await StayingShell.open(connection)
         is_done = False
         try:
             answer = await shell.carry_out(script)

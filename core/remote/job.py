@@ -155,10 +155,8 @@ class Script:
 
     text: bytes
     nonce: str
-    preparation: bytes = b""
-    """For a shell that stays and has read ``library()``: what may be done before ``order``, and starts nothing."""
     order: bytes = b""
-    """What it is told then; empty: the script wants a shell of its own."""
+    """The same for a shell that stays and has read ``library()``; empty: it wants a shell of its own."""
 
 
 def launch(
@@ -337,13 +335,10 @@ def _script(
         **(settings or {}),
     }
     preamble = "".join(f"{name}={quote(value)}\n" for name, value in assigned.items())
-    preparation = "hv_prepare\n" if may_stay else ""
-    text = f"{preamble}hv_stays=\n{_functions()}{preparation}{function}\nexit 0\n"
-    if not may_stay:
-        return Script(text.encode(), nonce)
     # What it stands in may be removed before its next order.
-    order = f'{function}\n[ -n "$hv_stays" ] || exit 0\ncd /\n'
-    return Script(text.encode(), nonce, f"{preamble}{preparation}".encode(), order.encode())
+    order = f'{preamble}{function}\n[ -n "$hv_stays" ] || exit 0\ncd /\n' if may_stay else ""
+    text = f"{preamble}hv_stays=\n{_functions()}{function}\nexit 0\n"
+    return Script(text.encode(), nonce, order.encode())
 
 
 def _functions() -> str:

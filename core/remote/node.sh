@@ -194,10 +194,6 @@ hv_end_all() { # FUNCTION that finds hv_pids: TERM, then KILL; hv_pids is what i
 
 hv_prove_clean() { # nothing of this campaign runs here: every attempt before this one has an end
     hv_strays
-    hv_end_strays
-}
-
-hv_end_strays() { # those of hv_pids
     set -- $hv_pids
     hv_cleaned=$#
     [ "$hv_cleaned" -eq 0 ] || hv_end_all hv_strays
@@ -358,31 +354,18 @@ hv_await() { # the attempt's end; hv_state says which
     hv_state=finished
 }
 
-hv_prepare() { # for a launch that may never be ordered: nothing is started, and nothing is ended
+hv_do_launch() {
     hv_open
     hv_find
-    hv_pids=
     ! hv_is_grave "$hv_spool" || hv_fail "this attempt was given up before it was started"
-    [ ! -e "$hv_spool/claim" ] || return 0
-    hv_hold "$hv_longest"
-    hv_strays
-    # Strays are found again by what those spools tell.
-    [ -n "$hv_pids" ] || hv_forget_spools
-    hv_enter
-}
-
-hv_clean() { # of what was found while the launch was prepared
-    [ -n "$hv_pids" ] || return 0
-    hv_end_strays
-    hv_forget_spools
-}
-
-hv_do_launch() { # what was prepared
-    [ -e "$hv_spool/claim" ] || hv_clean
     if [ -e "$hv_spool/claim" ]; then # it was started before, or never shall be
         hv_enter
         hv_await
     else
+        hv_hold "$hv_longest"
+        hv_prove_clean
+        hv_forget_spools
+        hv_enter
         hv_start
         hv_await
         hv_lock_job 0

@@ -21,7 +21,6 @@ class StayingShell:
 
     def __init__(self, process: asyncssh.SSHClientProcess[bytes]) -> None:
         self._process = process
-        self._prepared: Script | None = None
 
     @classmethod
     async def open(cls, connection: asyncssh.SSHClientConnection) -> Self:
@@ -31,25 +30,17 @@ class StayingShell:
         process.stdin.write(library())
         return cls(process)
 
-    def may_take(self, script: Script) -> bool:
-        """It is there, as far as is known, and has not been prepared for another order, which was never given."""
-        is_there = not (self._process.channel.is_closing() or self._process.stdout.at_eof())
-        return is_there and self._prepared in {None, script}
-
-    def prepare(self, script: Script) -> None:
-        """Have it do what starts nothing; what goes wrong with that, ``carry_out`` of the same script tells."""
-        self._process.stdin.write(script.preparation)
-        self._prepared = script
+    @property
+    def is_there(self) -> bool:
+        """As far as is known."""
+        return not (self._process.channel.is_closing() or self._process.stdout.at_eof())
 
     async def carry_out(self, script: Script) -> bytes:
         """What the shell writes until the order's answer is at its end, or the shell at its own.
 
         Raises ConnectionLost, OutputUnparsable, and what asyncssh raises.
         """
-        if self._prepared is None:
-            self.prepare(script)
         self._process.stdin.write(script.order)
-        self._prepared = None
         end = f"\n@{script.nonce} end\n".encode()
         parts: list[bytes] = []
         size, tail = 0, b""

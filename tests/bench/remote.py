@@ -186,12 +186,11 @@ async def _ours(stack: contextlib.AsyncExitStack, cluster: NetnsCluster, folder:
         name = link.node.name
         mine = spools[name]
         attempt, run = mine.draw(), ids[name][next(runs[name]) // NODES]
+        await store.do(lambda database: database.begin_attempt(attempt, run))
         job = jobs.Job(attempt, "bench/nothing", ("true",))
         seat = jobs.Seat(campaign, name, "make bench")
         past, forget = mine.past, mine.due
         script = jobs.launch(link.node.scratch, seat, job, 30, past=past, forget=forget, ahead=mine.ahead)
-        link.prepare(script)
-        await store.do(lambda database: database.begin_attempt(attempt, run))
         started = time.monotonic()
         reply = jobs.parse_reply(script, await link.run(script, 30))
         ended = judge(reply, told.kernels[0].expect, plugin, {}, elapsed=time.monotonic() - started)

@@ -48,7 +48,7 @@ class LocalNode:
     def text(self, script: Script) -> bytes:
         """What is sent."""
         bases = b"hv_lock_bases='/run/lock /dev/shm /tmp'"
-        text = jobs.library() + script.preparation + script.order if self.stays and script.order else script.text
+        text = jobs.library() + script.order if self.stays and script.order else script.text
         assert bases in text
         there = text.replace(bases, b"hv_lock_bases=" + os.fsencode(self.locks))
         return there.replace(b"/bin/sh", os.fsencode(self.shell))
@@ -174,8 +174,8 @@ def altered(script: Script, old: bytes, new: bytes) -> Script:
     """A script with something else in it; nothing for ``old``: before it."""
     assert old in script.text
     count = -1 if old else 1
-    preparation = script.preparation and script.preparation.replace(old, new, count)
-    return replace(script, text=script.text.replace(old, new, count), preparation=preparation)
+    order = script.order and script.order.replace(old, new, count)
+    return replace(script, text=script.text.replace(old, new, count), order=order)
 
 
 def new_job(*argv: str, **more: object) -> Job:

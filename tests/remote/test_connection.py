@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -361,18 +361,6 @@ async def test_a_socket_that_gives_up_is_no_run_that_took_too_long(place: Place,
         link._connections[-1].connection_lost(TimeoutError(errno.ETIMEDOUT, "Connection timed out"))
         with pytest.raises(ConnectionLost):
             await running
-
-
-async def test_a_shell_that_was_prepared_for_another_order_is_left(place: Place) -> None:
-    port = place.serve()
-    async with NodeConnection(at(port)) as link:
-        first = await carried_out(link, "echo $$")
-        link.prepare(replace(order("exit"), preparation=b"echo said\n"))
-        second = await carried_out(link, "echo $$")
-        assert second not in {first, b""}
-        script = replace(order("echo $$ $hv_kept"), preparation=b"hv_kept=there\n")
-        link.prepare(script)
-        assert (await link.run(script, 10)).split()[:2] == [second.strip(), b"there"]
 
 
 def order(text: str) -> Script:

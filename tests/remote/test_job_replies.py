@@ -145,10 +145,10 @@ def test_any_file_comes_back_to_the_bit(content: bytes) -> None:
 
 
 def test_scripts_are_plain_assignments_and_one_call() -> None:
-    """Nothing of a job stands unquoted in what the node's shell reads; what it prepares starts nothing."""
+    """Nothing of a job stands unquoted in what the node's shell reads."""
     job = Job("ab12", "bench/x", ("a b", "';rm"), {"A": "$(x)"}, ("w w",), "p;q")
     script = jobs.launch("/s c", Seat("ab", "n", "$(who)'"), job, 1.5, forget=["cd34"])
     lines = script.text.decode().splitlines()
     assert lines[0] == "hv_scratch='/s c'"
-    assert lines[-3:] == ["hv_prepare", "hv_do_launch", "exit 0"]
+    assert lines[-2:] == ["hv_do_launch", "exit 0"]
     assert not any(line.startswith("#") for line in lines)

@@ -318,22 +318,6 @@ def test_what_outlives_its_run_is_ended_before_the_next(node: LocalNode, signs: 
     assert node.launch(new_job("true")).cleaned == 0
 
 
-def test_a_launch_that_is_prepared_and_never_ordered_ends_nothing(node: LocalNode, signs: Path) -> None:
-    """Its begin was never filed: a connection that is not known to be cut may still deliver it, whenever that is."""
-    if not node.stays:
-        pytest.skip("this node's shell is given a launch as a whole")
-    earlier, never = shell_job(STRAY.replace("START", ""), str(signs)), new_job("true")
-    node.launch(earlier)
-    script = node.launching(never, forget=[earlier.attempt])
-    assert node.run(replace(script, order=b"\n")) == b""
-    assert is_running(int(lines(signs)[0]))
-    reply = node.launch(new_job("true"), forget=[earlier.attempt])
-    assert reply.state is JobState.FINISHED
-    assert reply.cleaned >= 1
-    assert not is_running(int(lines(signs)[0]))
-    assert not node.spool(earlier.attempt).exists()
-
-
 def test_what_is_ended_on_its_way_into_its_session_does_not_start(node: LocalNode, signs: Path) -> None:
     job = shell_job('echo x >>"$1"', str(signs))
     script = node.launching(job)
@@ -433,9 +417,8 @@ def test_a_launcher_that_is_overtaken_while_it_looks_for_strays_ends_nothing(nod
     launcher = node.begin(script)
     wait_until(lambda: lines(signs))
     overtaken = node.launching(late)
-    claim = b'hv_hold() { mkdir -p "$hv_spool/claim"; }\nhv_lock_job() { :; }\n'
-    calls = b"hv_prepare\nhv_do_launch\nexit 0\n"
-    text = overtaken.text.removesuffix(calls) + claim + calls
+    claim = b'hv_hold() { mkdir -p "$hv_spool/claim"; }\nhv_lock_job() { :; }\nhv_do_launch\nexit 0\n'
+    text = overtaken.text.removesuffix(b"hv_do_launch\nexit 0\n") + claim
     reply = jobs.parse_reply(overtaken, node.run(replace(overtaken, text=text, order=b"")))
     assert (reply.state, reply.cleaned) == (JobState.KILLED, 0)
     Path(f"{signs}.go").touch()
