@@ -128,6 +128,7 @@ def test_a_failing_benchmark_uses_up_its_retries_and_exits_1(tmp_path: Path, led
     assert "finished" in again.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["ok", "stubborn", "fork"])
 def test_a_run_over_its_limit_is_ended_with_all_its_processes(tmp_path: Path, ledger: LedgerFolder, mode: str) -> None:
     settings = {"runs": 1, "blocks": 1, "retries": 0, "seconds": 61, "timeout": 0.7, "mode": mode}
@@ -197,6 +198,7 @@ def test_a_flood_loses_its_middle_and_says_so(tmp_path: Path, ledger: LedgerFold
     assert rows(the_database(tmp_path), "SELECT DISTINCT truncated FROM attempts") == [(1,)]
 
 
+@pytest.mark.slow
 def test_stop_ends_after_the_runs_under_way_and_run_goes_on(tmp_path: Path, ledger: LedgerFolder) -> None:
     campaign = write_campaign(tmp_path, lab_campaign(ledger, seconds=0.3))
     running = begin_program(["run", str(campaign)], environment(ledger), tmp_path)
@@ -241,6 +243,7 @@ def test_pause_starts_nothing_until_resumed(tmp_path: Path, ledger: LedgerFolder
     assert_accounts(ledger, database)
 
 
+@pytest.mark.slow
 def test_a_second_runner_is_refused(tmp_path: Path, ledger: LedgerFolder) -> None:
     campaign = write_campaign(tmp_path, lab_campaign(ledger, seconds=2))
     env = environment(ledger)
@@ -263,6 +266,7 @@ def test_another_plan_is_refused(tmp_path: Path, ledger: LedgerFolder) -> None:
     assert "another plan" in changed.stderr
 
 
+@pytest.mark.slow
 def test_warm_up_runs_and_added_blocks_are_run(tmp_path: Path, ledger: LedgerFolder) -> None:
     env = environment(ledger)
     text = lab_campaign(ledger, nodes=1, runs=2).replace("seed = 7", "seed = 7\nwarmup = 1\nsettle = 0.1")
@@ -285,6 +289,7 @@ def test_warm_up_runs_and_added_blocks_are_run(tmp_path: Path, ledger: LedgerFol
     ]
 
 
+@pytest.mark.slow
 def test_who_waits_for_a_node_to_settle_can_stop(tmp_path: Path, ledger: LedgerFolder) -> None:
     text = lab_campaign(ledger, nodes=1).replace("seed = 7", "seed = 7\nsettle = 3600")
     campaign = write_campaign(tmp_path, text)

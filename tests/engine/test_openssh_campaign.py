@@ -36,6 +36,7 @@ def test_a_campaign_runs_from_start_to_end(tmp_path: Path, ledger: LedgerFolder,
     assert left == [], "the nodes are left as they were found"
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments_what_the_nodes_finish_is_collected(
     tmp_path: Path, ledger: LedgerFolder, nodes: Sshd
 ) -> None:
@@ -68,6 +69,7 @@ def test_an_unknown_host_key_is_refused(tmp_path: Path, ledger: LedgerFolder, no
     assert executions(ledger) == []
 
 
+@pytest.mark.slow
 def test_abort_leaves_no_process_on_the_nodes(tmp_path: Path, ledger: LedgerFolder, nodes: Sshd) -> None:
     text = ssh_campaign(ledger, nodes.node_tables, runs=1, blocks=1, seconds=61, mode="fork")
     campaign = write_campaign(tmp_path, text)

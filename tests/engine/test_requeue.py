@@ -56,6 +56,7 @@ def test_a_run_given_up_is_requeued_and_run_again_at_the_next_start(tmp_path: Pa
     assert rows(database, "SELECT count(*) FROM wishes") == [(1,)]
 
 
+@pytest.mark.slow
 def test_a_run_requeued_while_the_runner_lives_is_run_again_at_the_end(tmp_path: Path, ledger: LedgerFolder) -> None:
     env = environment(ledger)
     settings = {"nodes": 1, "runs": 4, "blocks": 1, "retries": 0, "mode": "mended", "seconds": 0.5}
@@ -71,6 +72,7 @@ def test_a_run_requeued_while_the_runner_lives_is_run_again_at_the_end(tmp_path:
     assert rows(the_database(tmp_path), "SELECT ending FROM runners") == [("done",)]
 
 
+@pytest.mark.slow
 def test_skip_ends_the_run_under_way_and_goes_on(tmp_path: Path, ledger: LedgerFolder) -> None:
     env = environment(ledger)
     settings = {"nodes": 1, "runs": 1, "blocks": 1, "mode": "first-hangs"}

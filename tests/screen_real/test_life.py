@@ -53,6 +53,7 @@ def same_within(limit_s: float, one: Terminal, other: Terminal) -> None:
     raise AssertionError(f"{one.text()}\n{other.text()}")
 
 
+@pytest.mark.slow
 def test_two_screens_and_a_window_that_is_closed(opened: Opener, tmp_path: Path) -> None:
     (tmp_path / "pilot.toml").write_text(CAMPAIGN.replace("runs = 4", "runs = 240"))
     first = opened("pilot.toml")

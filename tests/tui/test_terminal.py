@@ -116,6 +116,7 @@ def test_a_closed_terminal_ends_the_screen(terminal: Terminal) -> None:
     terminal.process.wait(LIMIT_S)
 
 
+@pytest.mark.slow
 def test_a_terminal_that_was_gone_for_a_while_ends_the_screen(terminal: Terminal) -> None:
     """Whatever was to be painted meanwhile must not be waited for."""
     terminal.read_until(b"148/400")
