@@ -2,6 +2,7 @@
 # A line that is not there means: this node cannot tell.
 hv_nl='
 '
+hv_cmdline_of= # the boot_id under which it was read
 hv_first() { # FILE: hv_value, its first line. Fails if there is none
     hv_value=
     IFS= read -r hv_value <"$1"
@@ -29,12 +30,18 @@ hv_note() { # KEY FILE
 hv_know() { # hv_told. In a variable, so that two readings can be compared
     hv_told=
     hv_note boot_id /proc/sys/kernel/random/boot_id
+    # What it was booted with a kernel tells all its life. Each byte of a line costs a microsecond, and here are many.
+    [ -n "$hv_value" ] && [ "$hv_value" = "$hv_cmdline_of" ] || {
+        hv_cmdline_of=$hv_value
+        hv_first /proc/cmdline
+        hv_cmdline=$hv_value
+    }
     hv_note release /proc/sys/kernel/osrelease
     hv_note version /proc/sys/kernel/version
     # The file is there since Linux 6.1.
     hv_note machine /proc/sys/kernel/arch || hv_add machine "$(uname -m)"
     hv_note hostname /proc/sys/kernel/hostname
-    hv_note cmdline /proc/cmdline
+    [ -z "$hv_cmdline" ] || hv_add cmdline "$hv_cmdline"
     hv_note cpus /sys/devices/system/cpu/online || while read -r hv_cpu hv_rest; do
         case $hv_cpu in cpu[0-9]*) hv_add cpu "$hv_cpu" ;; cpu) ;; *) break ;; esac
     done </proc/stat

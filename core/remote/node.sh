@@ -62,17 +62,19 @@ hv_is_never() { # SPOOL: it was claimed, so that it never starts
     [ -f "$1/claim" ] && [ -s "$1/claim" ]
 }
 
-hv_forget_spools() { # of attempts whose end is on the runner's disk
+hv_forget_spools() { # of attempts whose end is on the runner's disk: one program for all
+    set --
     for hv_old in $hv_forget; do
         for hv_dir in "$hv_root"/spool/*/"$hv_old"; do
             if [ -f "$hv_dir/done" ]; then
-                rm -rf "$hv_dir"
+                set -- "$@" "$hv_dir"
             elif [ -d "$hv_dir" ]; then
                 hv_claim "$hv_dir"
-                rm -rf "$hv_dir"/[!c]*
+                set -- "$@" "$hv_dir"/[!c]*
             fi
         done
     done
+    [ $# -eq 0 ] || rm -rf "$@"
 }
 
 hv_is_grave() { # SPOOL
@@ -318,9 +320,17 @@ hv_lead() { # this process, which will have a session of its own: what hv_led re
     shift 19
     echo "$hv_pid $hv_pid $1 $1" >"$hv_spool/session"
     # Who ends the attempt ends the launcher first and reads this then: one of us sees what the other did.
+    hv_is_child || exit 137
+}
+
+hv_is_child() { # of the launcher, which lives: this process, hv_pid
+    hv_line=
+    { IFS= read -r hv_line <"/proc/$$/task/$$/children"; } 2>/dev/null
+    # Not every kernel has that list, and it may lack one while another goes.
+    case " $hv_line " in *" $hv_pid "*) return 0 ;; esac
     IFS= read -r hv_line </proc/self/stat
     set -- ${hv_line##*) }
-    [ "$2" = $$ ] || exit 137
+    [ "$2" = $$ ]
 }
 
 hv_is_running() { # from within the spool

@@ -194,7 +194,7 @@ async def _ours(stack: contextlib.AsyncExitStack, cluster: NetnsCluster, folder:
         started = time.monotonic()
         reply = jobs.parse_reply(script, await link.run(script, 30))
         ended = judge(reply, told.kernels[0].expect, plugin, {}, elapsed=time.monotonic() - started)
-        assert ended.status == "ok", ended.reason
+        assert (ended.status, ended.exit_status) == ("ok", 0), ended.reason
         await store.do(lambda database: database.end_attempt(attempt, ended))
         mine.done(past, forget)
         mine.add(attempt)

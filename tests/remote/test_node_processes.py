@@ -331,6 +331,20 @@ def test_what_is_ended_on_its_way_into_its_session_does_not_start(node: LocalNod
     assert lines(signs) == []
 
 
+CHILDREN = """
+( IFS= read -r hv_line </proc/self/stat; hv_pid=${hv_line%% *}; hv_is_child && echo listed )
+( hv_pid=0; hv_is_child && echo unlisted )
+( ( hv_pid=0; hv_is_child || echo of another ); : )
+"""
+
+
+def test_a_child_knows_its_launcher_also_without_a_list_of_children(node: LocalNode) -> None:
+    text = jobs.library() + CHILDREN.encode()
+    done = subprocess.run([node.shell], input=text, capture_output=True, env=node.environment, check=True, timeout=30)
+    assert done.stdout.decode().split("\n") == ["listed", "unlisted", "of another", ""]
+    assert done.stderr == b""
+
+
 @pytest.mark.parametrize("start", ["", "env -i"])
 def test_nothing_outlives_the_campaign(node: LocalNode, signs: Path, start: str) -> None:
     job = shell_job(STRAY.replace("START", start), str(signs))
