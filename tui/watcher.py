@@ -7,13 +7,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hpcvirt.core.errors import HpcvirtError
 from hpcvirt.core.process import ProcessIdentity, is_alive
-from hpcvirt.core.store.records import Snapshot
-from hpcvirt.tui.backend import Backend
 
-INTERVAL_S = 0.7
+if TYPE_CHECKING:
+    from hpcvirt.core.store.records import Snapshot
+    from hpcvirt.tui.backend import Backend
+
+INTERVAL_S = 1.0
+"""As often as the monitor files samples: to look more often shows little and costs a look."""
 
 
 @dataclass(frozen=True, slots=True)

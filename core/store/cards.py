@@ -7,9 +7,8 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hpcvirt.core.model import Status
 from hpcvirt.core.store.records import NodeCard
-from hpcvirt.core.store.tally import Place, Tally
+from hpcvirt.core.store.tally import HEADLINE_METRICS, Place, Tally
 
 
 def read_cards(connection: sqlite3.Connection, tally: Tally) -> tuple[NodeCard, ...]:
@@ -38,7 +37,7 @@ def read_cards(connection: sqlite3.Connection, tally: Tally) -> tuple[NodeCard, 
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What a node has done, and of the benchmark that ran last: its runs and the values of its first primary metric."""
+    """What a node has done, and of the benchmark that ran last: its runs and the values of its headline metric."""
 
     ok: int = 0
     planned: int = 0
@@ -92,28 +91,19 @@ def _work(connection: sqlite3.Connection, tally: Tally, places: Sequence[Place],
     # A warm-up run that ran last stands for those that count.
     place = last._replace(is_warmup=0)
     (label,) = connection.execute("SELECT label FROM benchmarks WHERE id = ?", (place.benchmark,)).fetchone()
+    metric = connection.execute(_HEADLINE, (place.benchmark,)).fetchone()
+    done = tally.ended_ok(place)
     return _Work(
         ok,
         planned,
         label,
-        tally.ok([place]),
+        done.runs,
         tally.planned[place],
-        *_values(connection, place),
+        metric["name"] if metric else "",
+        done.last_value,
+        done.mean_value,
+        metric["unit"] if metric else "",
     )
-
-
-def _values(connection: sqlite3.Connection, place: Place) -> tuple[str, float | None, float | None, str]:
-    """The first primary metric's name, last value, mean and unit."""
-    metric = connection.execute(
-        "SELECT name, unit FROM metrics WHERE benchmark = ? ORDER BY is_primary DESC, position DESC LIMIT 1",
-        (place.benchmark,),
-    ).fetchone()
-    if metric is None:
-        return "", None, None, ""
-    mean, last, _ = connection.execute(
-        _VALUES, (place.kernel, place.node, place.benchmark, metric["name"], Status.OK.value)
-    ).fetchone()
-    return metric["name"], last, mean, metric["unit"]
 
 
 # With max() the other columns are those of the row that has it.
@@ -136,11 +126,4 @@ _UNDER_WAY = """
     WHERE attempts.status IS NULL
 """
 
-# In this order: SQLite knows nothing of how many rows there are, and would look at all attempts first.
-_VALUES = """
-    SELECT avg(value), value, max(attempts.started_at)
-    FROM boots CROSS JOIN runs ON runs.boot = boots.id CROSS JOIN attempts ON attempts.run = runs.id
-    CROSS JOIN measurements ON measurements.attempt = attempts.id
-    WHERE boots.kernel = ? AND boots.node = ? AND runs.benchmark = ? AND metric = ? AND status = ?
-          AND NOT runs.is_warmup
-"""
+_HEADLINE = f"SELECT name, unit FROM ({HEADLINE_METRICS}) WHERE benchmark = ?"  # noqa: S608 - a constant

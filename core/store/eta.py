@@ -44,15 +44,17 @@ def _working_s(tally: Tally) -> dict[str, float] | None:
 
 def _booting_s(connection: sqlite3.Connection) -> dict[str, float] | None:
     """By node: what its reboots will take, from the first order to the first run; settling is a part of it."""
-    took: dict[str, list[float]] = {}
-    for kernel, seconds in connection.execute(_BOOTED):
-        took.setdefault(kernel, []).append(seconds)
-    left: dict[str, float] = {}
-    for node, kernel, boots in connection.execute(_BOOTS_LEFT):
-        if kernel not in took:
+    boots_left = connection.execute(_BOOTS_LEFT).fetchall()
+    costs: dict[str, float] = {}
+    for kernel in {kernel for _, kernel, _ in boots_left}:
+        took = [seconds for (seconds,) in connection.execute(_BOOTED, (kernel,))]
+        if not took:
             return None
         # Not the mean: what a runner's death or a night's pause did to one of them is not to be expected.
-        left[node] = left.get(node, 0.0) + boots * median(took[kernel])
+        costs[kernel] = median(took)
+    left: dict[str, float] = {}
+    for node, kernel, boots in boots_left:
+        left[node] = left.get(node, 0.0) + boots * costs[kernel]
     return left
 
 
@@ -62,14 +64,15 @@ def _side_by_side(connection: sqlite3.Connection) -> int:
     return min(design.get("at_once") or nodes, nodes)
 
 
+# The run that was planned first in a boot stands for its first run: to look at the attempts of all is too much to ask
+# of a screen that looks every second. Where it was skipped, the proof is the end.
 _BOOTED = """
-    SELECT kernel, max(0.0, (julianday(done) - julianday(ordered)) * 86400.0)
+    SELECT max(0.0, (julianday(done) - julianday(ordered)) * 86400.0)
     FROM (
-        SELECT kernel,
-               coalesce((SELECT min(ordered_at) FROM bringups WHERE boot = boots.id), proved_at) AS ordered,
-               coalesce((SELECT min(attempts.started_at) FROM attempts JOIN runs ON runs.id = attempts.run
-                         WHERE runs.boot = boots.id), proved_at) AS done
-        FROM boots WHERE proved_at IS NOT NULL AND node <> '*')
+        SELECT coalesce((SELECT min(ordered_at) FROM bringups WHERE boot = boots.id), proved_at) AS ordered,
+               coalesce((SELECT min(started_at) FROM attempts
+                         WHERE run = (SELECT min(id) FROM runs WHERE boot = boots.id)), proved_at) AS done
+        FROM boots WHERE kernel = ? AND proved_at IS NOT NULL AND node <> '*')
 """
 
 _BOOTS_LEFT = """

@@ -40,18 +40,31 @@ class Piece(NamedTuple):
     timed: int = 0
     seconds: float = 0.0
     """All together, of those that are timed."""
-    newest_at: str = ""
-    """When the last of them began."""
+    newest: int = 0
+    """Row of the one that began last."""
+    measured: int = 0
+    """Of ok ones, with a value of the benchmark's headline metric."""
+    sum_of_values: float = 0.0
+    last_value: float | None = None
 
     def with_more(self, more: Piece) -> Piece:
         """Both together."""
+        newer = max(self, more, key=lambda piece: piece.newest)
         return Piece(
             self.attempts + more.attempts,
             self.runs + more.runs,
             self.timed + more.timed,
             self.seconds + more.seconds,
-            max(self.newest_at, more.newest_at),
+            newer.newest,
+            self.measured + more.measured,
+            self.sum_of_values + more.sum_of_values,
+            newer.last_value,
         )
+
+    @property
+    def mean_value(self) -> float | None:
+        """Of those that are measured, if any is."""
+        return self.sum_of_values / self.measured if self.measured else None
 
 
 NOTHING = Piece()
@@ -68,6 +81,14 @@ class GivenUp(NamedTuple):
 
 
 Pieces = Mapping[tuple[Place, str | None], Piece]
+
+HEADLINE_METRICS = """
+    SELECT benchmark, name, unit
+    FROM (SELECT *, row_number() OVER (PARTITION BY benchmark ORDER BY is_primary DESC, position DESC) AS place
+          FROM metrics)
+    WHERE place = 1
+"""
+"""The one metric of each benchmark that a node's card has room for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +107,11 @@ class Tally:
 
     def ok(self, places: Iterable[Place]) -> int:
         """Runs of these places with an ok attempt."""
-        return sum(self._piece(place, OK).runs for place in places)
+        return sum(self.ended_ok(place).runs for place in places)
+
+    def ended_ok(self, place: Place) -> Piece:
+        """The ok attempts there."""
+        return self._piece(place, OK)
 
     def spoilt(self, place: Place) -> int:
         """Attempts that ended neither ok nor aborted."""
@@ -115,9 +140,9 @@ class Tally:
 
     def last_places(self) -> dict[str, Place]:
         """Where the attempt is that began last, by node; of those that have any."""
-        newest: dict[str, tuple[str, Place]] = {}
+        newest: dict[str, tuple[int, Place]] = {}
         for (place, _), piece in self.pieces.items():
-            begun = piece.newest_at, place
+            begun = piece.newest, place
             newest[place.node] = max(newest.get(place.node, begun), begun)
         return {node: place for node, (_, place) in newest.items()}
 
@@ -176,10 +201,11 @@ _REACHED = """
     FROM (SELECT max(rowid) AS last FROM attempts)
 """
 
-# Grouped by numbers first: by words it takes twice as long.
-_ATTEMPTS = """
+# Grouped by numbers first: by words it takes twice as long. With max() the last value is that of the row that has it.
+_ATTEMPTS = f"""
+    WITH headlines AS ({HEADLINE_METRICS})
     SELECT boots.node, boots.kernel, benchmark, is_warmup, status, sum(attempts), sum(runs), sum(timed), total(seconds),
-           max(newest_at)
+           max(newest), sum(measured), total(sum_of_values), last_value
     FROM (
         SELECT runs.boot, runs.benchmark, runs.is_warmup, status, count(*) AS attempts,
                count(CASE WHEN status = 'ok' AND (attempts.number = 1 OR NOT EXISTS (
@@ -189,13 +215,16 @@ _ATTEMPTS = """
                count(elapsed_s) AS timed,
                total(CASE WHEN elapsed_s IS NOT NULL
                           THEN (julianday(ended_at) - julianday(started_at)) * 86400.0 END) AS seconds,
-               max(started_at) AS newest_at
+               max(attempts.rowid) AS newest, count(value) AS measured, total(value) AS sum_of_values,
+               value AS last_value
         FROM attempts CROSS JOIN runs ON runs.id = attempts.run
+        LEFT JOIN headlines ON headlines.benchmark = runs.benchmark
+        LEFT JOIN measurements ON measurements.attempt = attempts.id AND measurements.metric = headlines.name
         WHERE attempts.rowid > ? AND attempts.rowid <= ?
         GROUP BY 1, 2, 3, 4
     ) JOIN boots ON boots.id = boot
     GROUP BY 1, 2, 3, 4, 5
-"""
+"""  # noqa: S608 - a constant
 
 _GIVEN_UP = """
     SELECT boots.node, boots.kernel, runs.benchmark, runs.is_warmup, count(*),

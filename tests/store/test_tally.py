@@ -29,6 +29,25 @@ def cells_of_the_view(path: Path) -> list[tuple[object, ...]]:
         ).fetchall()
 
 
+def values_of_the_cards(path: Path) -> list[tuple[str, float | None, float | None]]:
+    """By node: the last ok value where it worked last, and the mean of all there."""
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(
+            """WITH begun AS (
+                   SELECT attempts.rowid AS row, boots.node, boots.kernel, measurements.value
+                   FROM attempts JOIN runs ON runs.id = attempts.run JOIN boots ON boots.id = runs.boot
+                   LEFT JOIN measurements ON measurements.attempt = attempts.id AND metric = 'triad' AND status = 'ok')
+               SELECT name,
+                      (SELECT value FROM begun WHERE node = name AND kernel = last AND value IS NOT NULL
+                       ORDER BY row DESC LIMIT 1),
+                      (SELECT avg(value) FROM begun WHERE node = name AND kernel = last)
+               FROM (SELECT name, position,
+                            (SELECT kernel FROM begun WHERE node = name ORDER BY row DESC LIMIT 1) AS last
+                     FROM nodes)
+               ORDER BY position"""
+        ).fetchall()
+
+
 class Walk:
     """Something happens to a database, as it could in a campaign."""
 
@@ -55,7 +74,9 @@ class Walk:
     def end(self, attempt: str, run: int) -> None:
         status = self.draw.choice(STATUSES)
         elapsed_s = self.draw.choice([None, 1.0])
-        self.database.end_attempt(attempt, ended(status, value=self.draw.random(), elapsed_s=elapsed_s))
+        # Numbers whose sums are exact, in whatever order.
+        value = self.draw.randrange(1 << 20) / 1024
+        self.database.end_attempt(attempt, ended(status, value=value, elapsed_s=elapsed_s))
 
     def give_up_or_requeue(self) -> None:
         run = self.draw.choice(self.left)
@@ -86,6 +107,7 @@ def test_little_by_little_is_at_once(tmp_path: Path, round_: int) -> None:
         assert [
             (cell.kernel, cell.benchmark, cell.planned, cell.ok, cell.given_up, cell.spoilt) for cell in found.cells
         ] == cells_of_the_view(path)
+        assert [(card.name, card.last_value, card.mean_value) for card in found.nodes] == values_of_the_cards(path)
         assert (found.planned, found.ok, found.given_up) == read_totals(path)
     database.close()
 
