@@ -23,6 +23,9 @@ PROGRAM = [sys.executable, "-P", "-m", "hpcvirt.tui"]
 CONNECTION = {"keepalive": 0.5, "keepalives_missed": 2, "login_limit": 3.0, "patience": 40.0}
 """Seen within a second and a half, so that a test need not wait for what the defaults allow."""
 
+PATIENT = {"keepalive": 5.0, "keepalives_missed": 3}
+"""Where no connection is lost: a node of a busy machine may be silent for two seconds, and is not gone."""
+
 
 class Scene:
     """Holds one campaign's folder, its ledgers and the runners of it."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.clusters.faults.reboots import MENU, rebooting
-from tests.clusters.faults.scene import Scene
+from tests.clusters.faults.scene import PATIENT, Scene
 from tests.clusters.netns import NetnsCluster
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
@@ -59,7 +59,7 @@ def judge(scene: Scene) -> None:
 
 
 def test_nodes_move_together(all_nodes: Scene) -> None:
-    all_nodes.write(extra=wide(all_nodes, 0.2))
+    all_nodes.write(extra=wide(all_nodes, 0.2), connection=PATIENT)
     all_nodes.finish()
     judge(all_nodes)
     assert all_nodes.statuses() == {"ok": 8 * 4 + 8}

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.clusters.faults.scene import Scene, until
+from tests.clusters.faults.scene import PATIENT, Scene, until
 
 pytestmark = pytest.mark.cluster
 
@@ -100,7 +100,7 @@ def test_a_benchmark_that_hides_and_ignores_term_is_ended_at_its_limit(scene: Sc
 @pytest.mark.parametrize("jump_s", [3600, -7200])
 def test_a_clock_that_jumps_gives_no_wrong_duration(scene: Scene, jump_s: int) -> None:
     node = scene.cluster.nodes[0]
-    scene.write(runs=3, blocks=1, seconds=0.7, nodes=1)
+    scene.write(runs=3, blocks=1, seconds=0.7, nodes=1, connection=PATIENT)
     runner = scene.start()
     attempt = scene.wait_under_way(node.name)
     try:

@@ -107,8 +107,6 @@ retries = 0
 [launcher]
 {LAUNCHERS[launcher]}
 [connection]
-keepalive = 0.5
-keepalives_missed = 2
 patience = 20
 {nodes}
 {kernels or f'[[kernel]]{chr(10)}name = "native"{chr(10)}{ENV}{chr(10)}'}
