@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from textual import events, on
@@ -21,7 +22,7 @@ from hpcvirt.tui.signs import BAD, MUTED, attempt_sign
 from hpcvirt.tui.state import State
 from hpcvirt.tui.widgets.caption import Caption
 from hpcvirt.tui.widgets.choices import Choices
-from hpcvirt.tui.widgets.lines import EMPTY, Lines, fitted
+from hpcvirt.tui.widgets.lines import EMPTY, LateLine, Lines, fitted
 from hpcvirt.tui.widgets.pane import Pane
 
 FINGERS_REST_S = 0.15
@@ -104,8 +105,6 @@ class AttemptRows(Choices):
         super().__init__(id="runs-rows")
         self._rows: tuple[AttemptRow, ...] = ()
         self._width = 0
-        self._drawn_rows: dict[tuple[AttemptRow, str, int], Content] = {}
-        """Of the rows in sight: most of them are the same when a run has ended."""
 
     def show(self, rows: tuple[AttemptRow, ...], width: int) -> None:
         """Draw these, the cursor on the same attempt as before."""
@@ -114,11 +113,10 @@ class AttemptRows(Choices):
         chosen = self.row
         self._rows, self._width = rows, width
         labels = short_labels(list(dict.fromkeys(row.benchmark for row in rows)))
+        labels = {name: safe(label, 60) for name, label in labels.items()}
         columns = columns_for(width)
-        keys = [(row, safe(labels[row.benchmark], 60), width) for row in rows]
-        self._drawn_rows = {key: self._drawn_rows.get(key) or drawn(*key[:2], columns, width - 2) for key in keys}
         self.clear_options()
-        self.add_options([Option(self._drawn_rows[key]) for key in keys])
+        self.add_options([Option(LateLine(partial(drawn, row, labels[row.benchmark], columns))) for row in rows])
         ids = [row.id for row in rows]
         at = ids.index(chosen.id) if chosen is not None and chosen.id in ids else 0
         self.highlighted = at if rows else None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from textual import events
 from textual.content import Content
+from textual.css.styles import RulesMap
 from textual.geometry import Region, Size
 from textual.strip import Strip
-from textual.visual import Visual
+from textual.style import Style
+from textual.visual import RenderOptions, Visual
 from textual.widget import Widget
 
 EMPTY = Content("")
@@ -42,6 +44,27 @@ def rule(width: int, title: str, right: str = "") -> Content:
     left = Content.assemble(("── ", "$foreground 25%"), (title, "bold $secondary"), " ")
     fill = max(0, width - left.cell_length - len(tail))
     return fitted(Content.assemble(left, ("─" * fill, "$foreground 25%"), (tail, "$foreground 60%")), width)
+
+
+class LateLine(Visual):
+    """One line of a long list, drawn when it comes into sight."""
+
+    def __init__(self, draw: Callable[[int], Content]) -> None:
+        self._draw = draw
+
+    def render_strips(self, width: int, height: int | None, style: Style, options: RenderOptions) -> list[Strip]:
+        """Exactly one."""
+        return self._draw(width).truncate(width).render_strips(width, height, style, options)[:1]
+
+    def get_optimal_width(self, rules: RulesMap, container_width: int) -> int:
+        """All that there is."""
+        del rules
+        return container_width
+
+    def get_height(self, rules: RulesMap, width: int) -> int:
+        """It is known without drawing."""
+        del rules, width
+        return 1
 
 
 class Lines(Widget):
