@@ -17,18 +17,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textual import on, work
+from textual import events, on, work
 from textual.app import App, SystemCommand
 from textual.content import Content
 from textual.driver import Driver
 from textual.screen import Screen
 
 from hpcvirt.core.errors import CampaignInvalid, HpcvirtError
-from hpcvirt.core.store.records import RunnerState, Snapshot
+from hpcvirt.core.store.runner_state import RunnerState
 from hpcvirt.tui import keys, messages, themes
 from hpcvirt.tui.backend import Backend, LocalBackend
 from hpcvirt.tui.calling import news, sequence
-from hpcvirt.tui.draft import Draft, Pick
+from hpcvirt.tui.garbage import IdleCollector
 from hpcvirt.tui.memory import Memory, memory_path, recall
 from hpcvirt.tui.phrases import count, safe
 from hpcvirt.tui.screens.main import MainScreen
@@ -39,6 +39,8 @@ from hpcvirt.tui.watcher import Watcher
 from hpcvirt.tui.widgets.palette import Palette
 
 if TYPE_CHECKING:
+    from hpcvirt.core.store.records import Snapshot
+    from hpcvirt.tui.draft import Draft, Pick
     from hpcvirt.tui.plots.model import Picture
 
 TICK_S = 1.0
@@ -81,6 +83,7 @@ class HpcvirtApp(App[None]):
         backend: Backend | None = None,
         settings: Settings | None = None,
         memory: Memory | None = None,
+        collector: IdleCollector | None = None,
     ) -> None:
         """Open a campaign file, a database, (with both) the database and the file it may be started from again,
         or (with neither) the chooser.
@@ -101,6 +104,7 @@ class HpcvirtApp(App[None]):
         """The first view of the database decides on the pane, later ones do not."""
         self.settings = settings or Settings()
         self._memory = memory or Memory()
+        self._collector = collector
         self._is_reading_shelf = False
         self._shelf_read_at = 0.0
         self.set_keymap(keys.keymap(self.settings.keys))
@@ -303,6 +307,12 @@ class HpcvirtApp(App[None]):
         if called and self._driver is not None and not self.is_headless:
             self._driver.write(called)
 
+    async def on_event(self, event: events.Event) -> None:
+        """Whoever uses the screen is not to wait for housekeeping."""
+        if self._collector is not None and isinstance(event, events.InputEvent):
+            self._collector.input_came()
+        await super().on_event(event)
+
     def _tick(self) -> None:
         """Times go on although nothing new was read; and rows that came late get the cursor."""
         self._main.focus_default()
@@ -311,6 +321,8 @@ class HpcvirtApp(App[None]):
             self._main.show(self.state)
         self._compute_if_wanted()
         self._read_shelf_if_wanted()
+        if self._collector is not None:
+            self._collector.collect_if_resting()
 
     # -- results
 
@@ -716,9 +728,10 @@ def run_screen(campaign_path: Path | None, database: Path | None) -> int:
 
     check_terminal()
     sys.setswitchinterval(SWITCH_S)
-    app = HpcvirtApp(campaign_path, database)
     settings, memory = read_settings(settings_path()), recall(memory_path())
-    app = HpcvirtApp(campaign_path, database, settings=settings, memory=memory)
+    collector = IdleCollector()
+    collector.take_over()
+    app = HpcvirtApp(campaign_path, database, settings=settings, memory=memory, collector=collector)
     app.run()
     farewell = app.farewell()
     if farewell:

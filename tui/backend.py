@@ -7,32 +7,26 @@ so that the first paint waits for none of it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from hpcvirt.core.errors import HpcvirtError
-from hpcvirt.core.model import Benchmark, Campaign, Value
-from hpcvirt.core.preflight import Finding
-from hpcvirt.core.store.records import Snapshot
-from hpcvirt.core.store.samples import Sample
 from hpcvirt.tui import shelf as shelves
 from hpcvirt.tui.calculator import Calculator
-from hpcvirt.tui.draft import Draft, DraftBenchmark, DraftKernel, DraftParameter, Forecast, Pick, changed
 from hpcvirt.tui.memory import Memory, memory_path
 from hpcvirt.tui.memory import remember as keep
 from hpcvirt.tui.shelf import Entry
 
 if TYPE_CHECKING:
     from hpcvirt.core.charts import Charts
-    from hpcvirt.core.config import Choice
-    from hpcvirt.core.experience import Experience
+    from hpcvirt.core.preflight import Finding
     from hpcvirt.core.stats import Comparison, ResultTable
     from hpcvirt.core.store.attempts import AttemptDetail, AttemptPage
     from hpcvirt.core.store.cells import CellDetail
     from hpcvirt.core.store.output import OutputPage, OutputReader
     from hpcvirt.core.store.queries import SnapshotReader
+    from hpcvirt.core.store.records import Snapshot
+    from hpcvirt.core.store.samples import Sample
+    from hpcvirt.tui.draft import Draft, Pick
     from hpcvirt.tui.plots.model import Picture
 
 
@@ -118,104 +112,6 @@ class Backend(Protocol):
         """Write measurements.csv; the number of rows."""
 
 
-def _forecast(campaign: Campaign, known: Experience, pick: Pick) -> Forecast | None:
-    """What a pick could show; the statistics were imported when the draft was loaded, so this takes milliseconds."""
-    from hpcvirt.core.config import Choice, choose
-    from hpcvirt.core.confounds import confounds
-    from hpcvirt.core.plan import phases
-    from hpcvirt.core.prospect import has_one_block, prospect
-
-    try:
-        choice = Choice(pick.kernels, pick.benchmarks, pick.runs, pick.blocks)
-        levels = replace(choice, alpha=pick.alpha, delta=pick.delta, parameters=pick.parameters or None)
-        picked = choose(campaign, levels)
-        told = prospect(picked, known=known)
-    except HpcvirtError:
-        return None
-    return Forecast(
-        boots=told.boots,
-        reboots=told.reboots,
-        runs=told.runs,
-        warmups=told.warmups,
-        phases=len(phases(picked)),
-        seconds=told.seconds,
-        are_boots_counted=told.are_boots_counted,
-        detectable=told.detectable,
-        with_one_block_more=told.detectable_with_one_block_more,
-        seconds_of_one_block_more=told.seconds_of_one_block_more,
-        boot_sd=told.spread.boot,
-        run_sd=told.spread.run,
-        is_measured=known.spread is not None,
-        warnings=(
-            *(
-                ["one boot per kernel: what the boot did and what the kernel does cannot be told apart"]
-                if has_one_block(picked) and told.family
-                else []
-            ),
-            *(
-                f"{one.kernel} and {one.versus} differ in {one.what} too: {one.value}, {one.other}"
-                for one in confounds(picked, known.setups)
-            ),
-            *(
-                "nodes move together, for a benchmark of all of them: `phases` would let the others find "
-                f"{100 * one.apart:.2g} %"
-                for one in told.powers
-                if one.apart is not None
-            ),
-        ),
-    )
-
-
-def _choice(draft: Draft, pick: Pick) -> Choice:
-    from hpcvirt.core.config import Choice
-
-    told = changed(draft, pick)
-    return Choice(
-        told.kernels,
-        told.benchmarks,
-        told.runs,
-        told.blocks,
-        alpha=told.alpha,
-        delta=told.delta,
-        parameters=told.parameters,
-    )
-
-
-def _parameters(use: Benchmark) -> tuple[DraftParameter, ...]:
-    from hpcvirt.core.benchmark import load
-
-    return tuple(
-        DraftParameter(one.name, use.parameters[one.name], one.default, one.help, one.minimum, one.maximum)
-        for one in load(use.plugin).parameters
-    )
-
-
-def _parameter_faults(plugin: str, values: Mapping[str, Value]) -> Sequence[str]:
-    from hpcvirt.core.benchmark import complete, load
-
-    try:
-        return complete(load(plugin), values)[1]
-    except Exception as error:  # noqa: BLE001 - a third party's plugin may raise anything, and asks while somebody types
-        return [f"{type(error).__name__}: {error}"]
-
-
-def _digest(campaign: Campaign, pick: Pick) -> str:
-    """Of the file as it was read, whatever it is now."""
-    from hpcvirt.core.config import Choice, choose
-    from hpcvirt.core.plan import make_plan
-
-    choice = Choice(
-        pick.kernels,
-        pick.benchmarks,
-        pick.runs,
-        pick.blocks,
-        alpha=pick.alpha,
-        delta=pick.delta,
-        parameters=pick.parameters or None,
-    )
-    return make_plan(choose(campaign, choice)).digest
-
-
 class LocalBackend:
     """The real one: files and processes of this machine."""
 
@@ -238,53 +134,9 @@ class LocalBackend:
 
     def load_draft(self, path: Path) -> Draft:
         """Read a campaign file with pydantic, and what earlier databases or its plugins tell of times."""
-        # In this thread, so that the first pick does not wait for scipy.
-        from hpcvirt.core import benchmark as plugins
-        from hpcvirt.core import boot_method as methods
-        from hpcvirt.core.config import Choice
-        from hpcvirt.core.experience import learn
-        from hpcvirt.core.model import Order, Scope
-        from hpcvirt.core.prospect import run_seconds
-        from hpcvirt.tui import launch
+        from hpcvirt.tui.drafting import load_draft
 
-        file, left_out = launch.chosen(path, Choice())
-        campaign = file.campaign
-        known = learn(launch.experienced(path), campaign)
-        benchmarks = [
-            DraftBenchmark(
-                use.label,
-                plugins.load(use.plugin).title,
-                run_seconds(use, known),
-                is_measured=use.label in known.run_s,
-                is_wide=use.scope is Scope.CLUSTER,
-                plugin=use.plugin,
-                parameters=_parameters(use),
-                check=partial(_parameter_faults, use.plugin),
-            )
-            for use in campaign.benchmarks
-        ]
-        return Draft(
-            path=path,
-            name=campaign.name,
-            title=campaign.title,
-            is_lab=campaign.lab,
-            is_sequential=campaign.design.order is Order.SEQUENTIAL,
-            nodes=tuple(node.name for node in campaign.nodes),
-            kernels=tuple(
-                DraftKernel(k.name, k.boot, " ".join(k.wrap), methods.load(k.boot).reboots) for k in campaign.kernels
-            ),
-            benchmarks=tuple(benchmarks),
-            baseline=campaign.analysis.baseline,
-            runs=campaign.design.runs,
-            blocks=campaign.design.blocks,
-            seed=campaign.design.seed,
-            at_once=campaign.design.at_once,
-            alpha=campaign.analysis.alpha,
-            delta=campaign.analysis.delta,
-            left_out=tuple(left_out),
-            forecast=partial(_forecast, campaign, known),
-            digest=partial(_digest, campaign),
-        )
+        return load_draft(path)
 
     def databases(self, campaign: Path) -> list[Path]:
         """Look where runs go."""
@@ -296,32 +148,36 @@ class LocalBackend:
         """Look at all nodes side by side."""
         from hpcvirt.core.engine.check import check_campaign
         from hpcvirt.tui import launch
+        from hpcvirt.tui.drafting import choice_of
 
-        file, _ = launch.chosen(draft.path, _choice(draft, pick))
+        file, _ = launch.chosen(draft.path, choice_of(draft, pick))
         return check_campaign(file.campaign, launch.results_folder(draft.path)).findings
 
     def start(self, draft: Draft, pick: Pick) -> Path:
         """Launch the runner's process."""
         from hpcvirt.tui import launch
+        from hpcvirt.tui.drafting import choice_of
 
         # The dialog has said what will be rebooted, and was answered with yes: to that, and to nothing else.
-        return launch.start(draft.path, _choice(draft, pick), given=launch.consent(plan=draft.digest(pick)))
+        return launch.start(draft.path, choice_of(draft, pick), given=launch.consent(plan=draft.digest(pick)))
 
     def schedule(self, draft: Draft, pick: Pick) -> tuple[str, ...]:
         """As ``plan`` tells it."""
         from hpcvirt.tui import launch
+        from hpcvirt.tui.drafting import choice_of
         from hpcvirt.tui.plan import schedule
 
-        return tuple(schedule(launch.chosen(draft.path, _choice(draft, pick))[0].campaign))
+        return tuple(schedule(launch.chosen(draft.path, choice_of(draft, pick))[0].campaign))
 
     def save_campaign(self, draft: Draft, pick: Pick, target: Path, *, over: bool) -> bool:
         """Whole or not at all."""
         from hpcvirt.core.config import campaign_text, read_campaign
+        from hpcvirt.tui.drafting import choice_of
 
         if target.exists() and not over:
             return False
         remark = f"From {draft.path.name}, as it was picked on the screen."
-        self.save_text(campaign_text(read_campaign(draft.path).text, _choice(draft, pick), remark=remark), target)
+        self.save_text(campaign_text(read_campaign(draft.path).text, choice_of(draft, pick), remark=remark), target)
         return True
 
     def resume(self, snapshot: Snapshot) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from hpcvirt.core.store.records import RunnerState, Snapshot
+from typing import TYPE_CHECKING
+
+from hpcvirt.core.store.runner_state import RunnerState
 from hpcvirt.core.text import clean_line
 from hpcvirt.tui.settings import Notify
 from hpcvirt.tui.signs import is_trouble
+
+if TYPE_CHECKING:
+    from hpcvirt.core.store.records import Snapshot
 from hpcvirt.tui.state import STEERABLE
 
 ENDINGS = {

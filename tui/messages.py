@@ -11,17 +11,16 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from hpcvirt.core.preflight import Finding
-from hpcvirt.core.store.records import Snapshot
-from hpcvirt.tui.draft import Draft, Pick
-from hpcvirt.tui.shelf import Entry
-from hpcvirt.tui.watcher import View
-
 if TYPE_CHECKING:
     from hpcvirt.core.charts import Charts
+    from hpcvirt.core.preflight import Finding
     from hpcvirt.core.stats import ResultTable
     from hpcvirt.core.store.attempts import AttemptPage
+    from hpcvirt.core.store.records import Snapshot
+    from hpcvirt.tui.draft import Draft, Pick
     from hpcvirt.tui.plots.model import Picture
+    from hpcvirt.tui.shelf import Entry
+    from hpcvirt.tui.watcher import View
 
 
 @dataclass

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hpcvirt.campaigns import bundled
 from hpcvirt.core.errors import CampaignInvalid, HpcvirtError
-from hpcvirt.core.store.records import RunnerState
+from hpcvirt.core.store.runner_state import RunnerState
 from hpcvirt.tui import launch
 
 FIRST = "local-lab"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hpcvirt.core.store.records import RunnerState
+from hpcvirt.core.store.runner_state import RunnerState
 
 MUTED = "$foreground 60%"
 """Not ``$text-muted``, whose automatic contrast is lost inside a line."""

@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpcvirt.core.preflight import Finding
-from hpcvirt.core.store.records import RunnerState, Snapshot
-from hpcvirt.tui.draft import Draft
-from hpcvirt.tui.shelf import Entry
-from hpcvirt.tui.watcher import View
+from hpcvirt.core.store.runner_state import RunnerState
 
 if TYPE_CHECKING:
     from hpcvirt.core.charts import Charts
+    from hpcvirt.core.preflight import Finding
     from hpcvirt.core.stats import ResultTable
     from hpcvirt.core.store.attempts import AttemptPage
+    from hpcvirt.core.store.records import Snapshot
+    from hpcvirt.tui.draft import Draft
+    from hpcvirt.tui.shelf import Entry
+    from hpcvirt.tui.watcher import View
 
 STEERABLE = frozenset({RunnerState.RUNNING, RunnerState.PAUSED})
 """Somebody is there to obey a wish."""

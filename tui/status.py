@@ -13,7 +13,8 @@ from hpcvirt.core.disturbance import disturbance_flags
 from hpcvirt.core.errors import HpcvirtError
 from hpcvirt.core.rebooted import rebooted_flags
 from hpcvirt.core.store.queries import read_snapshot
-from hpcvirt.core.store.records import Amendment, NodeCard, RunnerState, Snapshot
+from hpcvirt.core.store.records import Amendment, NodeCard, Snapshot
+from hpcvirt.core.store.runner_state import RunnerState
 from hpcvirt.core.store.runs import read_given_up
 from hpcvirt.core.text import clean_line
 from hpcvirt.tui.launch import data_folder

@@ -8,7 +8,7 @@ from pathlib import Path
 from hpcvirt.core.errors import UsageWrong
 from hpcvirt.core.process import operator
 from hpcvirt.core.store.queries import read_runner, write_wish
-from hpcvirt.core.store.records import RunnerState
+from hpcvirt.core.store.runner_state import RunnerState
 from hpcvirt.core.store.runs import RunRecord, RunState, read_runs
 
 DEAF = {

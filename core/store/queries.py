@@ -33,9 +33,9 @@ from hpcvirt.core.store.records import (
     Measurement,
     MetricRecord,
     RunnerRecord,
-    RunnerState,
     Snapshot,
 )
+from hpcvirt.core.store.runner_state import RunnerState
 from hpcvirt.core.store.samples import Sample, latest
 from hpcvirt.core.store.tally import Place, Tally, TallyReader
 

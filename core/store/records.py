@@ -4,29 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from hpcvirt.core.model import Better, Telemetry, Value
 from hpcvirt.core.process import ProcessIdentity
+from hpcvirt.core.store.runner_state import RunnerState
 from hpcvirt.core.store.samples import Sample
-
-
-class RunnerState(StrEnum):
-    """What the runner of a database does, derived from its process and the plan."""
-
-    NOT_STARTED = "not started"
-    RUNNING = "running"
-    PAUSED = "paused"
-    STOPPED = "stopped"
-    """It ended before the plan did, because somebody wished so."""
-    FAILED = "failed"
-    """It ended before the plan did, because a node, a kernel or the database could not be used: the log says which."""
-    CRASHED = "crashed"
-    """It is gone without having said why."""
-    ELSEWHERE = "on another host"
-    FINISHED = "finished"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from hpcvirt.core.store.queries import read_snapshot
-from hpcvirt.core.store.records import RunnerState
+from hpcvirt.core.store.runner_state import RunnerState
 from hpcvirt.tui.app import HpcvirtApp
 
 CAMPAIGN = """

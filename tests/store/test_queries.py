@@ -30,7 +30,7 @@ from hpcvirt.core.store.queries import (
     read_values,
     write_wish,
 )
-from hpcvirt.core.store.records import RunnerState
+from hpcvirt.core.store.runner_state import RunnerState
 from hpcvirt.core.store.samples import Sample
 from tests.core.factories import DEAD, STREAM, TOML, campaign, do_run, ended, new_database, process
 

@@ -29,9 +29,9 @@ from hpcvirt.core.store.records import (
     MetricRecord,
     NodeCard,
     RunnerRecord,
-    RunnerState,
     Snapshot,
 )
+from hpcvirt.core.store.runner_state import RunnerState
 from hpcvirt.core.store.samples import Sample
 from hpcvirt.core.store.telemetry import Around
 from hpcvirt.tui.draft import Draft, DraftBenchmark, DraftKernel, DraftParameter, Forecast, Pick

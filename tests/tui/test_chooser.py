@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hpcvirt.campaigns import bundled
-from hpcvirt.core.store.records import RunnerState
+from hpcvirt.core.store.runner_state import RunnerState
 from hpcvirt.tui import shelf as shelves
 from hpcvirt.tui.memory import Memory
 from hpcvirt.tui.shelf import Entry, shelf

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hpcvirt.core.errors import StoreUnusable
-from hpcvirt.core.store.records import RunnerState
+from hpcvirt.core.store.runner_state import RunnerState
 from hpcvirt.tui.app import HpcvirtApp
 from tests.tui.screen_samples import (
     CAMPAIGN,

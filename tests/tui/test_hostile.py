@@ -9,7 +9,8 @@ import pytest
 from hpcvirt.core.errors import CampaignInvalid, StoreUnusable
 from hpcvirt.core.model import Better
 from hpcvirt.core.preflight import Finding, Level
-from hpcvirt.core.store.records import BenchmarkRecord, Event, MetricRecord, RunnerState
+from hpcvirt.core.store.records import BenchmarkRecord, Event, MetricRecord
+from hpcvirt.core.store.runner_state import RunnerState
 from hpcvirt.tui.app import HpcvirtApp
 from hpcvirt.tui.draft import DraftBenchmark, DraftKernel
 from tests.tui.screen_samples import (

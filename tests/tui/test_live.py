@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from hpcvirt.core.errors import StoreUnusable
-from hpcvirt.core.store.records import Event, RunnerState
+from hpcvirt.core.store.records import Event
+from hpcvirt.core.store.runner_state import RunnerState
 from tests.tui.screen_samples import (
     DATABASE,
     ELSEWHERE,
@@ -183,6 +184,9 @@ async def test_a_finished_campaign_opens_on_its_results() -> None:
 @pytest.mark.parametrize("size", [(110, 30), (110, 32), (110, 36), (120, 40)])
 async def test_cards_are_never_cut(size: tuple[int, int]) -> None:
     async with at_database(watched(make_snapshot()), size) as eye:
-        text = await eye.until("148/400 runs", "Events")
-        assert text.count("╭") == text.count("╰") == 4
-        assert len([line for line in text.splitlines() if " · " in line and ":" in line[:6]]) >= 2, "the log has room"
+        # What is seen first may be of a layout on its way.
+        await eye.until("148/400 runs", "Events")
+        await eye.wait(lambda: eye.text.count("╭") == eye.text.count("╰") == 4, "four whole cards")
+        await eye.wait(
+            lambda: len([line for line in eye.lines if " · " in line and ":" in line[:6]]) >= 2, "room for the log"
+        )

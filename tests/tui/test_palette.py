@@ -12,6 +12,7 @@ from tests.tui.seeing import at_database
 @pytest.mark.parametrize("key", ["pageup", "pagedown"])
 async def test_a_page_key_where_the_list_has_no_room_ends_nothing(key: str) -> None:
     async with at_database(watched(make_snapshot()), (80, 24)) as eye:
+        await eye.until("148/400 runs")
         await eye.pilot.press("ctrl+p")
         await eye.until("Export")
         await eye.pilot.resize_terminal(80, 4)

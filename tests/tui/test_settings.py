@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hpcvirt.core.store.records import RunnerState, Snapshot
+from hpcvirt.core.store.records import Snapshot
+from hpcvirt.core.store.runner_state import RunnerState
 from hpcvirt.tui import keys, themes
 from hpcvirt.tui.app import HpcvirtApp
 from hpcvirt.tui.calling import news, sequence

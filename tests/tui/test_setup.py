@@ -6,7 +6,7 @@ import pytest
 
 from hpcvirt.core.errors import CampaignInvalid, CompilerMissing
 from hpcvirt.core.preflight import Finding, Level
-from hpcvirt.core.store.records import RunnerState
+from hpcvirt.core.store.runner_state import RunnerState
 from hpcvirt.tui.draft import Draft
 from tests.tui.screen_samples import (
     DATABASE,

@@ -8,7 +8,7 @@ import pytest
 from textual.binding import Binding
 
 from hpcvirt.core.errors import StoreUnusable
-from hpcvirt.core.store.records import RunnerState
+from hpcvirt.core.store.runner_state import RunnerState
 from hpcvirt.tui import keys, themes
 from tests.tui.screen_samples import DATABASE, SampleBackend, finished, make_snapshot, watched
 from tests.tui.seeing import SIZES, at_campaign, at_database, looking

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpcvirt.core.model import Telemetry
-from hpcvirt.core.store.records import RunnerState
+from hpcvirt.core.store.runner_state import RunnerState
 from hpcvirt.core.store.samples import Sample
 from hpcvirt.tui.widgets.node_table import node_table
 from hpcvirt.tui.widgets.vitals import Vitals, cost_words, freshness, rate, spark, vital_line, vital_lines

@@ -14,7 +14,7 @@ import pytest
 
 from tests.core.factories import TOML, do_run, ended, new_database
 
-HEAVY = ("textual", "asyncssh", "scipy", "numpy")
+HEAVY = ("textual", "asyncssh", "scipy", "numpy", "plotext", "pydantic")
 
 LOADED = f"""
 import json, sys

@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from hpcvirt.core.store.records import RunnerState
+from hpcvirt.core.store.runner_state import RunnerState
 from hpcvirt.tui.messages import Chosen
 from hpcvirt.tui.phrases import brief_duration, count, cut, cut_middle, safe
 from hpcvirt.tui.shelf import Entry

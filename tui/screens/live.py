@@ -10,7 +10,8 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from hpcvirt.core.store.records import RunnerState, Snapshot
+from hpcvirt.core.store.records import Snapshot
+from hpcvirt.core.store.runner_state import RunnerState
 from hpcvirt.tui.state import State
 from hpcvirt.tui.widgets.board import Look, NodeBoard, board_height
 from hpcvirt.tui.widgets.event_log import EventLog

@@ -15,7 +15,7 @@ from textual.css.query import NoMatches
 from textual.screen import Screen
 from textual.widgets import Static
 
-from hpcvirt.core.store.records import RunnerState
+from hpcvirt.core.store.runner_state import RunnerState
 from hpcvirt.tui import keys
 from hpcvirt.tui.messages import PaneShown
 from hpcvirt.tui.state import RESTARTABLE, STEERABLE, State

@@ -13,7 +13,8 @@ from textual.widgets import Input, Label
 
 from hpcvirt.core.model import Value
 from hpcvirt.core.preflight import Finding, Level
-from hpcvirt.core.store.records import RunnerState, Snapshot
+from hpcvirt.core.store.records import Snapshot
+from hpcvirt.core.store.runner_state import RunnerState
 from hpcvirt.tui.draft import (
     Draft,
     DraftBenchmark,

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 
 from textual.content import Content
 
-from hpcvirt.core.store.records import RunnerState, Snapshot
+from hpcvirt.core.store.records import Snapshot
+from hpcvirt.core.store.runner_state import RunnerState
 from hpcvirt.tui.phrases import count, safe
 from hpcvirt.tui.signs import BAD, CARE, GOOD, LIVELY, RUNNER
 from hpcvirt.tui.watcher import View

@@ -9,7 +9,7 @@ from textual import events
 from textual.content import Content
 from textual.message import Message
 
-from hpcvirt.core.store.records import RunnerState
+from hpcvirt.core.store.runner_state import RunnerState
 from hpcvirt.tui.phrases import cut, safe
 from hpcvirt.tui.signs import BAD, MUTED, RUNNER
 from hpcvirt.tui.watcher import View
