@@ -65,9 +65,7 @@ COLUMNS = (
     Column("run", 4, lambda row, _: Content(str(row.run)), is_right=True),
     Column("try", 3, lambda row, _: Content(str(row.number)), 90, is_right=True),
     Column("seconds", 8, _duration, is_right=True),
-    Column(
-        "exit", 4, lambda row, _: Content("–" if row.exit_status is None else str(row.exit_status)), 100, is_right=True
-    ),
+    Column("exit", 4, _exit, 100, is_right=True),
     Column("reason", 200, lambda row, _: Content.styled(safe(row.reason, 300), MUTED), 84),
 )
 
