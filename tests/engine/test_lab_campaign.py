@@ -322,11 +322,12 @@ def test_killed_at_random_moments_nothing_is_lost_and_nothing_runs_twice(tmp_pat
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")
     draw = random.Random(seed)
-    campaign = write_campaign(tmp_path, lab_campaign(ledger, runs=6, seconds=0.15))
+    # Work for longer than all three lives together: a finished campaign would be run anew.
+    campaign = write_campaign(tmp_path, lab_campaign(ledger, runs=12, seconds=0.15))
     env = environment(ledger)
     for _ in range(3):
         running = begin_program(["run", str(campaign)], env, tmp_path)
-        time.sleep(draw.uniform(0.6, 2.5))
+        time.sleep(draw.uniform(0.6, 1.6))
         kill(running)
     done = program(["run", str(campaign)], env, tmp_path)
     assert done.returncode == 0, done.stderr

@@ -43,11 +43,12 @@ def test_killed_at_random_moments_what_the_nodes_finish_is_collected(
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")
     draw = random.Random(seed)
-    campaign = write_campaign(tmp_path, ssh_campaign(ledger, nodes.node_tables, runs=6, seconds=0.3))
+    # Work for longer than all four lives together: a finished campaign would be run anew.
+    campaign = write_campaign(tmp_path, ssh_campaign(ledger, nodes.node_tables, runs=8, seconds=0.3))
     env = environment(ledger, HOME=str(nodes.home))
     for _ in range(4):
         running = begin_program(["run", str(campaign)], env, tmp_path)
-        time.sleep(draw.uniform(0.6, 2.5))
+        time.sleep(draw.uniform(0.6, 1.6))
         kill(running)
     done = program(["run", str(campaign)], env, tmp_path)
     assert done.returncode == 0, done.stderr

@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hpcvirt.core.errors import StoreUnusable
@@ -89,6 +89,7 @@ def test_what_is_saved_holds_the_same_numbers(tmp_path: Path) -> None:
 
 
 @given(st.floats(-1e12, 1e12), st.floats(0, 1e12), st.integers(1, 30))
+@example(122244824876.0, 0.0001, 7)
 def test_ticks_are_within(low: float, span: float, most: int) -> None:
     ticks = nice_ticks(low, low + span, most)
     assert 1 <= len(ticks) <= most + 2

@@ -83,8 +83,9 @@ COLUMNS = ("plot", "title", "series", "of", "value", "low", "high")
 def nice_ticks(low: float, high: float, most: int) -> tuple[float, ...]:
     """Round numbers from ``low`` to ``high``, about so many: steps of 1, 2 or 5 times a power of ten."""
     span = high - low
-    # Below that there is no room for round numbers between two that a computer can tell apart.
-    if not sys.float_info.min / sys.float_info.epsilon < span < math.inf:
+    # Below that there is no room for round numbers among those that a computer can tell apart.
+    least = max(sys.float_info.min / sys.float_info.epsilon, 1e4 * math.ulp(max(abs(low), abs(high))))
+    if not least < span < math.inf:
         return (low,)
     power = 10.0 ** math.floor(math.log10(span / max(1, most)))
     step = next(

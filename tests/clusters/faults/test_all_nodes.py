@@ -94,10 +94,11 @@ def test_a_probe_that_says_now_this_now_that_is_not_asked_for_ever(all_nodes: Sc
 
 def test_a_runner_killed_again_and_again_loses_nothing(all_nodes: Scene) -> None:
     draw = random.Random(int(os.environ.get("HPCVIRT_SEED", "7")))
-    all_nodes.write(extra=wide(all_nodes, 0.6), runs=6)
+    # Work for longer than all lives together: a finished campaign would be run anew.
+    all_nodes.write(extra=wide(all_nodes, 0.6), runs=8)
     for _ in range(KILLS):
         runner = all_nodes.start()
-        time.sleep(1.0 + draw.uniform(0, 2.0))
+        time.sleep(1.0 + draw.uniform(0, 1.2))
         os.killpg(runner.pid, signal.SIGKILL)
         runner.wait()
     all_nodes.finish(limit_s=120)
