@@ -140,6 +140,9 @@ class NodeWalker:
         found = await self._prove(boot, _benchmarks([*left, *(shared if is_together else ())]))
         await settle(self._ground.campaign, self._ground.kernel(boot.kernel), self._channel, self._link)
         for part in visit.parts:
+            if part.is_shared and not is_together:
+                # All were told so. Whoever has nothing else to do here has gone on, and is not to be waited for.
+                continue
             if not await self._part(boot, part, found):
                 return None
         await self._store.do(lambda database: database.boot_ended(boot.id))

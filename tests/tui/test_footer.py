@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hpcvirt.tui.widgets.footer import Footer
 from tests.tui.screen_samples import finished, make_snapshot, watched
 from tests.tui.seeing import at_database
 
@@ -30,3 +31,12 @@ async def test_a_key_is_a_button() -> None:
         assert [kind for _, kind in backend.wishes] == ["pause"]
         await eye.pilot.click(offset=(eye.lines[-1].index("palette"), 23))
         await eye.until("Search for commands")
+
+
+async def test_keys_that_change_while_the_screen_closes_are_no_matter() -> None:
+    async with at_database(watched(make_snapshot())) as eye:
+        await eye.until("p Pause")
+        footer = eye.app.screen.query_one(Footer)
+        await footer.remove()
+        footer.renew()
+        assert eye.app.is_running

@@ -53,7 +53,7 @@ class LateLine(Visual):
         self._draw = draw
 
     def render_strips(self, width: int, height: int | None, style: Style, options: RenderOptions) -> list[Strip]:
-        """Exactly one."""
+        """At most one."""
         return self._draw(width).truncate(width).render_strips(width, height, style, options)[:1]
 
     def get_optimal_width(self, rules: RulesMap, container_width: int) -> int:
@@ -86,6 +86,8 @@ class Lines(Widget):
     def renew(self) -> None:
         """Build again and repaint the lines that differ: a terminal behind a slow link gets little to read."""
         old, width = self._built, self._built_width
+        if not self.is_attached:
+            return  # it was asked to before the screen closed
         if not width:
             # What is not displayed has no width, and needs no room.
             if self.display:

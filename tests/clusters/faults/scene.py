@@ -76,11 +76,11 @@ class Scene:
         env = self.cluster.client_env | {"PYTHONPATH": str(self.ledger.site)}
         return self.cluster.run_login([*PROGRAM, "check", str(self.campaign)], env=env, cwd=self.work, limit_s=40)
 
-    def command(self, word: str) -> None:
-        """`hpcvirt-tui WORD DATABASE` on the login node."""
+    def command(self, word: str, *more: str) -> None:
+        """`hpcvirt-tui WORD DATABASE MORE…` on the login node."""
         env = self.cluster.client_env | {"PYTHONPATH": str(self.ledger.site), "PYTHONDONTWRITEBYTECODE": "1"}
         with (self.work / "program.log").open("ab") as log:
-            words = [*PROGRAM, word, str(self.database)]
+            words = [*PROGRAM, word, str(self.database), *more]
             asked = self.cluster.exec_login(words, env=env, cwd=self.work, stdout=log, stderr=log)
         assert asked.wait(30) == 0, self.log
 

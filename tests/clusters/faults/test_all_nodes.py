@@ -108,6 +108,23 @@ def test_a_runner_killed_again_and_again_loses_nothing(all_nodes: Scene) -> None
     assert not lost & begun
 
 
+def test_nobody_waits_for_a_node_that_has_nothing_left_to_do(all_nodes: Scene) -> None:
+    """In a boot that is not the last: no runs of all nodes are left, none of one node, and some of the others."""
+    all_nodes.write(extra=wide(all_nodes, 0.2), seconds=0.5, connection=PATIENT)
+    runner = all_nodes.start()
+    all_nodes.wait_ok()
+    all_nodes.command("stop")
+    assert runner.wait(60) == 3, all_nodes.log
+    left = "given_up_at IS NULL AND NOT EXISTS (SELECT 1 FROM attempts WHERE run = runs.id AND status = 'ok')"
+    second = f"FROM runs JOIN boots ON boots.id = boot WHERE block = 1 AND position = 2 AND {left} AND node"
+    done = [str(run) for (run,) in all_nodes.rows(f"SELECT runs.id {second} IN ('node4', '*')")]
+    assert done
+    assert all_nodes.rows(f"SELECT 1 {second} = 'node1'")
+    all_nodes.command("skip", *done)
+    assert all_nodes.start().wait(60) == 1, all_nodes.log
+    assert all_nodes.statuses() == {"ok": 8 * 4 + 8 - len(done)}
+
+
 def test_a_node_that_reboots_under_a_run_of_all(all_nodes: Scene) -> None:
     all_nodes.write(extra=wide(all_nodes, 2.0), runs=1, blocks=1)
     runner = all_nodes.start()
