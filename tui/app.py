@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from hpcvirt.tui.plots.model import Picture
 
 TICK_S = 1.0
+SLACK_S = 0.25
+"""News that come as often as the screen ticks are now before the tick and now behind it; not both are drawn."""
 RECOMPUTE_S = 5.0
 """Interim results are worked out at most this often: they cost a core for a moment."""
 RESTS = 20
@@ -316,7 +318,7 @@ class HpcvirtApp(App[None]):
     def _tick(self) -> None:
         """Times go on although nothing new was read; and rows that came late get the cursor."""
         self._main.focus_default()
-        is_fresh = time.monotonic() - self._shown_at < TICK_S
+        is_fresh = time.monotonic() - self._shown_at < TICK_S + SLACK_S
         if not is_fresh and self.state.runner in STEERABLE and self._main.pane == "live" and self.screen is self._main:
             self._main.show(self.state)
         self._compute_if_wanted()
@@ -732,7 +734,10 @@ def run_screen(campaign_path: Path | None, database: Path | None) -> int:
     collector = IdleCollector()
     collector.take_over()
     app = HpcvirtApp(campaign_path, database, settings=settings, memory=memory, collector=collector)
-    app.run()
+    try:
+        app.run()
+    finally:
+        collector.give_back()
     farewell = app.farewell()
     if farewell:
         with suppress(OSError):  # the terminal may be gone: that is one way to leave

@@ -8,10 +8,10 @@ from hpcvirt.core.store.runner_state import RunnerState
 from hpcvirt.core.text import clean_line
 from hpcvirt.tui.settings import Notify
 from hpcvirt.tui.signs import is_trouble
+from hpcvirt.tui.state import STEERABLE
 
 if TYPE_CHECKING:
     from hpcvirt.core.store.records import Snapshot
-from hpcvirt.tui.state import STEERABLE
 
 ENDINGS = {
     RunnerState.FINISHED: "finished",

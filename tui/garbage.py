@@ -7,11 +7,9 @@ import time
 
 REST_S = 1.5
 """Without a key or the mouse: whoever reads what came does not notice a tenth of a second."""
-YOUNG, MIDDLE = 700, 10
-"""Python's own thresholds of the two generations that cost nothing to speak of."""
 NEVER = 1_000_000_000
 DUE = 10
-"""Collections of the middle generation since the last full one; Python's own threshold."""
+"""Collections of the middle generation since the last full one: as many as Python waits for."""
 OVERDUE = 600
 """Somebody has typed for very long: memory is worth one late key."""
 
@@ -26,15 +24,18 @@ class IdleCollector:
     def __init__(self) -> None:
         self._input_at = time.monotonic()
         self._is_settled = False
+        self._before = gc.get_threshold()
 
     def take_over(self) -> None:
         """From now on no full collection happens by itself in this process."""
-        gc.set_threshold(YOUNG, MIDDLE, NEVER)
+        self._before = gc.get_threshold()
+        gc.set_threshold(*self._before[:2], NEVER)
 
     def give_back(self) -> None:
-        """As Python does it by itself."""
-        gc.set_threshold(YOUNG, MIDDLE, DUE)
+        """As it was before."""
+        gc.set_threshold(*self._before)
         gc.unfreeze()
+        self._is_settled = False
 
     def input_came(self) -> None:
         """A key, or the mouse."""
@@ -48,7 +49,8 @@ class IdleCollector:
             return False
         gc.collect()
         if not self._is_settled:
-            # What the screen is made of stays until the end: it need not be looked through again.
+            # What is there now need not be looked through again: nearly all of it is what the screen is made of. A pane
+            # that is dropped later stays too, but that is once and not each time.
             self._is_settled = True
             gc.freeze()
         return True

@@ -93,6 +93,7 @@ def _work(connection: sqlite3.Connection, tally: Tally, places: Sequence[Place],
     (label,) = connection.execute("SELECT label FROM benchmarks WHERE id = ?", (place.benchmark,)).fetchone()
     metric = connection.execute(_HEADLINE, (place.benchmark,)).fetchone()
     done = tally.ended_ok(place)
+    value = connection.execute(_VALUE, (done.last_measured, metric["name"])).fetchone() if metric else None
     return _Work(
         ok,
         planned,
@@ -100,7 +101,7 @@ def _work(connection: sqlite3.Connection, tally: Tally, places: Sequence[Place],
         done.runs,
         tally.planned[place],
         metric["name"] if metric else "",
-        done.last_value,
+        value[0] if value else None,
         done.mean_value,
         metric["unit"] if metric else "",
     )
@@ -127,3 +128,8 @@ _UNDER_WAY = """
 """
 
 _HEADLINE = f"SELECT name, unit FROM ({HEADLINE_METRICS}) WHERE benchmark = ?"  # noqa: S608 - a constant
+
+_VALUE = """
+    SELECT value FROM attempts JOIN measurements ON measurements.attempt = attempts.id
+    WHERE attempts.rowid = ? AND metric = ?
+"""

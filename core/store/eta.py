@@ -64,14 +64,15 @@ def _side_by_side(connection: sqlite3.Connection) -> int:
     return min(design.get("at_once") or nodes, nodes)
 
 
-# The run that was planned first in a boot stands for its first run: to look at the attempts of all is too much to ask
-# of a screen that looks every second. Where it was skipped, the proof is the end.
+# The first attempt of the run that was planned first, of those that have any, stands for the boot's first one: to look
+# at all attempts is too much to ask of a screen that looks every second. Only where that run was requeued, having been
+# skipped before, is that wrong; the median leaves it out.
 _BOOTED = """
     SELECT max(0.0, (julianday(done) - julianday(ordered)) * 86400.0)
     FROM (
         SELECT coalesce((SELECT min(ordered_at) FROM bringups WHERE boot = boots.id), proved_at) AS ordered,
-               coalesce((SELECT min(started_at) FROM attempts
-                         WHERE run = (SELECT min(id) FROM runs WHERE boot = boots.id)), proved_at) AS done
+               coalesce((SELECT started_at FROM runs CROSS JOIN attempts ON attempts.run = runs.id
+                         WHERE runs.boot = boots.id ORDER BY runs.id, attempts.number LIMIT 1), proved_at) AS done
         FROM boots WHERE kernel = ? AND proved_at IS NOT NULL AND node <> '*')
 """
 

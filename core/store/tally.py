@@ -45,20 +45,20 @@ class Piece(NamedTuple):
     measured: int = 0
     """Of ok ones, with a value of the benchmark's headline metric."""
     sum_of_values: float = 0.0
-    last_value: float | None = None
+    last_measured: int = 0
+    """Row of the last one that is measured; 0: none is."""
 
     def with_more(self, more: Piece) -> Piece:
         """Both together."""
-        newer = max(self, more, key=lambda piece: piece.newest)
         return Piece(
             self.attempts + more.attempts,
             self.runs + more.runs,
             self.timed + more.timed,
             self.seconds + more.seconds,
-            newer.newest,
+            max(self.newest, more.newest),
             self.measured + more.measured,
             self.sum_of_values + more.sum_of_values,
-            newer.last_value,
+            max(self.last_measured, more.last_measured),
         )
 
     @property
@@ -201,11 +201,11 @@ _REACHED = """
     FROM (SELECT max(rowid) AS last FROM attempts)
 """
 
-# Grouped by numbers first: by words it takes twice as long. With max() the last value is that of the row that has it.
+# Grouped by numbers first: by words it takes twice as long.
 _ATTEMPTS = f"""
     WITH headlines AS ({HEADLINE_METRICS})
     SELECT boots.node, boots.kernel, benchmark, is_warmup, status, sum(attempts), sum(runs), sum(timed), total(seconds),
-           max(newest), sum(measured), total(sum_of_values), last_value
+           max(newest), sum(measured), total(sum_of_values), max(last_measured)
     FROM (
         SELECT runs.boot, runs.benchmark, runs.is_warmup, status, count(*) AS attempts,
                count(CASE WHEN status = 'ok' AND (attempts.number = 1 OR NOT EXISTS (
@@ -216,7 +216,7 @@ _ATTEMPTS = f"""
                total(CASE WHEN elapsed_s IS NOT NULL
                           THEN (julianday(ended_at) - julianday(started_at)) * 86400.0 END) AS seconds,
                max(attempts.rowid) AS newest, count(value) AS measured, total(value) AS sum_of_values,
-               value AS last_value
+               max(CASE WHEN value IS NOT NULL THEN attempts.rowid ELSE 0 END) AS last_measured
         FROM attempts CROSS JOIN runs ON runs.id = attempts.run
         LEFT JOIN headlines ON headlines.benchmark = runs.benchmark
         LEFT JOIN measurements ON measurements.attempt = attempts.id AND measurements.metric = headlines.name

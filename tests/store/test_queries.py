@@ -423,6 +423,24 @@ def test_reboots_take_their_time_once_that_is_known(path: Path) -> None:
     database.close()
 
 
+def test_a_first_run_that_was_skipped_is_no_reason_to_take_a_late_proof_for_the_end(path: Path) -> None:
+    """It ran for hours before it was proved again, after an attempt that left it in doubt."""
+    told = campaign(nodes=("node1",), kernels=("native", "other"), blocks=2, runs=4)
+    booted = tuple(replace(kernel, boot="grub") for kernel in told.kernels)
+    database, plan = new_database(path, replace(told, kernels=booted))
+    for boot in plan.boots[:2]:
+        skipped, other = (run.id for run in plan.runs if run.boot == boot)
+        bringups.reach(database, bringups.order(database, boot.id, "old", "").id, Step.PROVED)
+        database.boot_proved(boot.id, {"boot_id": f"b{boot.id}"}, {}, rebooted=True)
+        database.give_up(skipped, "why not")
+        do_run(database, other, f"a{other}", ended())
+        timed(path, other, NOON + timedelta(seconds=30), 2.0)
+        change(path, "UPDATE boots SET proved_at = ? WHERE id = ?", (stamp(NOON, 7200), boot.id))
+        change(path, "UPDATE bringups SET ordered_at = ? WHERE boot = ?", (stamp(NOON, 0), boot.id))
+    assert read_snapshot(path).eta_s == pytest.approx(4 * 2.0 + 2 * 30, abs=0.01)
+    database.close()
+
+
 def stamp(moment: datetime, seconds: float) -> str:
     return (moment + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
 

@@ -76,7 +76,11 @@ class Walk:
         elapsed_s = self.draw.choice([None, 1.0])
         # Numbers whose sums are exact, in whatever order.
         value = self.draw.randrange(1 << 20) / 1024
-        self.database.end_attempt(attempt, ended(status, value=value, elapsed_s=elapsed_s))
+        end = ended(status, value=value, elapsed_s=elapsed_s)
+        if self.draw.random() < 0.3:
+            # Not every report has all metrics.
+            end = replace(end, readings={name: one for name, one in end.readings.items() if name != "triad"})
+        self.database.end_attempt(attempt, end)
 
     def give_up_or_requeue(self) -> None:
         run = self.draw.choice(self.left)

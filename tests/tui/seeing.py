@@ -10,6 +10,8 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from hpcvirt.tui.app import HpcvirtApp
+from hpcvirt.tui.screens.main import MainScreen
+from hpcvirt.tui.widgets.pane import Pane
 from tests.tui.screen_samples import CAMPAIGN, DATABASE, SampleBackend
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
@@ -58,8 +60,17 @@ class Eye:
         raise AssertionError(f"{told or what} did not happen; the screen shows:\n{self.text}")
 
     async def press(self, *keys: str) -> None:
+        await self.wait(self._is_at_rest, "the cursor where it belongs")
         await self.pilot.press(*keys)
         await self.pilot.pause()
+
+    def _is_at_rest(self) -> bool:
+        """Rows get the cursor a moment after they are seen: too short for a finger, not for a test."""
+        screen = self.app.screen
+        if not isinstance(screen, MainScreen) or screen.focused is not None:
+            return True
+        panes = (pane for pane in screen.query(Pane) if pane.display)
+        return not any(place.focusable for pane in panes for place in pane.query(pane.DEFAULT_FOCUS))
 
 
 @asynccontextmanager
