@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -213,8 +214,9 @@ def test_a_visit_begins_once(database: Database, path: Path) -> None:
 
 
 def test_wishes_are_obeyed_once(database: Database, path: Path) -> None:
-    for kind in ("pause", "resume"):
-        sqlite_utils.Database(path).table("wishes").insert({"at": "now", "kind": kind, "origin": "me"})
+    with closing(sqlite_utils.Database(path).conn) as other:
+        for kind in ("pause", "resume"):
+            sqlite_utils.Database(other).table("wishes").insert({"at": "now", "kind": kind, "origin": "me"})
     (first, second) = database.open_wishes()
     assert (first.kind, second.kind) == ("pause", "resume")
     database.obey(first.id)

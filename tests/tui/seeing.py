@@ -45,12 +45,16 @@ class Eye:
         return next(line for line in self.lines if word in line)
 
     async def until(self, *words: str, gone: tuple[str, ...] = ()) -> str:
-        """The text, once every word is seen and none of ``gone``."""
-        await self.wait(
-            lambda: all(word in self.text for word in words) and not any(word in self.text for word in gone),
-            f"{words} without {gone}",
-        )
-        return self.text
+        """The text, once every word is seen and none of ``gone``, and it stands still: parts come one by one."""
+        text = before = ""
+
+        def is_seen() -> bool:
+            nonlocal text, before
+            before, text = text, self.text
+            return text == before and all(word in text for word in words) and not any(word in text for word in gone)
+
+        await self.wait(is_seen, f"{words} without {gone}")
+        return text
 
     async def wait(self, what: Callable[[], object], told: str = "") -> None:
         for _ in range(int(LIMIT_S / STEP_S)):
