@@ -108,6 +108,8 @@ class HpcvirtApp(App[None]):
         self._memory = memory or Memory()
         self._collector = collector
         self._is_reading_shelf = False
+        self._is_to_start = False
+        """The campaign that is being opened, as it is."""
         self._shelf_read_at = 0.0
         self.set_keymap(keys.keymap(self.settings.keys))
         for theme in themes.THEMES:
@@ -202,8 +204,11 @@ class HpcvirtApp(App[None]):
     async def _chosen(self, message: messages.Chosen) -> None:
         """Open another file; what was open goes on without us."""
         path, state = message.path, self.state
+        self._is_to_start = message.is_to_start
         if path in {state.database, state.campaign_path} and not state.faults:
             await self._main.go_to("live" if message.is_database else "setup")
+            if message.is_to_start:
+                self._main.action_start()
             return
         if self._watcher is not None:
             self._watcher.stop()
@@ -257,6 +262,18 @@ class HpcvirtApp(App[None]):
             if self._main.pane == "setup":
                 await self._main.go_to("live")
             self._follow(message.running)
+        elif self._is_to_start and self._main.pane == "setup":
+            self._start_as_it_is(message)
+
+    def _start_as_it_is(self, message: messages.CampaignOpened) -> None:
+        """The embedded lab at once: it occupies nobody's nodes, and ``x`` stops it."""
+        from hpcvirt.tui.draft import whole
+
+        self._is_to_start = False
+        if message.draft.is_lab and message.unfinished is None and self._main.check_action("start", ()):
+            self._start(message.draft, whole(message.draft))
+        else:
+            self._main.action_start()
 
     @on(messages.CampaignFaulty)
     def _campaign_faulty(self, message: messages.CampaignFaulty) -> None:

@@ -62,7 +62,7 @@ def _pane(key: str, name: str, title: str, tooltip: str) -> Key:
     return Key(key, f"pane('{name}')", title, "Pane", title, tooltip, is_shown=False)
 
 
-_SETUP, _RESULTS, _PLOTS, _RUNS = ("setup",), ("results",), ("plots",), ("runs",)
+_CHOOSER, _SETUP, _RESULTS, _PLOTS, _RUNS = ("chooser",), ("setup",), ("results",), ("plots",), ("runs",)
 
 KEYS = (
     _pane("0", "chooser", "Open", "Campaign files and databases, and what goes on in them: open another one"),
@@ -71,7 +71,7 @@ KEYS = (
     _pane("3", "results", "Results", "What differs, by how much, and how sure that is"),
     _pane("4", "plots", "Plots", "The same numbers drawn: ratios, means, spread, run order"),
     _pane("6", "runs", "Runs", "Every attempt: how it ended, what it wrote, where it ran"),
-    Key("s", "start", "Start", "Setup", "Start", "Start what is picked; asks once", _SETUP),
+    Key("s", "start", "Start", "Setup", "Start", "Start what is picked; asks once", (*_SETUP, *_CHOOSER)),
     Key("c", "check", "Check", "Setup", "Check", "Look at every node and at this machine; changes nothing", _SETUP),
     Key("e", "edit", "Edit", "Setup", "Edit", "Change the parameters of the benchmark under the cursor", _SETUP),
     Key("v", "schedule", "Schedule", "Setup", "Schedule", "In which order kernels are visited, node by node", _SETUP),
@@ -133,7 +133,7 @@ def clashes(wanted: Mapping[str, str]) -> Iterator[str]:
 
 
 PANES = {
-    "chooser": "Everything that can be opened. Enter opens the line under the cursor; what runs goes on meanwhile.",
+    "chooser": "What can be opened. Enter opens a line, s starts a campaign as it is; what runs goes on meanwhile.",
     "setup": "What the campaign will be. Space picks and unpicks, tab goes on; what it means is told below.",
     "live": "What the nodes do now. Nothing here stops anything but p, x and X.",
     "results": "Each kernel against its baseline. Enter opens a row: spread, order, nodes, flags, output.",

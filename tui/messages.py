@@ -39,10 +39,11 @@ class ShelfRead(Message):
 
 @dataclass
 class Chosen(Message):
-    """The operator wants to open a file."""
+    """The operator wants to open a file, and (a campaign file) perhaps to start it as it is."""
 
     path: Path
     is_database: bool
+    is_to_start: bool = False
 
 
 @dataclass

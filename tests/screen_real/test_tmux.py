@@ -127,6 +127,21 @@ def test_without_an_argument_enter_opens_the_local_lab(tmp_path: Path) -> None:
         opened.close()
 
 
+def test_one_key_starts_the_local_lab(tmp_path: Path) -> None:
+    opened = Terminal(tmp_path, [])
+    try:
+        opened.until("local-lab", "enter opens", "s Start")
+        opened.press("s")
+        opened.until("node4", "proved", "1/600")
+        opened.press("X")
+        opened.press("y")
+        opened.until("stopped")
+        opened.press("q")
+        opened.until("left with 0")
+    finally:
+        opened.close()
+
+
 def test_a_dumb_terminal_is_refused_in_words(tmp_path: Path) -> None:
     opened = Terminal(tmp_path, [], before="TERM=dumb")
     try:

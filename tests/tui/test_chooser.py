@@ -14,6 +14,7 @@ import pytest
 from hpcvirt.campaigns import bundled
 from hpcvirt.core.store.runner_state import RunnerState
 from hpcvirt.tui import shelf as shelves
+from hpcvirt.tui.draft import whole
 from hpcvirt.tui.memory import Memory
 from hpcvirt.tui.shelf import Entry, shelf
 from tests.core.factories import TOML, new_database
@@ -58,6 +59,57 @@ async def test_a_newcomer_starts_the_local_lab_with_enter_and_s() -> None:
         await eye.press("y")
         await eye.until("▶ running")
         assert eye.backend.started
+
+
+async def test_one_key_starts_the_local_lab() -> None:
+    async with at_chooser(LAB, MINE, snapshots={}) as eye:
+        await eye.until("My own", "s Start")
+        await eye.press("s")
+        await eye.until("▶ running")
+        [(draft, pick)] = eye.backend.started
+        assert pick == whole(draft)
+
+
+async def test_on_nodes_of_others_it_asks_first() -> None:
+    class Nodes(SampleBackend):
+        def load_draft(self, path: Path):
+            return replace(super().load_draft(path), path=path, is_lab=False)
+
+    async with looking(Nodes(shelves=[(LAB, MINE)])) as eye:
+        await eye.until("My own")
+        await eye.press("down", "s")
+        await eye.until("Start local-lab?")
+        assert not eye.backend.started
+        await eye.press("n")
+        await eye.press("0")
+        await eye.until("s Start")
+        await eye.press("s")
+        await eye.until("Start local-lab?")
+        await eye.press("y")
+        await eye.wait(lambda: eye.backend.started)
+
+
+async def test_it_asks_where_an_earlier_one_is_not_finished() -> None:
+    async with at_chooser(LAB, snapshots={DATABASE: make_snapshot(RunnerState.STOPPED)}) as eye:
+        await eye.until("STREAM on")
+        await eye.press("s")
+        await eye.until("Start local-lab?")
+        assert not eye.backend.started
+
+
+async def test_it_attaches_to_one_that_is_under_way() -> None:
+    async with at_chooser(LAB) as eye:
+        await eye.until("STREAM on")
+        await eye.press("s")
+        await eye.until("148/400 runs", "▶ running")
+        assert not eye.backend.started
+
+
+async def test_a_database_cannot_be_started() -> None:
+    async with at_chooser(LAB, OLD) as eye:
+        await eye.until("79/80", "s Start")
+        await eye.press("end")
+        await eye.until("shows its results", gone=("s Start",))
 
 
 async def test_enter_attaches_to_a_database_and_0_comes_back() -> None:

@@ -136,6 +136,17 @@ class ChooserPane(Pane):
         self._state = state
         self._draw()
 
+    def can(self, action: str) -> bool:
+        """A campaign file can be started."""
+        entry = self.query_one(ChooserRows).entry
+        return action == "start" and entry is not None and not entry.is_database and not entry.problem
+
+    def perform(self, action: str) -> None:
+        """Open it, and start it as it is."""
+        entry = self.query_one(ChooserRows).entry
+        if entry is not None and self.can(action):
+            self.post_message(Chosen(entry.path, is_database=False, is_to_start=True))
+
     def on_resize(self, event: events.Resize) -> None:
         """Lines are made for a width."""
         del event
@@ -150,6 +161,7 @@ class ChooserPane(Pane):
     @on(OptionList.OptionHighlighted, "#chooser-rows")
     def _moved(self) -> None:
         self._draw_detail()
+        self.screen.refresh_bindings()
 
     def _draw(self) -> None:
         if not self.size.width:
@@ -185,7 +197,7 @@ def _what_enter_does(entry: Entry, attached: Path | None) -> str:
     if entry.problem:
         return "tells all that is wrong" if not entry.is_database else "tries again to read it"
     if not entry.is_database:
-        return "shows what it would do, before anything starts; s starts it then"
+        return "shows what it would do, before anything starts; s starts it as it is"
     if entry.path == attached:
         return "goes back to it"
     return {
