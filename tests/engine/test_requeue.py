@@ -59,9 +59,9 @@ def test_a_run_given_up_is_requeued_and_run_again_at_the_next_start(tmp_path: Pa
 @pytest.mark.slow
 def test_a_run_requeued_while_the_runner_lives_is_run_again_at_the_end(tmp_path: Path, ledger: LedgerFolder) -> None:
     env = environment(ledger)
-    settings = {"nodes": 1, "runs": 4, "blocks": 1, "retries": 0, "mode": "mended", "seconds": 0.5}
+    settings = {"nodes": 1, "runs": 4, "blocks": 1, "retries": 0, "mode": "mended", "seconds": 1.0}
     running = begin_program(["run", str(write_campaign(tmp_path, lab_campaign(ledger, **settings)))], env, tmp_path)
-    wait_for([(1,)], tmp_path, "SELECT count(*) FROM runs WHERE given_up_at IS NOT NULL")
+    wait_for([(1,)], tmp_path, "SELECT count(*) > 0 FROM runs WHERE given_up_at IS NOT NULL")
     (ledger.ledgers / "mended").touch()
     given_up = rows(the_database(tmp_path), "SELECT id FROM runs WHERE given_up_at IS NOT NULL")
     words = [str(run) for (run,) in given_up]

@@ -33,7 +33,7 @@ case $3 in
         marked=$(grep -lsF "$HPCVIRT_RUN" /proc/[0-9]*/environ | tr -dc '0-9\\n')
         # What started it, or leads its session, files its end.
         [ "$node" != node1 ] || kill -9 $PPID $(cut -d' ' -f6 /proc/$$/stat) $marked ;;
-    mended) [ -e "$1/mended" ] || exit 9 ;;
+    mended) [ -e "$1/mended" ] || {{ sleep "$2"; exit 9; }} ;;
     first-hangs) [ -e "$1/hung" ] || {{ : >"$1/hung"; sleep 300; }} ;;
 esac
 sleep "$2"

@@ -181,7 +181,7 @@ async def test_without_a_database() -> None:
     async with at_campaign() as eye:
         await eye.until("400 runs")
         await eye.press("3")
-        await eye.until("No campaign is open yet", "1 goes to Setup")
+        await eye.until("No campaign is open yet", "0 lists what can be opened")
         await eye.press("2")
         await eye.until("No campaign is running yet", "1 goes to Setup")
 

@@ -22,7 +22,7 @@ from hpcvirt.core.text import clean
 from hpcvirt.tui.phrases import clock, number, safe
 from hpcvirt.tui.signs import BAD, CARE, MUTED, attempt_sign
 from hpcvirt.tui.widgets.footer import Footer
-from hpcvirt.tui.widgets.lines import EMPTY, Lines, fitted, rule, spread
+from hpcvirt.tui.widgets.lines import EMPTY, Item, Lines, fitted, rule, spread
 from hpcvirt.tui.widgets.vitals import Vitals, vital_lines
 
 if TYPE_CHECKING:
@@ -53,24 +53,28 @@ class AttemptHead(Lines):
 
 
 class AttemptText(Lines):
-    """Lines of text, wrapped."""
+    """Items of prose, wrapped by words; and lines as they are, folded."""
 
     def __init__(self) -> None:
         super().__init__(id="attempt-text")
-        self._lines: tuple[Content, ...] = ()
+        self._lines: tuple[Content | Item, ...] = ()
         self._vitals: Vitals | None = None
 
-    def show(self, lines: Sequence[Content], vitals: Vitals | None = None) -> None:
+    def show(self, lines: Sequence[Content | Item], vitals: Vitals | None = None) -> None:
         """Show these, and under them telemetry."""
         self._lines, self._vitals = tuple(lines), vitals
         self.renew()
 
     def build(self, width: int) -> Sequence[Content]:
         """What is too long goes on in the next line."""
-        found = [part for line in self._lines for part in (line.fold(max(10, width - 2)) or [EMPTY])]
+        found = [part for line in self._lines for part in _parts(line, max(10, width - 2))]
         if self._vitals is not None:
             found += [EMPTY, rule(width - 2, "Telemetry while it ran"), *vital_lines(self._vitals, min(width - 2, 100))]
         return [fitted(Content.assemble(" ", line), width) for line in found]
+
+
+def _parts(line: Content | Item, width: int) -> Sequence[Content]:
+    return line.wrapped(width) if isinstance(line, Item) else line.fold(width) or [EMPTY]
 
 
 def _key(keys: str, action: str, label: str, name: str, tooltip: str, shown: str) -> Binding:
@@ -216,18 +220,20 @@ def _title(detail: AttemptDetail | None) -> Content:
     sign = attempt_sign(row.status)
     return Content.assemble(
         (f"{sign.mark} {safe(row.status, 20)}", f"bold {sign.style}"),
-        f"  {safe(row.benchmark, 80)} run {row.run}, attempt {row.number}, ",
-        f"under {safe(row.kernel, 40)} on {safe(row.node, 40)}",
+        f"  run {row.run}, attempt {row.number}, under {safe(row.kernel, 40)} on {safe(row.node, 40)}",
+        # Last: where there is no room, parameters are what can be missed most easily.
+        (f"  {safe(row.benchmark, 80)}", MUTED),
     )
 
 
-def facts(detail: AttemptDetail, disturbed: str) -> Iterator[Content]:
-    """What is known of an attempt, a fact a line."""
+def facts(detail: AttemptDetail, disturbed: str) -> Iterator[Item]:
+    """What is known of an attempt, fact by fact."""
     row = detail.row
     if row.reason:
         yield _fact("reason", row.reason)
     if disturbed:
-        yield Content.styled(f"! its node was disturbed: {safe(disturbed)}; it counts all the same", CARE)
+        words = f"its node was disturbed: {safe(disturbed)}; it counts all the same"
+        yield Item(Content.styled("! ", CARE), Content.styled(words, CARE))
     for name, value, unit in detail.values:
         yield _fact(safe(name, 40), f"{number(value)} {unit}")
     ended = "under way" if detail.ended_at is None else f"ended {clock(detail.ended_at)}"
@@ -237,27 +243,29 @@ def facts(detail: AttemptDetail, disturbed: str) -> Iterator[Content]:
     yield _fact("exit status", "–" if row.exit_status is None else str(row.exit_status))
     yield _fact("place", f"block {row.block}, run id {row.run_id}, attempt {row.id}")
     if detail.is_truncated:
-        yield Content.styled("! its output was too long; the middle was left out on the node", CARE)
+        words = "its output was too long; the middle was left out on the node"
+        yield Item(Content.styled("! ", CARE), Content.styled(words, CARE))
     yield from _identity(detail)
 
 
-def _identity(detail: AttemptDetail) -> Iterator[Content]:
-    yield EMPTY
+def _identity(detail: AttemptDetail) -> Iterator[Item]:
+    yield Item(EMPTY, EMPTY)
     if not detail.before:
-        yield Content.styled("Its identity was not read: what ran there is not known.", MUTED)
+        yield Item(EMPTY, Content.styled("Its identity was not read: what ran there is not known.", MUTED))
         return
-    yield Content.styled("Identity, read before and after", "bold $secondary")
+    yield Item(EMPTY, Content.styled("Identity, read before and after", "bold $secondary"))
     for name, value in detail.before.items():
         after = detail.after.get(name, value)
         if value is not None or after is not None:
             change = f"  → {safe(str(after))}" if after != value else ""
-            yield Content.assemble((f"{safe(name, 20):20} ", MUTED), safe(str(value)), (change, BAD))
+            text = Content.assemble(safe(str(value)), (change, BAD))
+            yield Item(Content.styled(f"{safe(name, 20):20} ", MUTED), text)
     if not detail.after:
-        yield Content.styled("It was not read again after the run.", CARE)
+        yield Item(EMPTY, Content.styled("It was not read again after the run.", CARE))
 
 
-def _fact(name: str, text: str) -> Content:
-    return Content.assemble((f"{name:20} ", MUTED), safe(text))
+def _fact(name: str, text: str) -> Item:
+    return Item(Content.styled(f"{name:20} ", MUTED), Content(safe(text)))
 
 
 def _seconds(value: float | None) -> str:

@@ -28,7 +28,7 @@ from hpcvirt.tui.screens.copy import CopyDialog, Offer
 from hpcvirt.tui.screens.plots import Canvas
 from hpcvirt.tui.screens.runs import AttemptRows
 from hpcvirt.tui.signs import BAD, CARE, MUTED
-from hpcvirt.tui.widgets.lines import EMPTY
+from hpcvirt.tui.widgets.lines import EMPTY, Item
 from hpcvirt.tui.widgets.results_table import Row, row_in_words
 from hpcvirt.tui.widgets.vitals import spark
 
@@ -129,7 +129,7 @@ class CellScreen(Screen[None]):
         member = (self._cell.benchmark, self._cell.metric)
         self.query_one(Canvas).show(picture(kind, self._charts, [member], self._cell.kernels))
 
-    def _told(self, section: str) -> Iterator[Content]:
+    def _told(self, section: str) -> Iterator[Content | Item]:
         if section == "row":
             yield from told_row(self._row)
         elif self._cell is None:
@@ -140,8 +140,8 @@ class CellScreen(Screen[None]):
     def _show_head(self) -> None:
         what = self._row.what
         title = Content.assemble(
-            (safe(what.benchmark, 80), "bold"), f"  {safe(what.metric, 40)} ", (f"{safe(what.unit, 20)}  ", MUTED),
-            f"{safe(what.kernel, 40)} against {safe(what.baseline, 40)}",
+            (safe(what.metric, 40), "bold"), (f" {safe(what.unit, 20)}  ", MUTED),
+            f"{safe(what.kernel, 40)} against {safe(what.baseline, 40)}", (f"  {safe(what.benchmark, 80)}", MUTED),
         )  # fmt: skip
         parts = [
             Content.styled(f" {name} ", "$primary reverse bold" if place == self._section else MUTED)
@@ -195,18 +195,21 @@ class CellScreen(Screen[None]):
         self.dismiss()
 
 
-def told_row(row: Row) -> Iterator[Content]:
+def told_row(row: Row) -> Iterator[Item]:
     """The comparison in words, then each flag with what it means."""
-    yield from row_in_words(row, with_flags=False)
-    yield EMPTY
+    for line in row_in_words(row, with_flags=False):
+        yield Item(EMPTY, line)
+    yield Item(EMPTY, EMPTY)
     if not row.what.flags:
-        yield Content.styled("No flag: the diagnostics found nothing remarkable.", MUTED)
+        yield Item(EMPTY, Content.styled("No flag: the diagnostics found nothing remarkable.", MUTED))
         return
-    yield Content.styled(f"{count(len(row.what.flags), 'flag')}; none of them changes a number", "bold $secondary")
+    heading = f"{count(len(row.what.flags), 'flag')}; none of them changes a number"
+    yield Item(EMPTY, Content.styled(heading, "bold $secondary"))
     for flag in row.what.flags:
-        yield Content.assemble(("! ", f"bold {CARE}"), (f"{safe(flag.code, 30)}: ", "bold"), safe(flag.text))
+        told = Content.assemble((f"{safe(flag.code, 30)}: ", "bold"), safe(flag.text))
+        yield Item(Content.styled("! ", f"bold {CARE}"), told)
         if words := explained(flag.code):
-            yield Content.styled(f"  {words}", MUTED)
+            yield Item(Content("  "), Content.styled(words, MUTED))
 
 
 def told_nodes(cell: CellDetail) -> Iterator[Content]:

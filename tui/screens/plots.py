@@ -233,7 +233,7 @@ def _why_empty(state: State) -> tuple[str, str]:
     if state.charts_problem:
         return f"✗ The plots cannot be drawn: {safe(state.charts_problem)}", BAD
     if state.snapshot is None:
-        return "No campaign is open yet. 1 goes to Setup, where s starts one.", MUTED
+        return "No campaign is open yet. 0 lists what can be opened, and s starts a campaign there.", MUTED
     if state.charts is None:
         return "Reading …", MUTED
     if not state.charts.spots:

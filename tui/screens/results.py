@@ -325,7 +325,7 @@ def _why_empty(state: State, words: str) -> tuple[list[str], str]:
     if state.table is not None and state.table.rows:
         return [f"No row contains “{safe(words, 60)}”.", "Escape in the filter field (/) shows all rows again."], MUTED
     if state.snapshot is None:
-        return ["No campaign is open yet. 1 goes to Setup, where s starts one."], MUTED
+        return ["No campaign is open yet. 0 lists what can be opened, and s starts a campaign there."], MUTED
     if len(state.snapshot.campaign.kernels) < 2:
         return ["Only one kernel was picked: there is nothing to compare it with."], MUTED
     if state.is_computing:

@@ -34,6 +34,7 @@ class Column:
 
     heading: str
     width: int
+    """0: what the others leave."""
     draw: Callable[[AttemptRow, str], Content]
     least: int = 0
     is_right: bool = False
@@ -66,7 +67,7 @@ COLUMNS = (
     Column("try", 3, lambda row, _: Content(str(row.number)), 90, is_right=True),
     Column("seconds", 8, _duration, is_right=True),
     Column("exit", 4, _exit, 100, is_right=True),
-    Column("reason", 200, lambda row, _: Content.styled(safe(row.reason, 300), MUTED), 84),
+    Column("reason", 0, lambda row, _: Content.styled(safe(row.reason, 300), MUTED), 84),
 )
 
 
@@ -82,6 +83,8 @@ def drawn(row: AttemptRow, label: str, columns: Sequence[Column], width: int) ->
 
 
 def _aligned(content: Content, column: Column) -> Content:
+    if not column.width:
+        return content
     content = content.truncate(column.width, ellipsis=True)
     room = column.width - content.cell_length
     return content.pad_left(room) if column.is_right else content.pad_right(room)
@@ -288,7 +291,7 @@ def _why_empty(state: State, words: str) -> tuple[str, str]:
     if state.attempts_problem:
         return f"✗ The attempts cannot be read: {safe(state.attempts_problem)}", BAD
     if state.snapshot is None:
-        return "No campaign is open yet. 1 goes to Setup, where s starts one.", MUTED
+        return "No campaign is open yet. 0 lists what can be opened, and s starts a campaign there.", MUTED
     if state.attempts is None:
         return "Reading …", MUTED
     if words:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from textual import events
 from textual.content import Content
@@ -44,6 +45,20 @@ def rule(width: int, title: str, right: str = "") -> Content:
     left = Content.assemble(("── ", "$foreground 25%"), (title, "bold $secondary"), " ")
     fill = max(0, width - left.cell_length - len(tail))
     return fitted(Content.assemble(left, ("─" * fill, "$foreground 25%"), (tail, "$foreground 60%")), width)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Text beside a head: wrapped by words, and indented as deep as the head is wide."""
+
+    head: Content
+    text: Content
+
+    def wrapped(self, width: int) -> list[Content]:
+        """The lines of it."""
+        indent = self.head.cell_length
+        first, *rest = self.text.wrap(max(10, width - indent)) or [EMPTY]
+        return [Content.assemble(self.head, first), *(Content.assemble(" " * indent, line) for line in rest)]
 
 
 class LateLine(Visual):

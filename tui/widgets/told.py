@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from hpcvirt.tui.widgets.lines import EMPTY, Lines, rule
+from hpcvirt.tui.widgets.lines import Item, Lines, rule
 
 
 class Told(Lines):
@@ -29,7 +29,6 @@ class Told(Lines):
         lines = [rule(width, self._title)] if self._title else []
         gap = " " if self._indent else ""
         for head, text in self._told:
-            first, *rest = text.wrap(max(10, width - self._indent - 2)) or [EMPTY]
-            lines.append(Content.assemble(" ", head.truncate(max(0, self._indent - 1), pad=True), gap, first))
-            lines += [Content.assemble(" " * (self._indent + 1), line) for line in rest]
+            head = Content.assemble(" ", head.truncate(max(0, self._indent - 1), pad=True), gap)
+            lines += Item(head, text).wrapped(width - 1)
         return lines
