@@ -200,4 +200,5 @@ def _verdicts() -> list[Content]:
     for word, meaning in told:
         sign = signs.verdict_sign(word)
         lines.append(Content.assemble((f"  {sign.mark} {word.ljust(14)}", sign.style), (meaning, MUTED)))
-    return lines
+    flags = "two flags: what is to be known about a row; Enter explains them"
+    return [*lines, Content.assemble((f"  {'!2'.ljust(16)}", signs.CARE), (flags, MUTED))]

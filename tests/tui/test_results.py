@@ -209,6 +209,17 @@ async def test_what_could_not_be_computed_is_a_dash() -> None:
             assert "nan" not in text
 
 
+@pytest.mark.parametrize("size", [(100, 30), (200, 60)])
+async def test_rows_say_how_many_flags_they_have(size: tuple[int, int]) -> None:
+    async with at_database(watched(finished()), size) as eye:
+        await eye.until("inconclusive")
+        assert "!1" in eye.line("scale")
+        assert "!" not in eye.line(" add ")
+    async with at_database(watched(finished(), table=SampleTable([SampleComparison()])), size) as eye:
+        await eye.until("equivalent")
+        assert "verdict  !" not in eye.text
+
+
 async def test_a_changed_number_of_rows() -> None:
     backend = watched(finished(), table=make_table(2))
     async with at_database(backend) as eye:

@@ -143,6 +143,8 @@ def _number_columns(rows: Sequence[Row], width: int, alpha: float) -> list[Colum
             ("p adj", lambda row: Content(probability(row.what.p_adjusted)), 108),
             ("verdict", _verdict, 0),
         ]
+    if any(row.what.flags for row in rows):
+        told.append(("!", _flags, 90))
     return [_natural(heading, [draw(row) for row in rows]) for heading, draw, least in told if width >= least]
 
 
@@ -180,6 +182,11 @@ def _interval(row: Row) -> Content:
 def _verdict(row: Row) -> Content:
     sign = verdict_sign(row.what.verdict)
     return Content.styled(f"{sign.mark} {safe(row.what.verdict, 14)}", sign.style)
+
+
+def _flags(row: Row) -> Content:
+    """How many; they are told below for the row under the cursor."""
+    return Content.styled(f"!{len(row.what.flags)}" if row.what.flags else "", CARE)
 
 
 def _chart(rows: Sequence[Row], width: int, delta: float) -> Draw:
