@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -88,7 +89,7 @@ class Attempts:
         self._mark(order, attempt)
         before = order.company.before if order.company else {}
         begin = partial(Database.begin_attempt, attempt=attempt, run=run.id, nodes_before=before)
-        await self._store.do(partial(begin, launched=launched and launched.line))
+        await self._store.do(partial(begin, launched=launched.line if launched else _called(job)))
         started = time.monotonic()
         past, forget = self._spools.past, self._spools.due
         script = jobs.launch(
@@ -371,6 +372,12 @@ class Attempts:
             await self._channel.event("warning", f"{told(order.run)}: {ended.status}: {ended.reason}")
         self._losses = self._losses + 1 if ended.status is Status.LOST else 0
         self._channel.refuse_too_many(self._losses, "attempts")
+
+
+def _called(job: jobs.Job) -> str:
+    """What is executed, as a shell takes it."""
+    settings = [f"{name}={shlex.quote(value)}" for name, value in job.env.items()]
+    return " ".join([*settings, shlex.join([*job.wrap, *job.argv])])
 
 
 def command_of(run: Run) -> Command:

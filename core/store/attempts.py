@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from hpcvirt.core.errors import StoreUnusable
-from hpcvirt.core.model import ALL_NODES
+from hpcvirt.core.model import ALL_NODES, Status
+from hpcvirt.core.store.output import STREAMS, OutputReader
 from hpcvirt.core.store.queries import reading
 from hpcvirt.core.store.samples import Sample, between
 
 PAGE_ROWS = 300
+LAST_BYTES = 4096
+LAST_PAGE = 1 << 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,10 @@ class AttemptDetail:
     """Metric, value, unit."""
     samples: tuple[Sample, ...]
     """Telemetry of its node while it ran."""
+    command: str = ""
+    """What was executed, as a shell takes it."""
+    last_output: tuple[str, bytes] = ("", b"")
+    """Of one that is not ok: a stream and the end of what was written to it, not clean; stderr before stdout."""
 
 
 def read_attempts(path: Path, words: str = "", offset: int = 0) -> AttemptPage:
@@ -111,19 +119,33 @@ def read_attempt(path: Path, attempt: str) -> AttemptDetail:
         (first,) = connection.execute("SELECT name FROM nodes ORDER BY position LIMIT 1").fetchone()
         node = first if row.node == ALL_NODES else row.node
         samples = between(connection, node, row.started_at, more["ended_at"] or "9999-01-01T00:00:00.000Z")
-        return AttemptDetail(
-            row=row,
-            ended_at=more["ended_at"],
-            elapsed_s=more["elapsed_s"],
-            user_s=more["user_s"],
-            system_s=more["system_s"],
-            boot_id=more["boot_id"],
-            is_truncated=bool(more["truncated"]),
-            before=json.loads(more["before"] or "{}"),
-            after=json.loads(more["after"] or "{}"),
-            values=tuple((name, value, unit) for name, value, unit in values),
-            samples=tuple(samples),
-        )
+    return AttemptDetail(
+        row=row,
+        ended_at=more["ended_at"],
+        elapsed_s=more["elapsed_s"],
+        user_s=more["user_s"],
+        system_s=more["system_s"],
+        boot_id=more["boot_id"],
+        is_truncated=bool(more["truncated"]),
+        before=json.loads(more["before"] or "{}"),
+        after=json.loads(more["after"] or "{}"),
+        values=tuple((name, value, unit) for name, value, unit in values),
+        samples=tuple(samples),
+        command=more["launched"] or "",
+        last_output=("", b"") if row.status == Status.OK or more["ended_at"] is None else _last_output(path, attempt),
+    )
+
+
+def _last_output(path: Path, attempt: str) -> tuple[str, bytes]:
+    with suppress(StoreUnusable):  # damaged: whoever looks at the output itself is told
+        for stream in reversed(STREAMS):
+            reader = OutputReader(path, attempt, stream)
+            last = reader.page(LAST_PAGE)
+            if last.size:
+                # The last page may be of one byte only.
+                before = reader.page(last.page - 1).content if last.page else b""
+                return stream, (before + last.content)[-LAST_BYTES:]
+    return "", b""
 
 
 _TEXT = (
@@ -139,7 +161,7 @@ _FROM = """FROM attempts JOIN runs ON runs.id = attempts.run JOIN boots ON boots
     JOIN benchmarks ON benchmarks.id = runs.benchmark"""
 
 _MORE = """
-    SELECT attempts.ended_at, elapsed_s, user_s, system_s, attempts.boot_id, truncated,
+    SELECT attempts.ended_at, elapsed_s, user_s, system_s, attempts.boot_id, truncated, launched,
            before.content AS before, after.content AS after
     FROM attempts
     LEFT JOIN identities AS before ON before.id = attempts.identity_before

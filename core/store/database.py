@@ -345,7 +345,7 @@ class Database:
     ) -> None:
         """File an attempt before the node is told to start it, and that the node runs it.
 
-        ``nodes_before``: of an attempt on all nodes, what each is. ``launched``: the launcher's call, if it has one.
+        ``nodes_before``: of an attempt on all nodes, what each is. ``launched``: what is executed, as a shell takes it.
         """
         at = now()
         node, label = self._db.conn.execute(

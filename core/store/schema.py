@@ -191,7 +191,8 @@ CREATE TABLE attempts (
     stdout BLOB,                     -- zlib
     stderr BLOB,                     -- zlib
     truncated INTEGER NOT NULL DEFAULT 0,
-    launched TEXT                    -- how a launcher of MPI programs was called; NULL: there was none
+    launched TEXT                    -- what was executed, as a shell takes it: the launcher's call, or environment,
+                                     -- wrap and command
 ) STRICT;
 CREATE INDEX attempts_by_run ON attempts (run, status);
 CREATE INDEX attempts_under_way ON attempts (run) WHERE status IS NULL;

@@ -69,6 +69,10 @@ expect = { probe = { command = "echo $TREATMENT", matches = "second" } }"""
     env = environment(ledger)
     assert program(["run", str(campaign)], env, tmp_path).returncode == 0
     database = the_database(tmp_path)
+    called = dict(
+        rows(database, "SELECT kernel, launched FROM attempts JOIN runs ON runs.id = run JOIN boots ON boots.id = boot")
+    )
+    assert str(called["native-again"]) == f"env TREATMENT=second {called['native']}"
     assert rows(database, "SELECT count(*) FROM boots WHERE environment IS NULL") == [(0,)]
     # Four visits; tests beside this one may mount something meanwhile.
     ((stored,),) = rows(database, "SELECT count(DISTINCT content) FROM environments")

@@ -70,6 +70,31 @@ def test_one_in_full(path: Path) -> None:
         read_attempt(path, "none")
 
 
+def test_the_end_of_what_a_failure_wrote(path: Path) -> None:
+    whole = b"".join(b"%d\n" % number for number in range(20_000))
+
+    def end(status: str, stdout: bytes | None, stderr: bytes | None) -> tuple[str, bytes]:
+        packed = [None if told is None else zlib.compress(told) for told in (stdout, stderr)]
+        with sqlite3.connect(path) as connection:
+            connection.execute(
+                "UPDATE attempts SET status = ?, stdout = ?, stderr = ? WHERE id = 'a'", (status, *packed)
+            )
+        connection.close()
+        return read_attempt(path, "a").last_output
+
+    assert end("failed", b"said", b"wrong") == ("stderr", b"wrong")
+    assert end("failed", whole, b"") == ("stdout", whole[-4096:])
+    # The last page has one byte.
+    assert end("timeout", (whole * 2)[: output.PAGE_BYTES + 1], None)[1] == whole[: output.PAGE_BYTES + 1][-4096:]
+    assert end("lost", None, None) == ("", b"")
+    assert end("ok", b"said", b"wrong") == ("", b"")
+    put(path, b"no zlib at all")
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE attempts SET status = 'failed', stderr = NULL WHERE id = 'a'")
+    connection.close()
+    assert read_attempt(path, "a").last_output == ("", b"")
+
+
 def test_output_of_one_that_has_none(path: Path) -> None:
     assert OutputReader(path, "c", "stdout").page(5).content == b""
     assert OutputReader(path, "a", "stdout").page(0).content == b"hello\n"

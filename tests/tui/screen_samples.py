@@ -546,7 +546,10 @@ class SampleBackend:
     def attempt(self, database: Path, attempt: str) -> tuple[AttemptDetail, str]:
         assert not isinstance(self.rows, Exception)
         row = next(row for row in self.rows if row.id == attempt)
-        return make_detail(row), "2 users were logged in"
+        stream = "stderr" if self.written["stderr"] else "stdout"
+        last = (stream, self.written[stream][-4096:]) if row.status not in {"ok", "under way"} else ("", b"")
+        detail = make_detail(row, command=f"OMP_NUM_THREADS=1 ./stream {row.reason}", last_output=last)
+        return detail, "2 users were logged in"
 
     def output(self, database: Path, attempt: str, stream: str, page: int) -> OutputPage:
         whole = self.written[stream]

@@ -79,6 +79,19 @@ async def test_one_in_full() -> None:
         await eye.until("8 attempts")
 
 
+async def test_a_failure_is_shown_with_its_command_and_its_last_lines() -> None:
+    written = {"stdout": b"Triad: 1.0\n", "stderr": b"".join(b"line %d\n" % n for n in range(9))}
+    async with at_database(watched(make_snapshot(), written=written), (80, 40)) as eye:
+        await at_runs(eye)
+        await eye.press("down", "down", "enter")
+        text = await eye.until("✗ failed", "on node3", "OMP_NUM_THREADS=1 ./stream", "line 8")
+        assert "exit status          1" in text
+        assert "end of stderr        line 4" in text
+        assert "line 3" not in text
+        await eye.press("escape", "down", "enter")
+        await eye.until("✓ ok", "command", gone=("end of stderr",))
+
+
 async def test_a_long_output_is_read_page_by_page() -> None:
     whole = b"".join(b"line %d\n" % n for n in range(60_000))
     backend = watched(make_snapshot(), written={"stdout": whole, "stderr": b""})

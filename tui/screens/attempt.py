@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 FACTS = "facts"
 SECTIONS = (FACTS, *STREAMS)
+LAST_LINES = 5
 LONGEST_LINE = 2000
 """Longer ones are broken: a line of a megabyte cannot be looked at otherwise."""
 
@@ -240,12 +241,22 @@ def facts(detail: AttemptDetail, disturbed: str) -> Iterator[Item]:
     yield _fact("time", f"begun {clock(row.started_at)}, {ended}")
     yield _fact("lasted", f"{_seconds(row.duration_s)} by the node's clock, {_seconds(detail.elapsed_s)} by ours")
     yield _fact("CPU time", f"{_seconds(detail.user_s)} user, {_seconds(detail.system_s)} system")
+    if detail.command:
+        yield _fact("command", detail.command)
     yield _fact("exit status", "–" if row.exit_status is None else str(row.exit_status))
+    yield from _last_lines(*detail.last_output)
     yield _fact("place", f"block {row.block}, run id {row.run_id}, attempt {row.id}")
     if detail.is_truncated:
         words = "its output was too long; the middle was left out on the node"
         yield Item(Content.styled("! ", CARE), Content.styled(words, CARE))
     yield from _identity(detail)
+
+
+def _last_lines(stream: str, content: bytes) -> Iterator[Item]:
+    lines = [line for line in clean(content).splitlines() if line.strip()][-LAST_LINES:]
+    for place, line in enumerate(lines):
+        head = f"end of {stream}" if place == 0 else ""
+        yield Item(Content.styled(f"{head:20} ", MUTED), Content(safe(line, 300)))
 
 
 def _identity(detail: AttemptDetail) -> Iterator[Item]:
