@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from textual.content import Content
 
 from hpcvirt.tui.widgets.lines import Item
+from hpcvirt.tui.widgets.told import Told
 
 words = st.lists(st.text("abcäß", min_size=1, max_size=12), min_size=1, max_size=40)
 
@@ -27,3 +28,9 @@ def test_a_word_that_is_too_long_is_broken() -> None:
 
 def test_nothing_is_a_line() -> None:
     assert [line.plain for line in Item(Content("a"), Content("")).wrapped(20)] == ["a"]
+
+
+def test_a_head_longer_than_the_indent_is_whole() -> None:
+    told = Told(id="told")
+    told.tell([(Content("about 23 h 59 min"), Content("a guess")), (Content("verdict"), Content("no"))], indent=16)
+    assert [line.plain for line in told.build(80)] == [" about 23 h 59 min a guess", " verdict           no"]

@@ -58,6 +58,14 @@ def test_whiskers_end_where_the_interval_does() -> None:
     (track,) = shown.tracks
     assert [(mark.value, mark.low, mark.high) for mark in track.marks] == [(0.99, 0.986, 0.994)] * 2
     assert shown.levels == (1.0, 0.98, 1.02)
+
+
+@pytest.mark.parametrize("kind", [Kind.RELATIVE, Kind.FOREST])
+def test_the_lines_of_what_is_equivalent_are_in_sight(kind: Kind) -> None:
+    shown = made(kind)
+    assert shown.value_range is not None
+    low, high = shown.value_range
+    assert low < min(shown.levels) < max(shown.levels) < high
     absolute = made(Kind.ABSOLUTE)
     assert [track.name for track in absolute.tracks] == ["native", "native-again"]
     assert (absolute.tracks[0].marks[0].low, absolute.tracks[0].marks[0].high) == (11975, 12025)

@@ -93,7 +93,7 @@ def _axes(picture: Picture, width: int, height: int) -> None:
         limit_places(first - margin, last + margin)
     if picture.value_range is not None:
         low, high = picture.value_range
-        most = max(2, (width // 14) if picture.is_sideways else height // 3)
+        most = max(2, width // 12 if picture.is_sideways else max(min(6, height // 2), height // 3 + 1))
         ticks = nice_ticks(low, high, most)
         put_values(list(ticks), [_number(tick, ticks) for tick in ticks])
         limit_values(low, high)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 LEAST_REACH = 0.012
 """A relative axis shows at least so much around the baseline: one per cent is seen as such."""
 
+WIDEST_DELTA = 0.03
+"""Up to so much it also reaches beyond the lines of what is equivalent."""
+
 JITTER = (0.0, 0.12, -0.12, 0.24, -0.24)
 """Values of a distribution stand beside, not on, each other."""
 
@@ -82,7 +85,7 @@ def _relative(charts: Charts, members: Sequence[tuple[str, str]], kernels: Seque
         f"ratio to {safe(charts.baseline, 24)}",
         tuple(tracks),
         tuple((float(place), names[member]) for place, member in enumerate(members)),
-        value_range=_around_one(tracks),
+        value_range=_around_one(tracks, charts.delta),
         levels=(1.0, 1 - charts.delta, 1 + charts.delta),
         notes=(_interval_note(charts), f"lines at 1 and ±{100 * charts.delta:g} %"),
     )
@@ -134,7 +137,7 @@ def _forest(charts: Charts, members: Sequence[tuple[str, str]], kernels: Sequenc
         "ratio",
         tuple(tracks),
         tuple(places),
-        value_range=_around_one(tracks),
+        value_range=_around_one(tracks, charts.delta),
         levels=(1.0, 1 - charts.delta, 1 + charts.delta),
         is_sideways=True,
         notes=(_interval_note(charts),),
@@ -272,9 +275,10 @@ def _ends(tracks: Iterable[Track]) -> list[float]:
     ]
 
 
-def _around_one(tracks: Iterable[Track]) -> tuple[float, float]:
+def _around_one(tracks: Iterable[Track], delta: float) -> tuple[float, float]:
+    reach = max(LEAST_REACH, delta if delta <= WIDEST_DELTA else 0)
     ends = [end for end in _ends(tracks) if 0 < end < 100]
-    low, high = min([1 - LEAST_REACH, *ends]), max([1 + LEAST_REACH, *ends])
+    low, high = min([1 - reach, *ends]), max([1 + reach, *ends])
     room = 0.05 * (high - low)
     return low - room, high + room
 

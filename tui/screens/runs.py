@@ -64,10 +64,10 @@ COLUMNS = (
     Column("kernel", 14, lambda row, _: Content(cut_middle(safe(row.kernel, 64), 14))),
     Column("benchmark", 12, lambda _, label: Content(cut_middle(label, 12))),
     Column("run", 4, lambda row, _: Content(str(row.run)), is_right=True),
-    Column("try", 3, lambda row, _: Content(str(row.number)), 90, is_right=True),
+    Column("try", 3, lambda row, _: Content(str(row.number)), 108, is_right=True),
     Column("seconds", 8, _duration, is_right=True),
-    Column("exit", 4, _exit, 100, is_right=True),
-    Column("reason", 0, lambda row, _: Content.styled(safe(row.reason, 300), MUTED), 84),
+    Column("exit", 4, _exit, 113, is_right=True),
+    Column("reason", 0, lambda row, _: Content.styled(safe(row.reason, 300), MUTED), 104),
 )
 
 

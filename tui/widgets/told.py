@@ -8,6 +8,9 @@ from textual.content import Content
 
 from hpcvirt.tui.widgets.lines import Item, Lines, rule
 
+LONGEST_HEAD = 18
+"""Columns; a longer head is cut."""
+
 
 class Told(Lines):
     """Lines given from outside, wrapped to the width with a hanging indent."""
@@ -19,7 +22,7 @@ class Told(Lines):
         self._title = ""
 
     def tell(self, told: Sequence[tuple[Content, Content]], *, title: str = "", indent: int = 3) -> None:
-        """Show pairs of a head (in ``indent`` columns) and a text."""
+        """Show pairs of a head (in ``indent`` columns, or more where a head is longer) and a text."""
         self._told, self._title, self._indent = tuple(told), title, indent
         self.display = bool(told)
         self.renew()
@@ -28,7 +31,8 @@ class Told(Lines):
         """Heading and lines."""
         lines = [rule(width, self._title)] if self._title else []
         gap = " " if self._indent else ""
+        room = max([self._indent - 1, *(min(head.cell_length, LONGEST_HEAD) for head, _ in self._told)])
         for head, text in self._told:
-            head = Content.assemble(" ", head.truncate(max(0, self._indent - 1), pad=True), gap)
+            head = Content.assemble(" ", head.truncate(room, pad=True), gap)
             lines += Item(head, text).wrapped(width - 1)
         return lines
