@@ -12,7 +12,7 @@ from hpcvirt.tui.app import HpcvirtApp
 from tests.screen_real.test_pilot import until
 
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
-SIZE = (110, 38)
+SIZE = (120, 38)
 
 
 async def take() -> None:
@@ -28,10 +28,10 @@ async def take() -> None:
         app.save_screenshot("live.svg", str(FOLDER))
         await until(pilot, app, "finished", limit_s=1200)
         await pilot.press("3")
-        await until(pilot, app, "triad", "verdict", limit_s=60)
+        await until(pilot, app, "triad", "verdict", "y Copy", limit_s=60)
         app.save_screenshot("results.svg", str(FOLDER))
         await pilot.press("4")
-        await until(pilot, app, "ratio to native", limit_s=60)
+        await until(pilot, app, "ratio to native", "w Save", limit_s=60)
         app.save_screenshot("plots.svg", str(FOLDER))
 
 
