@@ -626,9 +626,11 @@ class HpcvirtApp(App[None]):
 
     @on(messages.StartAsked)
     def _start_asked(self, message: messages.StartAsked) -> None:
-        """Starting occupies nodes: show once more what will happen."""
+        """Starting occupies nodes: show once more what will happen, and ask once."""
         from hpcvirt.tui.screens.setup import start_dialog
 
+        if self.screen is not self._main or self.state.is_starting:
+            return  # asked for twice
         draft, pick = message.draft, message.pick
         self.push_screen(start_dialog(draft, pick), lambda answer: self._start(draft, pick) if answer else None)
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from textual import events
 from textual.pilot import Pilot
 
 from hpcvirt.tui.app import HpcvirtApp
@@ -17,11 +18,19 @@ from tests.tui.screen_samples import CAMPAIGN, DATABASE, SampleBackend
 SIZES = [(80, 24), (120, 40), (200, 60)]
 LIMIT_S = 8.0
 STEP_S = 0.02
+CHARACTERS = {letter: letter for letter in map(chr, range(33, 127)) if letter.isalnum()} | {
+    "space": " ", "slash": "/", "question_mark": "?", "left_square_bracket": "[", "right_square_bracket": "]",
+}  # fmt: skip
 
 
 def seen(app: HpcvirtApp) -> str:
     """The text on the screen, line by line."""
     return "\n".join("".join(part.text for part in strip) for strip in app.screen._compositor.render_strips())
+
+
+def hit(app: HpcvirtApp, key: str) -> None:
+    """A key as a terminal sends it: nobody waits for what it does, as ``pilot.press`` would."""
+    app.post_message(events.Key(key, CHARACTERS.get(key)))
 
 
 @dataclass
@@ -66,6 +75,13 @@ class Eye:
     async def press(self, *keys: str) -> None:
         await self.wait(self._is_at_rest, "the cursor where it belongs")
         await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    async def hammer(self, *keys: str) -> None:
+        """Press keys at once, before the screen can answer the first."""
+        await self.wait(self._is_at_rest, "the cursor where it belongs")
+        for key in keys:
+            hit(self.app, key)
         await self.pilot.pause()
 
     def _is_at_rest(self) -> bool:

@@ -54,6 +54,14 @@ async def test_a_row_is_told_with_its_flags_in_plain_words(size: tuple[int, int]
         await eye.until("4 comparisons")
 
 
+async def test_enter_twice_opens_a_row_once() -> None:
+    async with at_database(watched(finished())) as eye:
+        await at_rows(eye, "inconclusive")
+        await eye.hammer("down", "enter", "enter")
+        await eye.until("1 flag; none of them changes a number")
+        assert len(eye.app.screen_stack) == 2
+
+
 @pytest.mark.parametrize("size", SIZES)
 async def test_every_part(size: tuple[int, int]) -> None:
     async with at_database(watched(finished()), size) as eye:
@@ -84,7 +92,7 @@ async def test_an_attempt_of_the_cell_opens_with_what_it_wrote() -> None:
         await open_scale(eye)
         await eye.press("left")
         await eye.until("24, enter opens")
-        await eye.press("enter")
+        await eye.hammer("enter", "enter")
         await eye.until("facts", "stdout", "Identity, read before and after")
         await eye.press("right")
         await eye.until("Triad: 1.0")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from textual.pilot import Pilot
 
 from hpcvirt.core.errors import StoreUnusable
 from hpcvirt.core.store.runner_state import RunnerState
@@ -22,6 +25,7 @@ from tests.tui.screen_samples import (
     paper_table,
     watched,
 )
+from tests.tui.seeing import hit
 
 PRESSES = int(os.environ.get("HPCVIRT_PRESSES", "150"))
 """`.ci/run` presses 5,000, `make soak` 20,000."""
@@ -30,10 +34,12 @@ WARM = 2000
 GROWTH = 1.15
 SIZES = ((80, 24), (120, 40), (60, 18), (50, 10), (20, 4), (200, 60))
 KEYS = (
-    *"12346pxXeoOynas5vVmcwRK[]",
-    "space", "slash", "question_mark", "escape", "enter", "tab", "up", "down", "left", "right",
-    "shift+tab", "home", "end", "pageup", "pagedown", "backspace", "ctrl+p",
+    *"12346pxXeoOynas5vVmcwRK",
+    "space", "slash", "question_mark", "left_square_bracket", "right_square_bracket", "escape", "enter",
+    "up", "down", "left", "right", "tab", "shift+tab", "home", "end", "pageup", "pagedown", "backspace", "ctrl+p",
 )  # fmt: skip
+PAUSES_S = (None, None, 0.0, 0.02)
+"""Behind a key: none at all, what one turn of the loop takes, what a slow hand takes."""
 
 
 def anything(draw: random.Random):
@@ -55,6 +61,15 @@ def resident_kb() -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
 
 
+async def press(app: HpcvirtApp, pilot: Pilot[None], keys: Sequence[str], draw: random.Random) -> None:
+    """As fingers do: the screen is not always given the time to settle, as ``pilot.press`` would."""
+    for key in keys:
+        hit(app, key)
+        if (pause_s := draw.choice(PAUSES_S)) is not None:
+            await asyncio.sleep(pause_s)
+    await pilot.pause()
+
+
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("opened_on", ["campaign", "database"])
 async def test_random_keys(opened_on: str) -> None:
@@ -66,9 +81,8 @@ async def test_random_keys(opened_on: str) -> None:
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         warm_kb, pressed = 0, 0
         while pressed < PRESSES:
-            # As quick fingers do, the screen has no time to settle.
             burst = draw.choices(KEYS, k=draw.randint(1, 20))
-            await pilot.press(*burst)
+            await press(app, pilot, burst, draw)
             pressed += len(burst)
             await pilot.resize_terminal(*draw.choice(SIZES))
             backend.snapshots[DATABASE] = anything(draw)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from textual.command import CommandList
 
-from tests.tui.screen_samples import make_snapshot, watched
+from hpcvirt.core.store.runner_state import RunnerState
+from tests.tui.screen_samples import DATABASE, make_snapshot, watched
 from tests.tui.seeing import at_database
 
 
@@ -24,3 +25,23 @@ async def test_a_page_key_where_the_list_has_no_room_ends_nothing(key: str) -> N
         await eye.pilot.resize_terminal(80, 24)
         await eye.pilot.press("escape")
         await eye.until("148/400 runs")
+
+
+@pytest.mark.parametrize("is_by_list", [False, True])
+async def test_enter_twice_does_a_command_once(is_by_list: bool) -> None:
+    async with at_database(watched(make_snapshot(RunnerState.RUNNING)), (80, 24)) as eye:
+        await eye.until("148/400 runs")
+        await eye.pilot.press("ctrl+p", *"pause")
+        await eye.until("Campaign: Pause")
+        if is_by_list:
+            found = eye.app.screen.query_one(CommandList)
+            found.highlighted = 0
+            for _ in range(2):
+                found.action_select()
+            await eye.pilot.pause()
+        else:
+            await eye.hammer("enter", "enter")
+        await eye.wait(lambda: eye.backend.wishes)
+        await eye.until("148/400 runs")
+        assert eye.backend.wishes == [(DATABASE, "pause")]
+        assert len(eye.app.screen_stack) == 1

@@ -304,6 +304,17 @@ async def test_row_and_table_are_copied(choice: str, text: str) -> None:
         assert eye.app.clipboard == text
 
 
+async def test_enter_twice_copies_once_and_ends_nothing() -> None:
+    async with at_database(watched(finished())) as eye:
+        await eye.until("inconclusive")
+        await eye.press("y")
+        await eye.until("Copy into the clipboard")
+        await eye.hammer("enter", "enter")
+        await eye.until("Copied: ", "inconclusive")
+        assert eye.text.count("Copied: ") == 1
+        assert len(eye.app.screen_stack) == 1
+
+
 async def test_the_values_of_a_cell_are_written_beside_the_database() -> None:
     async with at_database(watched(finished())) as eye:
         await eye.until("inconclusive")

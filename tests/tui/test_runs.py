@@ -79,6 +79,14 @@ async def test_one_in_full() -> None:
         await eye.until("8 attempts")
 
 
+async def test_enter_twice_opens_an_attempt_once() -> None:
+    async with at_database(watched(make_snapshot()), (120, 40)) as eye:
+        await at_runs(eye)
+        await eye.hammer("down", "enter", "enter")
+        await eye.until("12346 MB/s", "Identity, read before and after")
+        assert len(eye.app.screen_stack) == 2
+
+
 async def test_a_failure_is_shown_with_its_command_and_its_last_lines() -> None:
     written = {"stdout": b"Triad: 1.0\n", "stderr": b"".join(b"line %d\n" % n for n in range(9))}
     async with at_database(watched(make_snapshot(), written=written), (80, 40)) as eye:

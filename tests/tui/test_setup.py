@@ -35,6 +35,17 @@ async def test_says_what_will_happen(size: tuple[int, int]) -> None:
         assert "s Start" in eye.lines[-1]
 
 
+async def test_s_twice_asks_once_and_starts_once() -> None:
+    async with at_campaign() as eye:
+        await eye.until("400 runs", "s Start")
+        await eye.hammer("s", "s")
+        await eye.until("Start local-lab?")
+        assert len(eye.app.screen_stack) == 2
+        await eye.press("y")
+        await eye.until("▶ running")
+        assert len(eye.backend.started) == 1
+
+
 async def test_picking_changes_the_outlook() -> None:
     async with at_campaign() as eye:
         await eye.until("400 runs")

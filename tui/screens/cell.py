@@ -187,7 +187,7 @@ class CellScreen(Screen[None]):
     @on(OptionList.OptionSelected, "#runs-rows")
     def _opened(self) -> None:
         row = self.query_one(AttemptRows).row
-        if row is not None:
+        if row is not None and self.is_active:
             self.app.push_screen(AttemptScreen(self._database, row.id))
 
     def action_close(self) -> None:

@@ -69,7 +69,8 @@ class CopyDialog(ModalScreen[Offer | None]):
 
     @on(OptionList.OptionSelected, "#copy-offers")
     def _selected(self, event: OptionList.OptionSelected) -> None:
-        self.action_take(event.option_index)
+        if self.is_active:  # it is taken once, whatever else was typed before this is gone
+            self.action_take(event.option_index)
 
     def action_take(self, place: int) -> None:
         """Close with this one."""

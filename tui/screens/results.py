@@ -234,7 +234,7 @@ class ResultsPane(Pane):
     @on(OptionList.OptionSelected, "#results-rows")
     def _opened(self) -> None:
         row = self.query_one(ResultRows).row
-        if row is not None and self._state.database is not None:
+        if row is not None and self._state.database is not None and self.screen.is_active:
             from hpcvirt.tui.screens.cell import CellScreen
 
             self.app.push_screen(CellScreen(self._state.database, row))

@@ -260,7 +260,7 @@ class RunsPane(Pane):
     @on(OptionList.OptionSelected, "#runs-rows")
     def _opened(self) -> None:
         row = self.query_one(AttemptRows).row
-        if row is not None and self._state.database is not None:
+        if row is not None and self._state.database is not None and self.screen.is_active:
             from hpcvirt.tui.screens.attempt import AttemptScreen
 
             self.app.push_screen(AttemptScreen(self._state.database, row.id))

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from textual import on
 from textual.command import CommandList, CommandPalette
+from textual.widgets import Input, OptionList
 
 
 class Palette(CommandPalette):
-    """A palette that bears a page key before its list has a height: Textual's own raises then, and the app ends."""
+    """A palette that bears quick fingers, where Textual's own raises and the app ends.
+
+    A page key before its list has a height; Enter twice, which would also do the command twice.
+    """
 
     def _action_command_list(self, action: str) -> None:
         if self.query_one(CommandList).scrollable_content_region:
             super()._action_command_list(action)
+
+    @on(Input.Submitted)
+    @on(OptionList.OptionSelected)
+    def _take_once(self, event: Input.Submitted | OptionList.OptionSelected) -> None:
+        if not self.is_active:
+            event.prevent_default().stop()
