@@ -52,6 +52,9 @@ RESTS = 20
 """And then not for so many times as long as it took: with very many runs keys would wait for it all the time."""
 SWITCH_S = 0.0005
 """After which a thread that reckons lets the event loop have its turn. Python's own 5 ms add up until they are felt."""
+LONGEST_MOUNT_S = 1.0
+"""Input waits so long for a new screen."""
+MOUNT_STEP_S = 0.002
 SHELF_S = 5.0
 """The chooser looks again so often."""
 LOOKED_AT = 8
@@ -327,10 +330,18 @@ class HpcvirtApp(App[None]):
             self._driver.write(called)
 
     async def on_event(self, event: events.Event) -> None:
-        """Whoever uses the screen is not to wait for housekeeping."""
-        if self._collector is not None and isinstance(event, events.InputEvent):
-            self._collector.input_came()
+        """Whoever uses the screen is not to wait for housekeeping, and a key is for a screen that is there."""
+        if isinstance(event, events.InputEvent):
+            if self._collector is not None:
+                self._collector.input_came()
+            await self._top_is_there()
         await super().on_event(event)
+
+    async def _top_is_there(self) -> None:
+        """Wait for a screen that is over the others already, and has nothing in it yet that its keys could work on."""
+        until = time.monotonic() + LONGEST_MOUNT_S
+        while (stack := self.screen_stack) and not stack[-1].is_mounted and time.monotonic() < until:
+            await asyncio.sleep(MOUNT_STEP_S)
 
     def _tick(self) -> None:
         """Times go on although nothing new was read; and rows that came late get the cursor."""

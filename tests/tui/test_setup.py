@@ -8,6 +8,7 @@ from hpcvirt.core.errors import CampaignInvalid, CompilerMissing
 from hpcvirt.core.preflight import Finding, Level
 from hpcvirt.core.store.runner_state import RunnerState
 from hpcvirt.tui.draft import Draft
+from hpcvirt.tui.screens.save import SaveDialog
 from tests.tui.screen_samples import (
     DATABASE,
     ELSEWHERE,
@@ -19,7 +20,7 @@ from tests.tui.screen_samples import (
     make_snapshot,
     paper_draft,
 )
-from tests.tui.seeing import SIZES, at_campaign, looking
+from tests.tui.seeing import SIZES, at_campaign, hit, looking
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -44,6 +45,15 @@ async def test_s_twice_asks_once_and_starts_once() -> None:
         await eye.press("y")
         await eye.until("▶ running")
         assert len(eye.backend.started) == 1
+
+
+async def test_a_key_that_comes_before_a_dialog_is_drawn_is_its_first() -> None:
+    answers: list[str | None] = []
+    async with at_campaign() as eye:
+        await eye.until("400 runs", "s Start")
+        hit(eye.app, "enter")
+        eye.app.push_screen(SaveDialog("Save", "mine", "here"), answers.append)
+        await eye.wait(lambda: answers == ["mine.toml"])
 
 
 async def test_picking_changes_the_outlook() -> None:
