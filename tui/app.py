@@ -52,9 +52,8 @@ RESTS = 20
 """And then not for so many times as long as it took: with very many runs keys would wait for it all the time."""
 SWITCH_S = 0.0005
 """After which a thread that reckons lets the event loop have its turn. Python's own 5 ms add up until they are felt."""
-LONGEST_MOUNT_S = 1.0
-"""Input waits so long for a new screen."""
-MOUNT_STEP_S = 0.002
+MOUNT_STEP_S, MOUNT_STEPS = 0.002, 500
+"""Input waits so often so long for a new screen, at most."""
 SHELF_S = 5.0
 """The chooser looks again so often."""
 LOOKED_AT = 8
@@ -339,8 +338,9 @@ class HpcvirtApp(App[None]):
 
     async def _top_is_there(self) -> None:
         """Wait for a screen that is over the others already, and has nothing in it yet that its keys could work on."""
-        until = time.monotonic() + LONGEST_MOUNT_S
-        while (stack := self.screen_stack) and not stack[-1].is_mounted and time.monotonic() < until:
+        for _ in range(MOUNT_STEPS):
+            if all(screen.is_mounted for screen in self.screen_stack[-1:]):
+                return
             await asyncio.sleep(MOUNT_STEP_S)
 
     def _tick(self) -> None:
