@@ -22,6 +22,7 @@ from textual.app import App, SystemCommand
 from textual.content import Content
 from textual.driver import Driver
 from textual.screen import Screen
+from textual.theme import ThemeProvider
 
 from hpcvirt.core.errors import CampaignInvalid, HpcvirtError
 from hpcvirt.core.store.runner_state import RunnerState
@@ -728,6 +729,10 @@ class HpcvirtApp(App[None]):
         """Everything that can be done now, by name."""
         if self.use_command_palette and not isinstance(self.screen, Palette):
             self.push_screen(Palette(id="--command-palette"))
+
+    def search_themes(self) -> None:
+        """All themes, in a palette that bears quick fingers."""
+        self.push_screen(Palette(providers=[ThemeProvider], placeholder="Search for themes…"))
 
     def action_light_or_dark(self) -> None:
         """The other theme of the house."""

@@ -10,12 +10,17 @@ from tests.tui.screen_samples import DATABASE, make_snapshot, watched
 from tests.tui.seeing import at_database
 
 
+@pytest.mark.parametrize("of", ["commands", "themes"])
 @pytest.mark.parametrize("key", ["pageup", "pagedown"])
-async def test_a_page_key_where_the_list_has_no_room_ends_nothing(key: str) -> None:
+async def test_a_page_key_where_the_list_has_no_room_ends_nothing(key: str, of: str) -> None:
     async with at_database(watched(make_snapshot()), (80, 24)) as eye:
         await eye.until("148/400 runs")
-        await eye.pilot.press("ctrl+p")
-        await eye.until("Export")
+        if of == "themes":
+            eye.app.action_change_theme()
+            await eye.until("dracula")
+        else:
+            await eye.pilot.press("ctrl+p")
+            await eye.until("Export")
         await eye.pilot.resize_terminal(80, 4)
         await eye.pilot.pause()
         found = eye.app.screen.query_one(CommandList)
