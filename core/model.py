@@ -111,7 +111,7 @@ class Node:
     legacy: bool = False
     """Offer the algorithms of an sshd of 2005 too."""
     addresses: Mapping[str, str] = field(default_factory=dict)
-    """By kernel name: the host to dial while that kernel runs, where it is not ``host``: a guest's."""
+    """By kernel name: what the other nodes' MPI calls it while that one runs, where it is not ``host``: a guest's."""
     inner_host: str | None = None
     """What other nodes call it. None: as it is dialled from here."""
 

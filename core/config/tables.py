@@ -110,7 +110,7 @@ class NodeTable(Table):
     legacy: bool = False
     """Offer the algorithms of an sshd of 2005 too."""
     address: dict[str, Text] = {}
-    """By kernel: the host to dial while that kernel runs, where it is another, as a guest's is. Ranges as in host."""
+    """By kernel: what the others' MPI calls it while that one runs, if not `host`: a guest's. Ranges as in host."""
     inner_host: Annotated[str, Field(pattern=r"^[A-Za-z0-9\[][A-Za-z0-9._:,\[\]-]*$")] | None = None
     """What the other nodes call it, for MPI: as it is dialled from here if not said. Ranges as in host."""
 

@@ -73,7 +73,7 @@ def is_harmless(name: str) -> bool:
 class Channel(Protocol):
     """A way to a node that lasts: lost connections are made again."""
 
-    async def run(self, script: jobs.Script) -> bytes:
+    async def run(self, script: jobs.Script, limit_s: float = ...) -> bytes:
         """Run a script that may be run again."""
 
     async def upload(self, content: bytes, path: str) -> None:

@@ -200,13 +200,13 @@ class Attempts:
     async def _exchange(self, script: jobs.Script, limit_s: float) -> jobs.Reply:
         return jobs.parse_reply(script, await self._link.run(script, limit_s))
 
-    def _places(self, order: Order, ranks: int) -> list[Place]:
-        """Where its processes are to be."""
+    def _places(self, order: Order, ranks: int, proved: str) -> list[Place]:
+        """Where its processes are to be. ``proved``: the boot_id of the only node, where it is not one of all."""
         run = order.run
         if order.company is not None:
             boot_ids = [(each, order.company.boot_id(each.name)) for each in order.company.members]
         else:
-            boot_ids = [(self, order.proved or "")]
+            boot_ids = [(self, proved)]
         spreaded = spread(ranks, len(boot_ids), run.benchmark.ranks_per_node)
         return [
             each.place(boot_id, run.boot.kernel, count)
@@ -237,7 +237,7 @@ class Attempts:
             return None
         kernel = self._ground.kernel(order.run.boot.kernel)
         wrap, env = (kernel.wrap, kernel.env) if order.company else ((), {})
-        places = self._places(order, command.ranks)
+        places = self._places(order, command.ranks, order.proved or "")
         return launch(self._ground.campaign.launcher, places, command, wrap, env, attempt)
 
     async def _collect(self, order: Order, attempt: str, limit_s: float) -> Status:
@@ -338,10 +338,12 @@ class Attempts:
 
     def _launched(self, order: Order, attempt: str, reply: jobs.Reply) -> tuple[jobs.Reply, Launched | None]:
         ranks = command_of(order.run).ranks
-        if not ranks or not (order.company or order.proved):
+        # What an earlier runner began was proved by it; the run itself read in which life of the node it was.
+        boot_id = order.proved or (reply.before[0].boot_id if reply.before else "")
+        if not ranks or not (order.company or boot_id):
             return reply, None
         stderr, found = take_ranks(reply.stderr, attempt)
-        return replace(reply, stderr=stderr), Launched(self._places(order, ranks), found)
+        return replace(reply, stderr=stderr), Launched(self._places(order, ranks, boot_id or ""), found)
 
     async def _tell_cleaned(self, count: int, of: str) -> None:
         if count:
@@ -371,7 +373,8 @@ class Attempts:
         if ended.status is not Status.OK:
             await self._channel.event("warning", f"{told(order.run)}: {ended.status}: {ended.reason}")
         self._losses = self._losses + 1 if ended.status is Status.LOST else 0
-        self._channel.refuse_too_many(self._losses, "attempts")
+        # Of a run on all nodes the reason names the one that is to blame, which need not be this one.
+        self._channel.refuse_too_many(self._losses, "attempts", ended.reason)
 
 
 def _called(job: jobs.Job) -> str:

@@ -34,13 +34,13 @@ class NodeChannel:
         self._cuts = 0
         """Lost connections in a row."""
 
-    async def run(self, script: Script) -> bytes:
+    async def run(self, script: Script, limit_s: float = SHORT_S) -> bytes:
         """Run a script that may be run again: a lost connection is made again, with patience.
 
         Raises NodeUnreachable, NodeUnusable when it does not answer in time, Interrupted, and what a
         connection raises.
         """
-        return await self._unlost(lambda: self._link.run(script, SHORT_S))
+        return await self._unlost(lambda: self._link.run(script, limit_s))
 
     async def upload(self, content: bytes, path: str) -> None:
         """Write a file on the node, as ``run`` runs a script."""
@@ -67,11 +67,12 @@ class NodeChannel:
         """Work that no run depends on. Raises Interrupted when the operator stops."""
         return await self._wishes.unless_stopped(work)
 
-    def refuse_too_many(self, losses: int, what: str) -> None:
-        """Raises NodeUnreachable when something was lost too often in a row."""
+    def refuse_too_many(self, losses: int, what: str, last: str = "") -> None:
+        """Raises NodeUnreachable when something was lost too often in a row. ``last``: why it was, the last time."""
         if losses >= self._campaign.design.losses:
             raise NodeUnreachable(
-                f"{self._node.name} lost {losses} {what} in a row", hint="look at its console, then `run` again"
+                f"{self._node.name} lost {losses} {what} in a row{f', at last: {last}' if last else ''}",
+                hint="look at its console, then `run` again",
             )
 
     async def state(self, state: str, detail: str = "") -> None:

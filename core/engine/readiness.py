@@ -9,6 +9,7 @@ from shlex import quote
 
 from hpcvirt.core.benchmark import BenchmarkPlugin, Command
 from hpcvirt.core.engine.artifacts import Channel, FrozenFiles
+from hpcvirt.core.engine.channel import SHORT_S
 from hpcvirt.core.errors import BinaryDiffers, NodeUnusable, PreparationFailed, ProgramMissing
 from hpcvirt.core.model import Benchmark, Kernel, Node
 from hpcvirt.core.remote import job as jobs
@@ -40,10 +41,10 @@ class Place:
     node: Node
     kernel: Kernel
 
-    async def within(self, inner: str) -> tuple[bytes, int]:
+    async def within(self, inner: str, limit_s: float = SHORT_S) -> tuple[bytes, int]:
         """Run a shell text of ours under the kernel's wrap: what it said, and its exit status."""
         script = jobs.run_within(self.node.scratch, self.kernel.wrap, self.kernel.env, inner)
-        return jobs.parse_run_within(script, await self.channel.run(script))
+        return jobs.parse_run_within(script, await self.channel.run(script, limit_s))
 
 
 async def check_programs(place: Place, label: str, needs: Requirements, frozen: FrozenFiles) -> Checks:
@@ -161,9 +162,12 @@ def _bytes(word: str) -> int:
 
 
 async def prepare(place: Place, plugin: BenchmarkPlugin, use: Benchmark, frozen: FrozenFiles) -> None:
-    """Execute what the plugin wants done. Raises PreparationFailed, and what the channel raises."""
+    """Execute what the plugin wants done; each may take as long as a run.
+
+    Raises PreparationFailed, and what the channel raises.
+    """
     for command in plugin.prepare(use.parameters):
-        said, status = await place.within(_prepare_text(command, frozen.folder))
+        said, status = await place.within(_prepare_text(command, frozen.folder), use.timeout_s)
         if status:
             words = clean_line(said.strip()[-SAID_BYTES:], SAID_BYTES)
             raise PreparationFailed(

@@ -229,21 +229,33 @@ class NodeWalker:
             )
         for use in uses:
             checks = await make_same(self._channel, self._node, use.label, frozen[use.label], found.artifacts)
-            checks += await self._make_ready(boot, kernel, use, found)
-            await self._store.do(partial(Database.artifacts_checked, boot=boot.id, benchmark=use.label, checks=checks))
+            await self._make_ready(boot, kernel, use, found, checks)
         self._is_in_doubt = False
         self._proved = found.identity.boot_id
         return found
 
-    async def _make_ready(self, boot: Boot, kernel: Kernel, use: Benchmark, found: jobs.Look) -> list[Check]:
-        """The benchmark's programs and libraries are there and as elsewhere; what it wants done once per boot is."""
+    async def _make_ready(
+        self, boot: Boot, kernel: Kernel, use: Benchmark, found: jobs.Look, copied: Sequence[Check]
+    ) -> None:
+        """The benchmark's programs and libraries are there and as elsewhere; what it wants done once per boot is.
+
+        ``copied``: what was found of the artifacts.
+        """
         place, frozen, plugin = Place(self._channel, self._node, kernel), self._frozen[use.label], load(use.plugin)
         needs = requirements_of(self._ground.campaign, use)
         checks = await check_programs(place, use.label, needs, frozen)
-        elsewhere = await self._store.do(partial(Database.other_artifacts, boot=boot.id, benchmark=use.label))
         artifacts = {name for name, _, _ in frozen.files}
-        programs = {name: sha256 for name, sha256 in elsewhere.items() if name not in artifacts}
-        warnings = [refuse_differences(self._node, kernel, use, differences(checks.found, programs))]
+
+        def compare(database: Database) -> list[str]:
+            """At once with filing: nodes are made ready side by side, and one of two that differ must see the other."""
+            elsewhere = database.other_artifacts(boot=boot.id, benchmark=use.label)
+            programs = {name: sha256 for name, sha256 in elsewhere.items() if name not in artifacts}
+            differing = differences(checks.found, programs)
+            if use.may_differ or not differing:
+                database.artifacts_checked(boot.id, use.label, [*copied, *checks.found])
+            return differing
+
+        warnings = [refuse_differences(self._node, kernel, use, await self._store.do(compare))]
         done = (found.identity.boot_id, kernel.name, use.label)
         if done not in self._prepared:
             warnings += [checks.warning, cache_warning(use.label, needs, found.environment)]
@@ -251,7 +263,6 @@ class NodeWalker:
             self._prepared.add(done)
         for warning in filter(None, warnings):
             await self._channel.event("warning", warning)
-        return list(checks.found)
 
     async def _look(self, kernel: Kernel, paths: Sequence[str]) -> jobs.Look:
         probe = kernel.expect.probe.command if kernel.expect.probe else None

@@ -45,13 +45,22 @@ class OwnCommand(BootMethod):
         await _end_earlier(place, visit, 0)
         # A shell stays above it whose mark tells for how long it runs, and which it does not inherit.
         script = f"unset {MARK}; {join(kernel.command)}; exit $?"
+        asking = asyncio.ensure_future(
+            place.ask(script, environment(shell.node, visit) | {MARK: visit.seat}, kernel.boot_limit_s + CHECK_LIMIT_S)
+        )
         try:
-            answer = await place.ask(script, environment(shell.node, visit) | {MARK: visit.seat}, kernel.boot_limit_s)
+            async with asyncio.timeout(kernel.boot_limit_s):
+                await asyncio.wait({asking})
+            answer = asking.result()
         except (TimeoutError, asyncio.CancelledError):
-            # On the node it would go on, and reboot it when somebody else has it.
+            # On the node it would go on, and reboot it when somebody else has it. What it began is found below the
+            # shell with the mark, as long as that is there.
             with suppress(HpcvirtError, TimeoutError):
                 await _end_earlier(place, visit, 0)
             raise
+        finally:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
         if answer.status:
             said = " ".join(answer.said.split())[-WORDS_SHOWN:] or "it said nothing"
             raise BootRefused(

@@ -6,11 +6,12 @@ import asyncio
 import errno
 import random
 import socket
+import threading
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 import asyncssh
 
@@ -213,7 +214,11 @@ class NodeConnection:
 
     async def _resolved(self, node: Node) -> Access:
         try:
-            return await asyncio.to_thread(resolve, node, self._credentials, self._connecting)
+            async with asyncio.timeout(self._connecting.login_limit_s):
+                return await _apart(lambda: resolve(node, self._credentials, self._connecting))
+        except TimeoutError as error:
+            told = ValueError(f"its SSH configuration was not read within {self._connecting.login_limit_s:g} s")
+            raise _unusable(node, told) from error
         except (OSError, ValueError, asyncssh.Error) as error:
             raise _unusable(node, error) from error
 
@@ -281,6 +286,32 @@ async def _bounded(stream: asyncssh.SSHReader[bytes]) -> bytes:
 async def _drained(stream: asyncssh.SSHReader[bytes]) -> None:
     while await stream.read(CHUNK_BYTES):
         pass
+
+
+async def _apart(work: Callable[[], T]) -> T:
+    """Work in a thread that nothing waits for: a `Match exec` of the operator's configuration may never end."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def file(result: T | None, error: BaseException | None) -> None:
+        if future.done():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(cast("T", result))
+
+    def run() -> None:
+        result, failure = None, None
+        try:
+            result = work()
+        except BaseException as error:  # noqa: BLE001 - whoever waits raises it
+            failure = error
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(file, result, failure)
+
+    threading.Thread(target=run, name="ssh configuration", daemon=True).start()
+    return await future
 
 
 def _unusable(node: Node, error: Exception) -> HpcvirtError:

@@ -100,6 +100,8 @@ def _faults(parameters: Mapping[str, Value]) -> Iterator[str]:
             yield "argv: which program?"
         if name == "fetch":
             yield from (f"fetch: {w!r} is no name in its folder" for w in words if not _HARMLESS_NAME.fullmatch(w))
+    if parameters["fetch"] and not parameters["fresh"]:
+        yield "fetch: only with `fresh`: in a folder that stays, an earlier run's file would be taken for this one's"
     if (decimal := str(parameters["decimal"])) and decimal not in DECIMALS:
         yield f"decimal: {decimal!r} is neither . nor ,"
     try:

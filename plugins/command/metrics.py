@@ -5,7 +5,8 @@
     NAME UNIT higher|lower csv   FILE COLUMN      by its header, or by its number from 1; the last row counts
 
 FILE is ``stdout``, ``stderr`` or one of the files that are fetched. Words are parted as a shell does it. No number is
-taken where it may be another one: half of what was printed, or 1,234 from nobody knows which locale.
+taken where it may be another one: half of what was printed, a row before one that is cut, or 1,234 from nobody knows
+which locale.
 """
 
 from __future__ import annotations
@@ -22,15 +23,17 @@ from dataclasses import dataclass
 from hpcvirt.core.benchmark import Metric, Output
 from hpcvirt.core.model import Better
 from hpcvirt.core.text import clean_line
-from hpcvirt.plugins.reading import number, whole_lines
+from hpcvirt.plugins.reading import number, unfinished_line, whole_lines
 
 WORDS = 6
 KINDS = ("regex", "json", "csv")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,60}")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?", re.ASCII)
 _EITHER = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
-_GOES_ON = re.compile(r"\d|[.,]\d|[eEdD][+-]?\d", re.ASCII)
-_HAS_BEGUN = re.compile(r"\d(?:[.,]|[eEdD][+-]?)?$", re.ASCII)
+_GOES_ON = re.compile(r"\d|[.,'\u2019_\u00a0\u202f]\d|[eEdD][+-]?\d", re.ASCII)
+_HAS_BEGUN = re.compile(r"(?:\d(?:[.,'\u2019_\u00a0\u202f]|[eEdD][+-]?)?|(?<!\w)[-\u2212])$", re.ASCII)
+"""A sign is the number's where no word stands before it: not that of ``run-3`` or ``2006-03``."""
+UNFINISHED = "its last line has no end"
 DECIMALS = (".", ",")
 
 
@@ -105,6 +108,8 @@ def content_of(file: str, output: Output) -> bytes | None:
 
 def _regex(content: bytes, selector: str, decimal: str) -> float:
     text = "".join(f"{line}\n" for line in whole_lines(content))
+    if _pattern(selector).search(unfinished_line(content)):
+        raise NoNumber(UNFINISHED)
     found = list(_pattern(selector).finditer(text))
     if not found or found[-1][1] is None:
         raise NoNumber
@@ -130,6 +135,8 @@ def _json(content: bytes, selector: str, decimal: str) -> float:
 
 
 def _csv(content: bytes, selector: str, decimal: str) -> float:
+    if unfinished_line(content).strip():
+        raise NoNumber(UNFINISHED)
     text = "\n".join(whole_lines(content))
     try:
         rows = list(csv.reader(io.StringIO(text)))

@@ -31,6 +31,7 @@ baseline = "native"
 nodes = {nodes}
 [[kernel]]
 name = "native"
+{native}
 [[kernel]]
 name = "other"
 {other}
@@ -60,10 +61,11 @@ class Ran:
         runs: int = 1,
         blocks: int = 1,
         nodes: int = 1,
+        native: str = "",
         other: str = "",
         **env: str,
     ) -> None:
-        text = HEAD.format(runs=runs, blocks=blocks, nodes=nodes, other=other) + "".join(benchmarks)
+        text = HEAD.format(runs=runs, blocks=blocks, nodes=nodes, native=native, other=other) + "".join(benchmarks)
         tomllib.loads(text)
         (folder / "small.toml").write_text(text)
         self.done = program(["run", "small.toml", "--db", "small-1.db"], {**os.environ, **env}, folder)
@@ -238,6 +240,25 @@ def test_a_benchmark_behind_another_program_is_the_same_everywhere_too(tmp_path:
     ran = Ran(tmp_path, told, runs=2, blocks=2)
     assert ran.done.returncode == 4, ran.done.stderr
     assert f"{own} has another SHA-256" in ran.warnings
+
+
+def test_of_two_nodes_with_another_binary_each_one_is_set_aside_before_it_runs(tmp_path: Path) -> None:
+    """Also in the first block, where both are made ready at once and the preparation takes its time."""
+    for folder, text in (("first", "echo 1"), ("other", "echo 2")):
+        (tmp_path / folder).mkdir()
+        script(tmp_path / folder, text, "own-benchmark")
+    choose = f"case $PWD in *node2*) PATH={tmp_path}/other:$PATH ;; *) PATH={tmp_path}/first:$PATH ;; esac"
+    wrap = f'wrap = ["{script(tmp_path, f"""{choose}; exec "$@" """, "wrap")}"]'
+    told = command("own-benchmark").replace("parameters = {", 'parameters = { prepare = "sleep 2",')
+    ran = Ran(tmp_path, told, nodes=2, native=wrap, other=wrap)
+    assert ran.done.returncode == 4, ran.done.stderr
+    assert "own-benchmark has another SHA-256" in ran.warnings
+    assert ran.rows("SELECT count(DISTINCT sha256) FROM artifact_checks WHERE name = 'own-benchmark'") == [(1,)]
+    ((nodes, runs),) = ran.rows(
+        "SELECT count(DISTINCT boots.node), count(*) FROM attempts JOIN runs ON runs.id = attempts.run "
+        "JOIN boots ON boots.id = runs.boot"
+    )
+    assert (nodes, runs) == (1, 2)
 
 
 TOOLS = "cat chmod cp cut date env head id ls mkdir mv rm rmdir sleep tail touch tr true uname wc sh od readlink"

@@ -129,6 +129,15 @@ def test_a_script_is_ended_when_it_takes_longer_than_the_boot_may(scripts: Scrip
     assert scripts.look(("sh",), 0) == []
 
 
+def test_what_a_script_that_takes_too_long_has_begun_is_ended_with_it(scripts: Scripts, tmp_path: Path) -> None:
+    """Also in a session of its own: it could reboot a node that somebody else has by then."""
+    script = f"setsid sh -c 'echo $$ >{tmp_path}/began; exec sleep 1000' & sleep 1000; true"
+    kernel = Kernel("rt", boot="command", command=("sh", "-c", script), boot_limit_s=1.5)
+    with pytest.raises(TimeoutError):
+        asyncio.run(OwnCommand().order(LoginShell(NODE), Visit("small", kernel, 1, "old", seat=scripts.seat)))
+    assert start_ticks(int((tmp_path / "began").read_text())) is None
+
+
 def until(is_so: Callable[[], bool]) -> None:
     give_up_at = time.monotonic() + 10
     while not is_so():

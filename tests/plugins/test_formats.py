@@ -279,15 +279,37 @@ def own(metrics: str, stdout: bytes = b"", **files: bytes) -> Report:
     [
         ("m u higher regex stdout 'v=(\\S+)'", b"v=1\nv=2.5e3\n", 2500.0),
         ("m u higher regex stdout '^v (\\S+)$'", b"a v 1\r\nv 2,5\r\n", 2.5),
-        ("m u higher regex stdout 'v=(\\S+)'", b"v=1\nv=2", 1.0),
         ("m u higher json stdout a.0.b", b'{"a": [{"b": "3.5"}]}', 3.5),
         ("m u higher csv stdout 2", b"1,2\n3,4\n", 4.0),
-        ("m u higher csv stdout b", b"a,b\n3,4\n5,6", 4.0),
+        ("m u higher csv stdout b", b"a,b\n3,4\n5,6\n", 6.0),
+        ("m u higher regex stdout 'v=(\\S+)'", b"v=1\nbye", 1.0),
+        ("m u higher regex stdout 'v=(\\S+)'", b"v=-3.5\n", -3.5),
+        ("m u higher regex stdout 'in 2006-([0-9]+)'", b"in 2006-03\n", 3.0),
     ],
 )
 def test_a_metric_of_ones_own(line: str, stdout: bytes, expected: float) -> None:
     report = own(line, stdout)
     assert (report.status, values(report)) == (Status.OK, {"m": expected}), report.reason
+
+
+@pytest.mark.parametrize(
+    ("line", "stdout"),
+    [
+        ("m u higher regex stdout 'v=(\\S+)'", b"v=1\nv=2"),
+        ("m u higher csv stdout b", b"a,b\n3,4\n5,6"),
+    ],
+)
+def test_a_last_line_without_an_end_is_not_passed_over_for_the_one_before(line: str, stdout: bytes) -> None:
+    report = own(line, stdout)
+    assert report.status is Status.UNPARSABLE
+    assert "its last line has no end" in report.reason
+
+
+@pytest.mark.parametrize("said", ["diff -3.5 %", "diff \u22123.5 %", "1'234.5", "1\u2019234", "1\u00a0234", "12_345"])
+def test_a_sign_or_digits_beyond_the_group_make_it_a_part(said: str) -> None:
+    report = own("m u higher regex stdout '([0-9.]+)'", f"{said}\n".encode())
+    assert report.status is Status.UNPARSABLE
+    assert "part of a longer number" in report.reason
 
 
 @pytest.mark.parametrize(
@@ -321,6 +343,7 @@ def test_a_file_that_was_not_written() -> None:
         ({}, "which program"),
         ({"argv": "'x"}, "argv"),
         ({"argv": "x", "prepare": "'x"}, "prepare"),
+        ({"argv": "x", "fetch": "a.json", "fresh": False}, "only with `fresh`"),
         ({"argv": "x", "fetch": "../up"}, "no name"),
         ({"argv": "x", "fetch": "/etc/passwd"}, "no name"),
         ({"argv": "x", "metrics": "m u higher"}, "not NAME UNIT"),

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -193,6 +193,13 @@ async def test_a_configuration_that_cannot_be_read_is_named(place: Place) -> Non
     (place.ssh / "config").write_text("Host *\n    Port many\n")
     error = await refused(Node("node1", "compute-1"), SshConfigWrong)
     assert "config line 2" in error.message
+
+
+async def test_a_configuration_that_takes_for_ever_is_not_waited_for(place: Place) -> None:
+    (place.ssh / "config").write_text('Match exec "sleep 4"\n    Port 1\n')
+    link = NodeConnection(Node("node1", "compute-1"), connecting=replace(ACCEPT_NEW, login_limit_s=1.0))
+    with pytest.raises(SshConfigWrong, match="not read within 1 s"):
+        await link.connect()
 
 
 @pytest.mark.parametrize("by_campaign", [True, False])
