@@ -23,7 +23,7 @@ class Way:
 
     node: LocalNode
 
-    async def run(self, script: Script) -> bytes:
+    async def run(self, script: Script, limit_s: float = 60.0) -> bytes:
         is_fetch = script.text.rstrip().endswith(b"hv_do_fetch\nexit 0")
         return self.node.run(altered(script, b'[ -r "$hv_file" ]', b"false") if is_fetch else script)
 
