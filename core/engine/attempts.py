@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,9 +14,9 @@ from functools import partial
 from hpcvirt.core.benchmark import Command, load
 from hpcvirt.core.engine.artifacts import FrozenFiles, is_harmless
 from hpcvirt.core.engine.channel import SHORT_S, NodeChannel
-from hpcvirt.core.engine.company import Company
+from hpcvirt.core.engine.company import Company, OnNode
 from hpcvirt.core.engine.ground import Ground, told
-from hpcvirt.core.engine.judge import Launched, judge
+from hpcvirt.core.engine.judge import Launched, judge, to_blame
 from hpcvirt.core.engine.spools import Spools
 from hpcvirt.core.engine.wishes import Interrupted
 from hpcvirt.core.errors import (
@@ -73,8 +73,9 @@ class Attempts:
         self._spools = Spools()
         self._claimed: list[str] = []
         """Attempts that never started: as long as their spool is there, a launch still on its way does nothing."""
-        self._losses = 0
-        """Lost attempts in a row."""
+        self.losses = 0
+        """Attempts in a row that this node lost."""
+        self._last_loss = ""
         self.seat = seat
         self.under_way: str | None = None
         """The attempt whose end is not filed yet."""
@@ -125,9 +126,22 @@ class Attempts:
         """What an earlier life of the runner left under way."""
         await self._channel.event("info", f"{told(order.run)}: begun by an earlier runner, and now collected")
         status = await self._collect(order, attempt.id, order.run.benchmark.timeout_s - _passed_s(attempt))
-        # Lost with the runner, not by the node.
-        self._losses = 0
+        for each in self._occupied(order):
+            # Lost with the runner, not by a node.
+            each.losses = 0
         return status
+
+    def refuse_losses(self) -> None:
+        """Raises NodeUnreachable when the node lost too many attempts in a row."""
+        self._channel.refuse_too_many(self.losses, "attempts", self._last_loss)
+
+    def note_end(self, ended: Ended, *, is_to_blame: bool) -> None:
+        """An attempt that occupied the node has ended. ``is_to_blame``: if it was lost, then by this node."""
+        if ended.status is not Status.LOST:
+            self.losses = 0
+        elif is_to_blame:
+            self.losses += 1
+            self._last_loss = ended.reason
 
     async def note_filed(self, node: str) -> None:
         """Spools that an earlier life left: those of attempts of ``node`` whose end is in the database may go."""
@@ -189,8 +203,11 @@ class Attempts:
 
     # -- one attempt
 
+    def _occupied(self, order: Order) -> Sequence[OnNode]:
+        return order.company.members if order.company else (self,)
+
     def _mark(self, order: Order, attempt: str | None) -> None:
-        for each in order.company.members if order.company else (self,):
+        for each in self._occupied(order):
             each.under_way = attempt
             if attempt is None:
                 self._ground.running.discard(each.name)
@@ -332,7 +349,9 @@ class Attempts:
         ended = await asyncio.to_thread(judged, reply, expect, load(run.benchmark.plugin), run.benchmark.parameters)
         await self._tell_cleaned(reply.cleaned, "earlier runs")
         was_started = reply.state is not jobs.JobState.NEVER
-        await self._file_end(order, attempt, ended, _size_bytes(reply), was_started=was_started)
+        await self._file_end(
+            order, attempt, ended, _size_bytes(reply), was_started=was_started, blamed=to_blame(reply, members)
+        )
         await self._compare_digest(run, ended.digest)
         return ended.status
 
@@ -361,7 +380,14 @@ class Attempts:
             )
 
     async def _file_end(
-        self, order: Order, attempt: str, ended: Ended, size_bytes: int = 0, *, was_started: bool = True
+        self,
+        order: Order,
+        attempt: str,
+        ended: Ended,
+        size_bytes: int = 0,
+        *,
+        was_started: bool = True,
+        blamed: Collection[str] = (),
     ) -> None:
         await self._store.do(lambda database: database.end_attempt(attempt, ended))
         if was_started:
@@ -372,9 +398,8 @@ class Attempts:
         self._ground.note(order.run, ended.status)
         if ended.status is not Status.OK:
             await self._channel.event("warning", f"{told(order.run)}: {ended.status}: {ended.reason}")
-        self._losses = self._losses + 1 if ended.status is Status.LOST else 0
-        # Of a run on all nodes the reason names the one that is to blame, which need not be this one.
-        self._channel.refuse_too_many(self._losses, "attempts", ended.reason)
+        for each in self._occupied(order):
+            each.note_end(ended, is_to_blame=each.name in (blamed or {self.name}))
 
 
 def _called(job: jobs.Job) -> str:

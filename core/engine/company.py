@@ -14,12 +14,15 @@ from hpcvirt.core.launcher import Place
 from hpcvirt.core.model import Expect, Kernel
 from hpcvirt.core.remote.identity import Identity
 from hpcvirt.core.remote.job import Witness
+from hpcvirt.core.store.database import Ended
 
 
 class OnNode(Protocol):
     """Attempts on one node, as far as a company needs them."""
 
     under_way: str | None
+    losses: int
+    """Attempts in a row that this node lost."""
 
     @property
     def name(self) -> str:
@@ -28,6 +31,9 @@ class OnNode(Protocol):
     @property
     def times_connected(self) -> int:
         """Another number later says that the connection was lost in between."""
+
+    def note_end(self, ended: Ended, *, is_to_blame: bool) -> None:
+        """An attempt that occupied the node has ended. ``is_to_blame``: if it was lost, then by this node."""
 
     async def clear(self, kernel: Kernel, attempt: str) -> Witness:
         """End what an attempt left there, and see what the node is."""

@@ -99,6 +99,14 @@ def judge(
     )
 
 
+def to_blame(reply: Reply, members: Sequence[Member]) -> set[str]:
+    """Nodes whose doing it is that a run of all of them was lost. Empty: nobody's but the one's that led it."""
+    gone = {member.node for member in members if member.after is None or member.after.boot_id != member.before.boot_id}
+    if gone or reply.state is not JobState.FINISHED:
+        return gone
+    return {member.node for member in members if member.was_cut}
+
+
 def _clocks(before: Moment | None, after: Moment | None) -> dict[str, float | None]:
     used = cpu_s(before, after) if before and after else (None, None)
     before, after = before or Moment(), after or Moment()

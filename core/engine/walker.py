@@ -305,6 +305,7 @@ class NodeWalker:
     async def _attempt(self, boot: Boot, run: Run) -> None:
         order = Order(run, await self._expect(boot), self._proved)
         self.note(await self.attempts.make(order))
+        self.attempts.refuse_losses()
 
     def note(self, status: Status) -> None:
         """How an attempt on this node ended."""
@@ -345,6 +346,7 @@ class NodeWalker:
         before = {name: filed(identity) for name, identity in ready if identity is not None}
         if len(before) == len(ready):
             await self._note_all(await self.attempts.make(await self._shared(run, before)))
+            await self._of_each(NodeWalker.bear_losses)
 
     async def _shared(self, run: Run, before: Mapping[str, Mapping[str, Any]]) -> Order:
         expects = dict(await self._of_each(lambda each: each.expect_for(run)))
@@ -378,6 +380,10 @@ class NodeWalker:
                 hint="does its probe always say the same?",
             )
         return self.name, None if self._is_in_doubt else identity
+
+    async def bear_losses(self) -> None:
+        """Raises NodeUnreachable when this node lost too many attempts in a row, of all nodes or its own."""
+        self.attempts.refuse_losses()
 
     async def _of_each(self, work: Callable[[NodeWalker], Coroutine[Any, Any, T]]) -> list[T]:
         """On all nodes side by side. Raises _Blamed when another one failed, which finds its error where it waits."""

@@ -136,6 +136,26 @@ def test_a_node_that_reboots_under_a_run_of_all(all_nodes: Scene) -> None:
     assert all_nodes.one(f"SELECT reason FROM attempts WHERE id = '{attempt}'") == "node3 rebooted under it"
 
 
+def test_who_is_lost_again_and_again_is_set_aside_and_not_the_one_that_leads(all_nodes: Scene) -> None:
+    all_nodes.write(extra=wide(all_nodes, 2.0), runs=2, blocks=1)
+    runner = all_nodes.start()
+    lost: list[str] = []
+    while len(lost) < 3:
+        attempt = under_way(all_nodes)
+        if attempt not in lost:
+            lost.append(attempt)
+            all_nodes.cluster["node3"].reboot()
+    assert runner.wait(90) == 4, all_nodes.log
+    assert [all_nodes.status_of(attempt) for attempt in lost] == ["lost"] * 3
+    told = "node3 lost 3 attempts in a row, at last: node3 rebooted under it"
+    assert all_nodes.rows("SELECT name, detail FROM nodes WHERE state = 'set aside'") == [("node3", told)]
+    # The others do what is of one node alone.
+    own = "SELECT node, count(*) FROM results WHERE node NOT IN ('*', 'node3') GROUP BY 1 ORDER BY 1"
+    assert all_nodes.rows(own) == [("node1", 4), ("node2", 4), ("node4", 4)]
+    all_nodes.finish()
+    judge(all_nodes)
+
+
 def test_a_cable_pulled_for_a_moment_spoils_nothing_that_did_not_need_it(all_nodes: Scene) -> None:
     all_nodes.write(extra=wide(all_nodes, 3.0), runs=1, blocks=1)
     runner = all_nodes.start()
