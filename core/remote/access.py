@@ -122,7 +122,9 @@ def _basic(connecting: Connecting) -> dict[str, Any]:
         "keepalive_interval": connecting.keepalive_s,
         "keepalive_count_max": connecting.keepalives_missed,
         "login_timeout": connecting.login_limit_s,
-        "connect_timeout": connecting.login_limit_s,
+        # Whoever dials has a limit of its own. asyncssh would use wait_for, which in Python 3.11 forgets that it was
+        # cancelled in the moment when the connection is made.
+        "connect_timeout": None,
         "agent_forwarding": False,
         "compression_algs": None,
         "request_pty": False,

@@ -329,6 +329,31 @@ async def test_a_silent_server_is_given_up_in_time() -> None:
     server.close()
 
 
+async def test_who_is_told_to_end_ends_also_in_the_moment_of_being_let_in(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python 3.11's ``wait_for`` forgets a cancellation then, and asyncssh uses it where it knows a limit."""
+    link = NodeConnection(Node("node1", host="127.0.0.1", port=place.serve()))
+
+    def cancel(turns: int) -> None:
+        if turns:
+            asyncio.get_running_loop().call_soon(cancel, turns - 1)
+        else:
+            told.append(task.cancel())
+
+    for turns in range(8):
+        told: list[bool] = []
+        monkeypatch.setattr(connection.HostKeyWitness, "auth_completed", lambda _, turns=turns: cancel(turns))
+        task = asyncio.create_task(link.connect())
+        await asyncio.wait([task])
+        await link.close()
+        if not told or not told[0]:
+            assert turns > 1
+            return  # it had ended before it was told to
+        assert task.cancelled(), f"told {turns} turns of the loop after it was let in"
+    raise AssertionError("it was never let in")
+
+
 async def test_who_was_in_is_patient_with_a_booting_node(place: Place) -> None:
     port = place.serve()
     async with NodeConnection(at(port)) as link:
