@@ -133,6 +133,10 @@ class NodeUnusable(HpcvirtError):
     """A node answers but cannot run benchmarks (no scratch folder, no shell, another user's files)."""
 
 
+class NodeSilent(NodeUnusable):
+    """A node is connected, and what it was asked to do did not end in time."""
+
+
 class NodeHeld(HpcvirtError):
     """Another campaign works on a node."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from hpcvirt.core.engine.wishes import Wishes
-from hpcvirt.core.errors import ConnectionLost, NodeUnreachable, NodeUnusable
+from hpcvirt.core.errors import ConnectionLost, NodeSilent, NodeUnreachable
 from hpcvirt.core.model import Campaign, Node
 from hpcvirt.core.remote.connection import NodeConnection
 from hpcvirt.core.remote.job import Script
@@ -37,7 +37,7 @@ class NodeChannel:
     async def run(self, script: Script, limit_s: float = SHORT_S) -> bytes:
         """Run a script that may be run again: a lost connection is made again, with patience.
 
-        Raises NodeUnreachable, NodeUnusable when it does not answer in time, Interrupted, and what a
+        Raises NodeUnreachable, NodeSilent when it does not end in time, Interrupted, and what a
         connection raises.
         """
         return await self._unlost(lambda: self._link.run(script, limit_s))
@@ -98,6 +98,6 @@ class NodeChannel:
                 raise unanswering(self._node) from None
 
 
-def unanswering(node: Node) -> NodeUnusable:
+def unanswering(node: Node) -> NodeSilent:
     """A node that is connected and silent."""
-    return NodeUnusable(f"{node.name} is connected and does not answer", hint="is it overloaded, or its disk stuck?")
+    return NodeSilent(f"{node.name} is connected and does not answer", hint="is it overloaded, or its disk stuck?")

@@ -9,8 +9,7 @@ from shlex import quote
 
 from hpcvirt.core.benchmark import BenchmarkPlugin, Command
 from hpcvirt.core.engine.artifacts import Channel, FrozenFiles
-from hpcvirt.core.engine.channel import SHORT_S
-from hpcvirt.core.errors import BinaryDiffers, NodeUnusable, PreparationFailed, ProgramMissing
+from hpcvirt.core.errors import BinaryDiffers, NodeSilent, NodeUnusable, PreparationFailed, ProgramMissing
 from hpcvirt.core.model import Benchmark, Kernel, Node
 from hpcvirt.core.remote import job as jobs
 from hpcvirt.core.remote.programs import Program, Programs, parse_programs, programs_text
@@ -41,10 +40,10 @@ class Place:
     node: Node
     kernel: Kernel
 
-    async def within(self, inner: str, limit_s: float = SHORT_S) -> tuple[bytes, int]:
+    async def within(self, inner: str) -> tuple[bytes, int]:
         """Run a shell text of ours under the kernel's wrap: what it said, and its exit status."""
         script = jobs.run_within(self.node.scratch, self.kernel.wrap, self.kernel.env, inner)
-        return jobs.parse_run_within(script, await self.channel.run(script, limit_s))
+        return jobs.parse_run_within(script, await self.channel.run(script))
 
 
 async def check_programs(place: Place, label: str, needs: Requirements, frozen: FrozenFiles) -> Checks:
@@ -161,20 +160,25 @@ def _bytes(word: str) -> int:
     return int(number) * factors[unit] if number.isascii() and number.isdigit() and unit in factors else 0
 
 
-async def prepare(place: Place, plugin: BenchmarkPlugin, use: Benchmark, frozen: FrozenFiles) -> None:
-    """Execute what the plugin wants done; each may take as long as a run.
+async def prepare(place: Place, seat: jobs.Seat, plugin: BenchmarkPlugin, use: Benchmark, frozen: FrozenFiles) -> None:
+    """Execute what the plugin wants done; each may take as long as a run, and is begun anew if its answer is lost.
 
     Raises PreparationFailed, and what the channel raises.
     """
     for command in plugin.prepare(use.parameters):
-        said, status = await place.within(_prepare_text(command, frozen.folder), use.timeout_s)
+        node, kernel, text = place.node, place.kernel, _prepare_text(command, frozen.folder)
+        script = jobs.prepare(node.scratch, seat, kernel.wrap, kernel.env, text)
+        hint = f"try `{command.argv[0]}` by hand on {node.name}"
+        try:
+            said, status = jobs.parse_run_within(script, await place.channel.run(script, use.timeout_s))
+        except NodeSilent as error:
+            told = f"{node.name}: preparing {use.label} took longer than {use.timeout_s:g} s, and is ended"
+            raise PreparationFailed(told, hint=f"{hint}, or give the benchmark a longer `timeout`") from error
         if status:
             words = clean_line(said.strip()[-SAID_BYTES:], SAID_BYTES)
-            raise PreparationFailed(
-                f"{place.node.name}: preparing {use.label} ended with exit status {status}: {words}",
-                hint=f"try `{command.argv[0]}` by hand on {place.node.name}",
-            )
+            told = f"{node.name}: preparing {use.label} ended with exit status {status}: {words}"
+            raise PreparationFailed(told, hint=hint)
 
 
 def _prepare_text(command: Command, folder: str) -> str:
-    return f"cd {quote(folder)} || exit 126\n{jobs.within(command.env, *command.argv)} 2>&1 </dev/null\n"
+    return f"cd {quote(folder)} || exit 126\n{jobs.within(command.env, *command.argv)}\n"

@@ -259,7 +259,7 @@ class NodeWalker:
         done = (found.identity.boot_id, kernel.name, use.label)
         if done not in self._prepared:
             warnings += [checks.warning, cache_warning(use.label, needs, found.environment)]
-            await prepare(place, plugin, use, frozen)
+            await prepare(place, self._seat, plugin, use, frozen)
             self._prepared.add(done)
         for warning in filter(None, warnings):
             await self._channel.event("warning", warning)

@@ -277,6 +277,16 @@ def run_within(scratch: str, wrap: tuple[str, ...], env: Mapping[str, str], inne
     return _script("hv_do_within", scratch, "-", {"hv_wrapped": f"({command}) </dev/null"})
 
 
+def prepare(scratch: str, seat: Seat, wrap: tuple[str, ...], env: Mapping[str, str], inner: str) -> Script:
+    """The same, as a preparation: it is ended before the next one if its answer did not come; what it leaves running
+    is ended when the node is given free.
+    """
+    mark = secrets.token_hex(16)
+    marked = f"export HPCVIRT_PREPARING={mark} HPCVIRT_PREPARED_FOR={quote(seat.name)}\n{inner}"
+    command = within(env, *wrap, "/bin/sh", "-c", marked)
+    return _script("hv_do_prepare", scratch, mark, {**seat.settings, "hv_wrapped": f"({command}) </dev/null"})
+
+
 def hold(scratch: str, seat: Seat) -> Script:
     """Put off the end of the node's lock, while nothing runs."""
     return _script("hv_do_hold", scratch, "-", seat.settings)
@@ -584,7 +594,7 @@ def _under(sections: Mapping[str, bytes], heading: str) -> tuple[str, bytes]:
 
 
 def parse_run_within(script: Script, raw: bytes) -> tuple[bytes, int]:
-    """What the text printed, and its exit status. Raises NodeUnusable or OutputUnparsable."""
+    """What ``run_within`` or ``prepare`` printed, and its exit status. Raises NodeUnusable or OutputUnparsable."""
     parts = sections(script, raw)
     return parts.get("said", b""), int(_under(parts, "status ")[0])
 

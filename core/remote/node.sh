@@ -6,6 +6,7 @@
 #                      spool/HOST.BOOT_ID/ATTEMPT/   one attempt: claim, meta, out, err, done, and the leader.PID,
 #                                                    job.PID and inner.PID of whoever launched it; session: the
 #                                                    benchmark's, if it has its own; empty: one to come
+#                      preparing.SEAT.ID             what a preparation says that has not come to its end
 #
 # An attempt is started by whoever makes "claim" first: the job itself, or somebody who came to
 # collect it and found that it never started; the other then lets go. So nothing starts late and nothing twice.
@@ -200,6 +201,24 @@ hv_prove_clean() { # nothing of this campaign runs here: every attempt before th
     hv_cleaned=$#
     [ "$hv_cleaned" -eq 0 ] || hv_end_all hv_strays
     [ -z "$hv_pids" ] || hv_fail "processes$hv_pids of an earlier run cannot be ended"
+}
+
+hv_of_preparation() { # hv_pids: the processes of the one
+    hv_marked "HPCVIRT_PREPARING=$hv_preparing"
+}
+
+hv_of_preparations() { # hv_pids: what those of this campaign have left running, on purpose or not
+    hv_marked "HPCVIRT_PREPARED_FOR=$hv_seat"
+}
+
+hv_end_unfinished() { # preparations whose time, connection or runner ended before they did
+    for hv_old in "$hv_root/preparing.$hv_seat".*; do
+        [ -f "$hv_old" ] || continue
+        hv_preparing=${hv_old##*.}
+        hv_end_all hv_of_preparation
+        [ -z "$hv_pids" ] || hv_fail "processes$hv_pids of a preparation cannot be ended"
+        rm -f "$hv_old"
+    done
 }
 
 hv_nap() { sleep "$1" 2>/dev/null || sleep 1; }
@@ -485,6 +504,21 @@ hv_do_within() { # what hv_wrapped does, in the folder of the program
     hv_say end
 }
 
+hv_do_prepare() { # the same, unless it was begun before: then that is ended first
+    hv_open
+    hv_end_unfinished
+    hv_file=preparing.$hv_seat.$hv_attempt
+    cd "$hv_root" && true >"$hv_file" || hv_fail "$hv_root cannot be written"
+    # What it leaves running may be what the runs need, and has its output open: into the channel that would never end.
+    eval "$hv_wrapped" >"$hv_file" 2>&1
+    hv_status=$?
+    hv_say said
+    tail -c 1000 "$hv_file"
+    rm -f "$hv_file"
+    hv_say "status $hv_status"
+    hv_say end
+}
+
 hv_do_place() { # makes a draft, put beside it by another channel, the artifact
     hv_open
     cd "$hv_root" && chmod 700 "$hv_file.draft" && mv -f "$hv_file.draft" "$hv_file" || hv_fail "$hv_file cannot be placed"
@@ -519,7 +553,11 @@ hv_leave() { # no launcher of this campaign is on its way any more
 hv_do_forget() {
     hv_open
     # Before the spools, which tell what is of this campaign.
-    [ -z "$hv_seat" ] || hv_end_all hv_of_seat
+    [ -z "$hv_seat" ] || {
+        hv_end_all hv_of_seat
+        hv_end_all hv_of_preparations
+        rm -f "$hv_root/preparing.$hv_seat".*
+    }
     hv_forget_spools
     [ -z "$hv_seat" ] || hv_leave
     [ -z "$hv_folder" ] || rm -rf "$hv_root/$hv_folder"

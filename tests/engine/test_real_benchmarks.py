@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from hpcvirt.core.engine.runner import lab_folder
+from tests.remote.nodes import processes_of
 from tests.support.campaigns import program
 
 HEAD = """
@@ -240,6 +241,16 @@ def test_a_benchmark_behind_another_program_is_the_same_everywhere_too(tmp_path:
     ran = Ran(tmp_path, told, runs=2, blocks=2)
     assert ran.done.returncode == 4, ran.done.stderr
     assert f"{own} has another SHA-256" in ran.warnings
+
+
+def test_a_preparation_that_takes_too_long_is_ended_and_sets_the_node_aside(tmp_path: Path) -> None:
+    mark = f"OWN={tmp_path}"
+    told = command("true").replace("parameters = {", f'parameters = {{ prepare = "env {mark} sleep 300",')
+    ran = Ran(tmp_path, told.replace("timeout = 60", "timeout = 1"))
+    assert ran.done.returncode == 4, ran.done.stderr
+    assert "took longer than 1 s, and is ended" in ran.warnings
+    assert ran.rows("SELECT count(*) FROM attempts") == [(0,)]
+    assert not processes_of(mark)
 
 
 def test_of_two_nodes_with_another_binary_each_one_is_set_aside_before_it_runs(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.clusters.faults.scene import Scene
+from tests.clusters.faults.scene import Scene, until
 
 pytestmark = pytest.mark.cluster
 
@@ -46,6 +46,31 @@ def test_an_sshd_that_is_killed_with_its_sessions(scene: Scene) -> None:
     scene.judge()
     assert scene.status_of(attempt) == "ok"
     assert scene.statuses() == {"ok": 24}
+
+
+PREPARED = """
+[[benchmark]]
+plugin = "command"
+timeout = 60
+parameters = { argv = "true", prepare = "/bin/sh -c 'echo begun >>/tmp/prepared; sleep 8; echo ended >>/tmp/prepared'" }
+"""
+
+
+def test_a_preparation_whose_connection_is_lost_is_ended_and_begun_again(scene: Scene) -> None:
+    node = scene.cluster.nodes[0]
+    prepared = node.path("/tmp/prepared")
+    scene.write(runs=1, blocks=1, extra=PREPARED, nodes=1)
+    runner = scene.start()
+    until(prepared.exists, 30, lambda: scene.log)
+    node.cable_out()
+    scene.wait_event("connection", 10)
+    node.cable_in()
+    assert runner.wait(90) == 0, scene.log
+    assert scene.statuses() == {"ok": 4}
+    until(lambda: not node.strays(), 5, lambda: f"left: {node.strays()}")
+    # Of two kernels in one life of the node each is prepared.
+    assert prepared.read_text().split() == ["begun", "begun", "ended", "begun", "ended"]
+    prepared.unlink()
 
 
 def test_a_changed_host_key_is_refused_and_the_others_go_on(scene: Scene) -> None:
