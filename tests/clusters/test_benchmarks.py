@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.bonnie, pytest.mark.slow, pytest.
 PROGRAM = [sys.executable, "-P", "-m", "hpcvirt.tui"]
 SIZE_MIB = 2
 """Of the file: written and read byte by byte on four nodes that share two processors."""
+USERS = ("root", "root", "bench", "bench")
 IN_MEMORY = {"tmpfs", "ramfs", "devtmpfs", "overlay"}
 """An overlay's files are where its upper layer is, which nobody can see."""
 
@@ -39,7 +40,12 @@ def cluster() -> Iterator[NetnsCluster]:
 
 
 def test_bonnie_over_four_nodes(cluster: NetnsCluster, tmp_path: Path) -> None:
-    nodes = "".join(f'[[node]]\nname = "{n.name}"\nscratch = "/scratch"\nuser = "root"\n' for n in cluster.nodes)
+    nodes = "".join(
+        f'[[node]]\nname = "{node.name}"\nscratch = "/scratch"\nuser = "{user}"\n'
+        for node, user in zip(cluster.nodes, USERS, strict=True)
+    )
+    for node in cluster.nodes:
+        node.path("/scratch").chmod(0o1777)
     (tmp_path / "bonnie.toml").write_text(
         f"""
 [campaign]
@@ -65,9 +71,12 @@ parameters = {{ size_mib = {SIZE_MIB} }}
     done = cluster.run_login(words, env=cluster.client_env, cwd=tmp_path, limit_s=220)
     (database,) = tmp_path.glob("bonnie-*.db")
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
-        attempts = connection.execute("SELECT status, reason FROM attempts").fetchall()
+        attempts = connection.execute("SELECT status, reason, node FROM attempt_list").fetchall()
         environments = [json.loads(text) for (text,) in connection.execute("SELECT content FROM environments")]
-        conditions = connection.execute("SELECT content FROM fetched WHERE name = 'conditions'").fetchall()
+        conditions = connection.execute(
+            """SELECT node, content FROM fetched JOIN attempt_list ON attempt_list.id = fetched.attempt
+               WHERE name = 'conditions' ORDER BY node"""
+        ).fetchall()
         measured = connection.execute(
             """SELECT metric, count(DISTINCT node), count(*), min(value) FROM results
                WHERE metric NOT LIKE '%cpu' GROUP BY 1"""
@@ -76,10 +85,16 @@ parameters = {{ size_mib = {SIZE_MIB} }}
         assert hashed.fetchall() == [(1,)]
     assert done.returncode == 0, (done.stderr, attempts)
     told = f"cached: the file has {SIZE_MIB} MiB, the node "
-    assert [(status, reason.startswith(told)) for status, reason in attempts] == [("ok", True)] * 8
-    # Root drops them, and that is recorded with each result.
-    assert all(reason.endswith("before the run caches were dropped") for _, reason in attempts), attempts
-    assert [b"caches dropped\n" in zlib.decompress(text) for (text,) in conditions] == [True] * 8
+    assert [(status, reason.startswith(told)) for status, reason, _ in attempts] == [("ok", True)] * 8
+    # Root drops them, others cannot, and that is recorded with each result.
+    users = dict(zip((node.name for node in cluster.nodes), USERS, strict=True))
+    for _, reason, node in attempts:
+        ending = "dropped" if users[node] == "root" else "not dropped: that takes root"
+        assert reason.endswith(f"before the run caches were {ending}"), attempts
+    found = [(node, zlib.decompress(text)) for node, text in conditions]
+    assert len(found) == 8
+    for node, text in found:
+        assert (b"caches dropped\n" if users[node] == "root" else b"caches kept\n") in text
     for environment in environments:
         assert environment["scratch.filesystem"] not in IN_MEMORY
         assert environment["scratch.device"]
