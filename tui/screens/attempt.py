@@ -12,7 +12,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import Screen
 
 from hpcvirt.core.errors import HpcvirtError
 from hpcvirt.core.model import Telemetry
@@ -23,6 +22,7 @@ from hpcvirt.tui.phrases import clock, number, safe
 from hpcvirt.tui.signs import BAD, CARE, MUTED, attempt_sign
 from hpcvirt.tui.widgets.footer import Footer
 from hpcvirt.tui.widgets.lines import EMPTY, Item, Lines, fitted, rule, spread
+from hpcvirt.tui.widgets.over import Over
 from hpcvirt.tui.widgets.vitals import Vitals, vital_lines
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _key(keys: str, action: str, label: str, name: str, tooltip: str, shown: str
     return Binding(keys, action, label, id=f"attempt.{name}", tooltip=tooltip, key_display=shown)
 
 
-class AttemptScreen(Screen[None]):
+class AttemptScreen(Over[None]):
     """Over the panes until it is closed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

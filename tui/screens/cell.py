@@ -13,7 +13,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Footer, OptionList
 
 from hpcvirt.core.store.cells import CellDetail, visits
@@ -29,6 +28,7 @@ from hpcvirt.tui.screens.plots import Canvas
 from hpcvirt.tui.screens.runs import AttemptRows
 from hpcvirt.tui.signs import BAD, CARE, MUTED
 from hpcvirt.tui.widgets.lines import EMPTY, Item
+from hpcvirt.tui.widgets.over import Over
 from hpcvirt.tui.widgets.results_table import Row, row_in_words
 from hpcvirt.tui.widgets.vitals import spark
 
@@ -45,7 +45,7 @@ def _key(keys: str, action: str, label: str, name: str, tooltip: str, shown: str
     return Binding(keys, action, label, id=f"cell.{name}", tooltip=tooltip, key_display=shown)
 
 
-class CellScreen(Screen[None]):
+class CellScreen(Over[None]):
     """Over the panes until it is closed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

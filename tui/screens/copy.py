@@ -18,6 +18,7 @@ from textual.widgets.option_list import Option
 from hpcvirt.tui.phrases import safe
 from hpcvirt.tui.signs import MUTED
 from hpcvirt.tui.widgets.choices import Choices
+from hpcvirt.tui.widgets.over import Over
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Offer:
     """Made in a thread, when it is wanted."""
 
 
-class CopyDialog(ModalScreen[Offer | None]):
+class CopyDialog(ModalScreen[Offer | None], Over[Offer | None]):
     """One list; Enter takes the line under the cursor, its number takes it at once."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -12,10 +12,11 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from hpcvirt.tui.widgets.over import Over
 from hpcvirt.tui.widgets.told import Told
 
 
-class ConfirmDialog(ModalScreen[bool]):
+class ConfirmDialog(ModalScreen[bool], Over[bool]):
     """Asks one question. Only what costs time or data is asked."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -55,7 +56,7 @@ class ConfirmDialog(ModalScreen[bool]):
         self.dismiss(answer)
 
 
-class HelpDialog(ModalScreen[None]):
+class HelpDialog(ModalScreen[None], Over[None]):
     """The keys of the pane, and what the signs mean."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -17,11 +17,12 @@ from hpcvirt.core.model import Value
 from hpcvirt.tui.draft import DraftParameter
 from hpcvirt.tui.phrases import safe
 from hpcvirt.tui.signs import BAD, MUTED
+from hpcvirt.tui.widgets.over import Over
 
 Values = dict[str, Value]
 
 
-class ParametersDialog(ModalScreen[Values | None]):
+class ParametersDialog(ModalScreen[Values | None], Over[Values | None]):
     """A field for each parameter; Enter takes them when none is wrong. What is wrong with several stands above."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

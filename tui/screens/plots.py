@@ -23,6 +23,7 @@ from hpcvirt.tui.signs import BAD, CARE, MUTED
 from hpcvirt.tui.state import State
 from hpcvirt.tui.widgets.checklist import Checklist, Item
 from hpcvirt.tui.widgets.lines import Lines, fitted, spread
+from hpcvirt.tui.widgets.over import Over
 from hpcvirt.tui.widgets.pane import Pane
 from hpcvirt.tui.widgets.progress import peek_words
 
@@ -241,7 +242,7 @@ def _why_empty(state: State) -> tuple[str, str]:
     return "Nothing to draw here yet; v shows another view, c chooses kernels and metrics.", MUTED
 
 
-class ChooseDialog(ModalScreen[Picked | None]):
+class ChooseDialog(ModalScreen[Picked | None], Over[Picked | None]):
     """Which kernels and metrics are drawn."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -12,9 +12,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from hpcvirt.tui.signs import BAD, MUTED
+from hpcvirt.tui.widgets.over import Over
 
 
-class SaveDialog(ModalScreen[str | None]):
+class SaveDialog(ModalScreen[str | None], Over[str | None]):
     """One field. What is there already is asked about later."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

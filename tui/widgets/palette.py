@@ -6,8 +6,10 @@ from textual import on
 from textual.command import CommandList, CommandPalette
 from textual.widgets import Input, OptionList
 
+from hpcvirt.tui.widgets.over import Over
 
-class Palette(CommandPalette):
+
+class Palette(CommandPalette, Over[None]):
     """A palette that bears quick fingers, where Textual's own raises and the app ends.
 
     A page key before its list has a height; Enter twice, which would also do the command twice; a letter behind it,
