@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from hpcvirt.core.engine.artifacts import FrozenFiles, is_harmless
 from hpcvirt.core.engine.channel import SHORT_S, NodeChannel
 from hpcvirt.core.engine.company import Company, OnNode
 from hpcvirt.core.engine.ground import Ground, told
-from hpcvirt.core.engine.judge import Launched, judge, to_blame
+from hpcvirt.core.engine.judge import Launched, judge
 from hpcvirt.core.engine.spools import Spools
 from hpcvirt.core.engine.wishes import Interrupted
 from hpcvirt.core.errors import (
@@ -135,11 +135,11 @@ class Attempts:
         """Raises NodeUnreachable when the node lost too many attempts in a row."""
         self._channel.refuse_too_many(self.losses, "attempts", self._last_loss)
 
-    def note_end(self, ended: Ended, *, is_to_blame: bool) -> None:
-        """An attempt that occupied the node has ended. ``is_to_blame``: if it was lost, then by this node."""
+    def note_end(self, ended: Ended, leader: str) -> None:
+        """An attempt that occupied the node, and was led by that one, has ended."""
         if ended.status is not Status.LOST:
             self.losses = 0
-        elif is_to_blame:
+        elif self.name in (ended.blamed or (leader,)):
             self.losses += 1
             self._last_loss = ended.reason
 
@@ -181,7 +181,10 @@ class Attempts:
         if self.under_way is None:
             with suppress(HpcvirtError, TimeoutError):
                 spools = (*self._spools.filed, *self._claimed)
-                await self._link.run(jobs.forget(self._node.scratch, spools, seat=self.seat), LEAVE_S)
+                script = jobs.forget(self._node.scratch, spools, seat=self.seat)
+                if left := jobs.parse_done(script, await self._link.run(script, LEAVE_S)):
+                    told = f"processes of the campaign cannot be ended: {left.removeprefix('left ')}; reboot the node"
+                    await self._channel.event("error", told)
 
     def place(self, boot_id: str, kernel: str, ranks: int) -> Place:
         """This node for a launcher."""
@@ -349,9 +352,7 @@ class Attempts:
         ended = await asyncio.to_thread(judged, reply, expect, load(run.benchmark.plugin), run.benchmark.parameters)
         await self._tell_cleaned(reply.cleaned, "earlier runs")
         was_started = reply.state is not jobs.JobState.NEVER
-        await self._file_end(
-            order, attempt, ended, _size_bytes(reply), was_started=was_started, blamed=to_blame(reply, members)
-        )
+        await self._file_end(order, attempt, ended, _size_bytes(reply), was_started=was_started)
         await self._compare_digest(run, ended.digest)
         return ended.status
 
@@ -380,14 +381,7 @@ class Attempts:
             )
 
     async def _file_end(
-        self,
-        order: Order,
-        attempt: str,
-        ended: Ended,
-        size_bytes: int = 0,
-        *,
-        was_started: bool = True,
-        blamed: Collection[str] = (),
+        self, order: Order, attempt: str, ended: Ended, size_bytes: int = 0, *, was_started: bool = True
     ) -> None:
         await self._store.do(lambda database: database.end_attempt(attempt, ended))
         if was_started:
@@ -399,7 +393,7 @@ class Attempts:
         if ended.status is not Status.OK:
             await self._channel.event("warning", f"{told(order.run)}: {ended.status}: {ended.reason}")
         for each in self._occupied(order):
-            each.note_end(ended, is_to_blame=each.name in (blamed or {self.name}))
+            each.note_end(ended, leader=self.name)
 
 
 def _called(job: jobs.Job) -> str:

@@ -32,8 +32,8 @@ class OnNode(Protocol):
     def times_connected(self) -> int:
         """Another number later says that the connection was lost in between."""
 
-    def note_end(self, ended: Ended, *, is_to_blame: bool) -> None:
-        """An attempt that occupied the node has ended. ``is_to_blame``: if it was lost, then by this node."""
+    def note_end(self, ended: Ended, leader: str) -> None:
+        """An attempt that occupied the node, and was led by that one, has ended."""
 
     async def clear(self, kernel: Kernel, attempt: str) -> Witness:
         """End what an attempt left there, and see what the node is."""

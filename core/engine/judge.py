@@ -77,7 +77,7 @@ def judge(
         report = _in_its_life_and_time(reply, proved, limit_s) or report
     if reply.state is JobState.FINISHED:
         report = _placed(report, launched, reply) if launched else report
-        report = _of_members(report, members)
+    report, blamed = _of_members(report, reply.state, members)
     before, after = reply.before, reply.after
     return Ended(
         status=report.status,
@@ -95,16 +95,9 @@ def judge(
         files=reply.files,
         digest=report.digest if report.status is Status.OK else "",
         readings=report.readings,
+        blamed=blamed,
         nodes_after={member.node: _fields(member.after) for member in members if member.after is not None},
     )
-
-
-def to_blame(reply: Reply, members: Sequence[Member]) -> set[str]:
-    """Nodes whose doing it is that a run of all of them was lost. Empty: nobody's but the one's that led it."""
-    gone = {member.node for member in members if member.after is None or member.after.boot_id != member.before.boot_id}
-    if gone or reply.state is not JobState.FINISHED:
-        return gone
-    return {member.node for member in members if member.was_cut}
 
 
 def _clocks(before: Moment | None, after: Moment | None) -> dict[str, float | None]:
@@ -162,21 +155,29 @@ def _in_its_life_and_time(reply: Reply, proved: str | None, limit_s: float | Non
     return Report(Status.TIMEOUT, f"longer than {limit_s:g} s: {took_s:g} s") if took_s > limit_s else None
 
 
-def _of_members(report: Report, members: Sequence[Member]) -> Report:
-    """A run that occupied all nodes counts only where all of them are proved."""
-    for member in members:
-        if member.after is None:
-            return Report(Status.LOST, f"{member.node} did not answer any more")
-        if member.after.boot_id != member.before.boot_id:
-            return Report(Status.LOST, f"{member.node} rebooted under it")
+def _of_members(report: Report, state: JobState, members: Sequence[Member]) -> tuple[Report, tuple[str, ...]]:
+    """A run that occupied all nodes counts only where all of them are proved; and which of them lost it, if any did."""
+    if report.status is Status.ABORTED:
+        return report, ()
+    # Where the others wait for one of them for ever that is not a run that took too long.
+    gone = {member.node: words for member in members if (words := _gone(member))}
+    if gone:
+        return Report(Status.LOST, "; ".join(gone.values())), tuple(gone)
     doubts = [doubt for member in members for doubt in _doubts_of(member)]
-    if doubts:
-        return Report(Status.VOID, "; ".join(doubts))
-    cut = [member.node for member in members if member.was_cut]
-    if cut and report.status is not Status.OK:
+    if doubts and state is JobState.FINISHED:
+        return Report(Status.VOID, "; ".join(doubts)), ()
+    cut = tuple(member.node for member in members if member.was_cut)
+    if cut and state in {JobState.FINISHED, JobState.ENDED} and report.status is not Status.OK:
         # The network between the nodes is more likely to blame than what talked over it.
-        return Report(Status.LOST, f"the connection to {', '.join(cut)} was lost under it: {report.reason}")
-    return report
+        return Report(Status.LOST, f"the connection to {', '.join(cut)} was lost under it: {report.reason}"), cut
+    return report, ()
+
+
+def _gone(member: Member) -> str:
+    """What became of a node that is not what it was; empty: it is."""
+    if member.after is None:
+        return f"{member.node} did not answer any more"
+    return "" if member.after.boot_id == member.before.boot_id else f"{member.node} rebooted under it"
 
 
 def _doubts_of(member: Member) -> list[str]:

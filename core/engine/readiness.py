@@ -163,11 +163,16 @@ def _bytes(word: str) -> int:
 async def prepare(place: Place, seat: jobs.Seat, plugin: BenchmarkPlugin, use: Benchmark, frozen: FrozenFiles) -> None:
     """Execute what the plugin wants done; each may take as long as a run, and is begun anew if its answer is lost.
 
+    What was left running by an earlier time is ended first.
+
     Raises PreparationFailed, and what the channel raises.
     """
-    for command in plugin.prepare(use.parameters):
-        node, kernel, text = place.node, place.kernel, _prepare_text(command, frozen.folder)
-        script = jobs.prepare(node.scratch, seat, kernel.wrap, kernel.env, text)
+    node, kernel, commands = place.node, place.kernel, list(plugin.prepare(use.parameters))
+    name = hashlib.sha256(use.label.encode()).hexdigest()[:16]
+    marks = [f"{name}.{number}" for number in range(len(commands))]
+    for number, command in enumerate(commands):
+        text = _prepare_text(command, frozen.folder)
+        script = jobs.prepare(node.scratch, seat, marks[number:], use.timeout_s, kernel.wrap, kernel.env, text)
         hint = f"try `{command.argv[0]}` by hand on {node.name}"
         try:
             said, status = jobs.parse_run_within(script, await place.channel.run(script, use.timeout_s))

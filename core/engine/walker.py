@@ -64,8 +64,11 @@ class NodeWalker:
         """Of the boot that was asked for last."""
         self._frozen = frozen_files(ground.campaign, ground.artifacts, seat.campaign, node.name)
         self.attempts = Attempts(ground, self._channel, connection, seat, self._frozen)
-        self._prepared: set[tuple[str | None, str, str]] = set()
-        """Boot_id, kernel and benchmark of what was made ready."""
+        self._prepared: dict[str, tuple[str | None, str]] = {}
+        """By label of a benchmark: boot_id and kernel for which it was prepared last."""
+        self._warned: set[tuple[str | None, str, str]] = set()
+        """Boot_id, kernel and benchmark of what was warned of."""
+        self._was_looked_at = False
         self._proved: str | None = None
         """The boot_id with which its kernel was proved."""
         self._is_in_doubt = False
@@ -214,6 +217,10 @@ class NodeWalker:
     async def _verified(self, boot: Boot, uses: Sequence[Benchmark], expect: Expect) -> jobs.Look:
         kernel = self._ground.kernel(boot.kernel)
         self._proved = None
+        if not self._was_looked_at:
+            # Those of an earlier life of the runner: nothing that runs from now on was prepared by them.
+            await self._end_preparations()
+            self._was_looked_at = True
         frozen = {use.label: self._frozen[use.label] for use in uses}
         found = await self._look(kernel, [path for one in frozen.values() for path in one.paths])
         if found.identity.boot_id is None and found.wrap_status:
@@ -256,11 +263,13 @@ class NodeWalker:
             return differing
 
         warnings = [refuse_differences(self._node, kernel, use, await self._store.do(compare))]
-        done = (found.identity.boot_id, kernel.name, use.label)
-        if done not in self._prepared:
+        life = found.identity.boot_id, kernel.name
+        if (*life, use.label) not in self._warned:
+            self._warned.add((*life, use.label))
             warnings += [checks.warning, cache_warning(use.label, needs, found.environment)]
+        if self._prepared.get(use.label) != life:
             await prepare(place, self._seat, plugin, use, frozen)
-            self._prepared.add(done)
+            self._prepared[use.label] = life
         for warning in filter(None, warnings):
             await self._channel.event("warning", warning)
 
@@ -425,10 +434,15 @@ class NodeWalker:
 
     async def _clean_up(self) -> None:
         """Remove the benchmarks from the node; what attempts have left goes when it is given free."""
+        await self._end_preparations()
         folders = {one.folder for one in self._frozen.values()}
         for folder in sorted(folders) or [""]:
             script = jobs.forget(self._node.scratch, (), folder)
             jobs.parse_done(script, await self._channel.run(script))
+
+    async def _end_preparations(self) -> None:
+        script = jobs.end_preparations(self._node.scratch, self._seat)
+        jobs.parse_done(script, await self._channel.run(script))
 
     async def _keep_lock(self) -> None:
         while True:

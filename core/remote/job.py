@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
@@ -277,14 +277,37 @@ def run_within(scratch: str, wrap: tuple[str, ...], env: Mapping[str, str], inne
     return _script("hv_do_within", scratch, "-", {"hv_wrapped": f"({command}) </dev/null"})
 
 
-def prepare(scratch: str, seat: Seat, wrap: tuple[str, ...], env: Mapping[str, str], inner: str) -> Script:
-    """The same, as a preparation: it is ended before the next one if its answer did not come; what it leaves running
-    is ended when the node is given free.
+def prepare(
+    scratch: str,
+    seat: Seat,
+    marks: Sequence[str],
+    limit_s: float,
+    wrap: tuple[str, ...],
+    env: Mapping[str, str],
+    inner: str,
+) -> Script:
+    """The same as a preparation, for which the node stays locked.
+
+    ``marks``: of this one, hexadecimal with dots, and of those that follow it. What any of them has left running in
+    this campaign is ended first: nobody may have heard how it ended.
     """
-    mark = secrets.token_hex(16)
-    marked = f"export HPCVIRT_PREPARING={mark} HPCVIRT_PREPARED_FOR={quote(seat.name)}\n{inner}"
-    command = within(env, *wrap, "/bin/sh", "-c", marked)
-    return _script("hv_do_prepare", scratch, mark, {**seat.settings, "hv_wrapped": f"({command}) </dev/null"})
+    marks = [f"{seat.name}.{mark}" for mark in marks]
+    told = {"HPCVIRT_PREPARING": marks[0], "HPCVIRT_PREPARED_FOR": seat.name}
+    # Again within: the wrap may clear the environment.
+    inner = f"export {' '.join(f'{name}={quote(mark)}' for name, mark in told.items())}\n{inner}"
+    command = within({**env, **told}, *wrap, "/bin/sh", "-c", inner)
+    settings = {
+        **seat.settings,
+        "hv_longest": str(ceil(limit_s)),
+        "hv_marks": " ".join(marks),
+        "hv_wrapped": f"({command}) </dev/null",
+    }
+    return _script("hv_do_prepare", scratch, "-", settings)
+
+
+def end_preparations(scratch: str, seat: Seat) -> Script:
+    """End what preparations in this campaign have left running on the node."""
+    return _script("hv_do_end_preparations", scratch, "-", seat.settings)
 
 
 def hold(scratch: str, seat: Seat) -> Script:
@@ -316,7 +339,10 @@ def fetch(scratch: str, file: str) -> Script:
 
 
 def forget(scratch: str, attempts: Iterable[str], folder: str = "", *, seat: Seat | None = None) -> Script:
-    """Remove spools, a benchmark's folder, and what is empty then. ``seat``: and give the node free."""
+    """Remove spools, a benchmark's folder, and what is empty then. ``seat``: and give the node free.
+
+    Then the answer names processes of the campaign that cannot be ended, if there are any.
+    """
     names = " ".join(attempts)
     settings = {"hv_past": names, "hv_forget": names, "hv_folder": folder, **(seat.settings if seat else {})}
     return _script("hv_do_forget", scratch, "-", settings)

@@ -68,7 +68,8 @@ hv_hold() { # SECONDS: have the node to ourselves for so long, or say who has it
     hv_wanted=$((hv_uptime + $1))
     hv_number "$hv_lock/until"
     if [ "$hv_value" -gt "$hv_uptime" ] && [ -O "$hv_lock" ]; then
-        [ "$hv_value" -ge "$hv_wanted" ] || echo $((hv_wanted + hv_lease)) >"$hv_lock/until" ||
+        # Well before it comes to its end, and not with every run.
+        [ "$hv_value" -ge $((hv_wanted + hv_lease / 2)) ] || echo $((hv_wanted + hv_lease)) >"$hv_lock/until" ||
             hv_fail "$hv_lock cannot be written"
         return 0
     fi

@@ -6,7 +6,6 @@
 #                      spool/HOST.BOOT_ID/ATTEMPT/   one attempt: claim, meta, out, err, done, and the leader.PID,
 #                                                    job.PID and inner.PID of whoever launched it; session: the
 #                                                    benchmark's, if it has its own; empty: one to come
-#                      preparing.SEAT.ID             what a preparation says that has not come to its end
 #
 # An attempt is started by whoever makes "claim" first: the job itself, or somebody who came to
 # collect it and found that it never started; the other then lets go. So nothing starts late and nothing twice.
@@ -203,22 +202,22 @@ hv_prove_clean() { # nothing of this campaign runs here: every attempt before th
     [ -z "$hv_pids" ] || hv_fail "processes$hv_pids of an earlier run cannot be ended"
 }
 
-hv_of_preparation() { # hv_pids: the processes of the one
-    hv_marked "HPCVIRT_PREPARING=$hv_preparing"
-}
-
 hv_of_preparations() { # hv_pids: what those of this campaign have left running, on purpose or not
     hv_marked "HPCVIRT_PREPARED_FOR=$hv_seat"
 }
 
-hv_end_unfinished() { # preparations whose time, connection or runner ended before they did
-    for hv_old in "$hv_root/preparing.$hv_seat".*; do
-        [ -f "$hv_old" ] || continue
-        hv_preparing=${hv_old##*.}
-        hv_end_all hv_of_preparation
-        [ -z "$hv_pids" ] || hv_fail "processes$hv_pids of a preparation cannot be ended"
-        rm -f "$hv_old"
+hv_of_these() { # hv_pids: what the preparations hv_marks have left running
+    hv_all=
+    for hv_mark in $hv_marks; do
+        hv_marked "HPCVIRT_PREPARING=$hv_mark"
+        hv_all=$hv_all$hv_pids
     done
+    hv_pids=$hv_all
+}
+
+hv_end_preparations() { # FUNCTION that finds hv_pids
+    hv_end_all "$1"
+    [ -z "$hv_pids" ] || hv_fail "processes$hv_pids of an earlier preparation cannot be ended"
 }
 
 hv_nap() { sleep "$1" 2>/dev/null || sleep 1; }
@@ -504,18 +503,29 @@ hv_do_within() { # what hv_wrapped does, in the folder of the program
     hv_say end
 }
 
-hv_do_prepare() { # the same, unless it was begun before: then that is ended first
+hv_do_prepare() { # the same, for hv_longest seconds at most; what was left by whoever began it before is ended first
     hv_open
-    hv_end_unfinished
-    hv_file=preparing.$hv_seat.$hv_attempt
-    cd "$hv_root" && true >"$hv_file" || hv_fail "$hv_root cannot be written"
+    hv_lock_base
+    [ -z "$hv_base" ] || [ -d "$hv_lock" ] || hv_fail "it was given free before this preparation came"
+    hv_hold "$hv_longest"
+    hv_end_preparations hv_of_these
+    hv_said=$hv_root/said.$$
+    cd "$hv_root" && true >"$hv_said" || hv_fail "$hv_said cannot be written"
+    hv_lock_job $$
     # What it leaves running may be what the runs need, and has its output open: into the channel that would never end.
-    eval "$hv_wrapped" >"$hv_file" 2>&1
+    eval "$hv_wrapped" >"$hv_said" 2>&1
     hv_status=$?
+    hv_lock_job 0
     hv_say said
-    tail -c 1000 "$hv_file"
-    rm -f "$hv_file"
+    tail -c 1000 "$hv_said"
+    rm -f "$hv_said"
     hv_say "status $hv_status"
+    hv_say end
+}
+
+hv_do_end_preparations() { # of this campaign, all of them
+    hv_open
+    hv_end_preparations hv_of_preparations
     hv_say end
 }
 
@@ -555,8 +565,9 @@ hv_do_forget() {
     # Before the spools, which tell what is of this campaign.
     [ -z "$hv_seat" ] || {
         hv_end_all hv_of_seat
+        hv_left=$hv_pids
         hv_end_all hv_of_preparations
-        rm -f "$hv_root/preparing.$hv_seat".*
+        [ -z "$hv_left$hv_pids" ] || hv_say "left$hv_left$hv_pids"
     }
     hv_forget_spools
     [ -z "$hv_seat" ] || hv_leave

@@ -62,6 +62,8 @@ class Ended:
     """Of what an ok attempt computed; it stands in ``reason``."""
     readings: Mapping[str, Reading] = field(default_factory=dict)
     nodes_after: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    blamed: tuple[str, ...] = ()
+    """Of a run on all nodes that was lost: who lost it; empty: the one that led it. Not filed: the reason says it."""
     """Of an attempt on all nodes: what each was after it, as far as it answered."""
 
 

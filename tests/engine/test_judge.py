@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 import pytest
 
 from hpcvirt.core.benchmark import BenchmarkPlugin, Category, Command, Metric, Output, Reading, Report
-from hpcvirt.core.engine.judge import LOST, judge
+from hpcvirt.core.engine.judge import LOST, Member, judge
 from hpcvirt.core.model import Better, Expect, Status, Value
 from hpcvirt.core.remote.identity import Identity, Moment
 from hpcvirt.core.remote.job import JobState, Reply
@@ -242,3 +242,50 @@ def test_what_was_not_measured_may_be_missing() -> None:
 def test_what_is_to_be_known_about_a_result_is_filed_with_it() -> None:
     found = judged(replace(GOOD, files={"f": b"1"}), lambda output: replace(ok(output), notes=("cached", "b")))
     assert (found.status, found.reason, found.files) == (Status.OK, "cached; b", {"f": b"1"})
+
+
+# -- a run that occupied all nodes
+
+OTHER_LIFE = replace(IDENTITY, boot_id="b-2")
+OTHER_KERNEL = replace(IDENTITY, release="5.0")
+NODES = {
+    "well": Member("node1", Expect(), IDENTITY, IDENTITY),
+    "cut": Member("node2", Expect(), IDENTITY, IDENTITY, was_cut=True),
+    "silent": Member("node3", Expect(), IDENTITY, None),
+    "rebooted": Member("node4", Expect(), IDENTITY, OTHER_LIFE),
+    "wrong": Member("node5", Expect(release="6.*"), OTHER_KERNEL, OTHER_KERNEL),
+}
+FAILED = replace(GOOD, exit_status=1)
+
+
+@pytest.mark.parametrize(
+    ("reply", "unfinished", "nodes", "status", "reason", "blamed"),
+    [
+        (GOOD, Status.LOST, "well cut", Status.OK, "", ()),
+        (FAILED, Status.LOST, "well", Status.FAILED, "as told", ()),
+        (FAILED, Status.LOST, "well cut", Status.LOST, "the connection to node2 was lost under", ("node2",)),
+        (GOOD, Status.LOST, "well wrong", Status.VOID, "node5: release", ()),
+        (GOOD, Status.LOST, "well silent", Status.LOST, "node3 did not answer any more", ("node3",)),
+        (GOOD, Status.LOST, "wrong cut rebooted", Status.LOST, "node4 rebooted under it", ("node4",)),
+        (FAILED, Status.LOST, "silent rebooted", Status.LOST, "node3 did not answer any more; n", ("node3", "node4")),
+        # Those that wait for one which is gone wait until their time is over.
+        (JobState.ENDED, Status.TIMEOUT, "well rebooted", Status.LOST, "node4 rebooted under it", ("node4",)),
+        (JobState.ENDED, Status.TIMEOUT, "well cut", Status.LOST, "the connection to node2 was lost", ("node2",)),
+        (JobState.ENDED, Status.TIMEOUT, "well wrong", Status.TIMEOUT, "as told", ()),
+        (JobState.ENDED, Status.ABORTED, "silent cut", Status.ABORTED, "as told", ()),
+        # These are of the node that led it, unless another one is gone.
+        (JobState.FULL, Status.LOST, "well cut", Status.LOST, LOST[JobState.FULL], ()),
+        (JobState.KILLED, Status.LOST, "well rebooted", Status.LOST, "node4 rebooted under it", ("node4",)),
+    ],
+)  # fmt: skip
+def test_which_of_all_nodes_lost_a_run(
+    reply: Reply | JobState, unfinished: Status, nodes: str, status: Status, reason: str, blamed: tuple[str, ...]
+) -> None:
+    def parse(output: Output) -> Report:
+        return ok(output) if output.exit_status == 0 else Report(Status.FAILED, "as told")
+
+    members = [NODES[word] for word in nodes.split()]
+    why = "" if unfinished is Status.LOST else "as told"
+    told = replace(GOOD, state=reply) if isinstance(reply, JobState) else reply
+    found = judge(told, Expect(), Told(parse), {}, elapsed=3.0, unfinished=unfinished, why=why, members=members)
+    assert (found.status, found.reason[: len(reason)], found.blamed) == (status, reason, blamed)

@@ -137,7 +137,7 @@ def test_a_node_that_reboots_under_a_run_of_all(all_nodes: Scene) -> None:
 
 
 def test_who_is_lost_again_and_again_is_set_aside_and_not_the_one_that_leads(all_nodes: Scene) -> None:
-    all_nodes.write(extra=wide(all_nodes, 2.0), runs=2, blocks=1)
+    all_nodes.write(extra=wide(all_nodes, 4.0), runs=2, blocks=1)
     runner = all_nodes.start()
     lost: list[str] = []
     while len(lost) < 3:

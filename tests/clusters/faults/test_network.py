@@ -51,25 +51,39 @@ def test_an_sshd_that_is_killed_with_its_sessions(scene: Scene) -> None:
 PREPARED = """
 [[benchmark]]
 plugin = "command"
-timeout = 60
-parameters = { argv = "true", prepare = "/bin/sh -c 'echo begun >>/tmp/prepared; sleep 8; echo ended >>/tmp/prepared'" }
+timeout = {timeout}
+parameters = {{ argv = "true", prepare = "/bin/sh -c 'exec >>/tmp/prepared; echo begun; {inner}; echo ended'" }}
 """
 
 
 def test_a_preparation_whose_connection_is_lost_is_ended_and_begun_again(scene: Scene) -> None:
     node = scene.cluster.nodes[0]
     prepared = node.path("/tmp/prepared")
-    scene.write(runs=1, blocks=1, extra=PREPARED, nodes=1)
+    # The first that is begun would never end.
+    inner = "[ -e /tmp/second ] || { : >/tmp/second; sleep 300; }"
+    scene.write(runs=1, blocks=1, extra=PREPARED.format(timeout=60, inner=inner), nodes=1)
     runner = scene.start()
     until(prepared.exists, 30, lambda: scene.log)
     node.cable_out()
-    scene.wait_event("connection", 10)
+    scene.wait_event("connection lost: node1: connection lost", 20)
     node.cable_in()
     assert runner.wait(90) == 0, scene.log
     assert scene.statuses() == {"ok": 4}
     until(lambda: not node.strays(), 5, lambda: f"left: {node.strays()}")
     # Of two kernels in one life of the node each is prepared.
     assert prepared.read_text().split() == ["begun", "begun", "ended", "begun", "ended"]
+    prepared.unlink()
+    node.path("/tmp/second").unlink()
+
+
+def test_a_preparation_that_takes_too_long_is_ended_on_its_node(scene: Scene) -> None:
+    node = scene.cluster.nodes[0]
+    prepared = node.path("/tmp/prepared")
+    scene.write(runs=1, blocks=1, extra=PREPARED.format(timeout=2, inner="sleep 300"), nodes=1)
+    assert scene.start().wait(60) == 4, scene.log
+    assert "took longer than 2 s, and is ended" in scene.log
+    until(lambda: not node.strays(), 5, lambda: f"left: {node.strays()}")
+    assert prepared.read_text().split()[0] == "begun"
     prepared.unlink()
 
 
