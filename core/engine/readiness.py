@@ -160,25 +160,34 @@ def _bytes(word: str) -> int:
     return int(number) * factors[unit] if number.isascii() and number.isdigit() and unit in factors else 0
 
 
-async def prepare(place: Place, seat: jobs.Seat, plugin: BenchmarkPlugin, use: Benchmark, frozen: FrozenFiles) -> None:
+class Rebooted(Exception):
+    """The node is not in the life any more in which it was looked at."""
+
+
+async def prepare(
+    place: Place, seat: jobs.Seat, life: str | None, plugin: BenchmarkPlugin, use: Benchmark, frozen: FrozenFiles
+) -> None:
     """Execute what the plugin wants done; each may take as long as a run, and is begun anew if its answer is lost.
 
-    What was left running by an earlier time is ended first.
+    What was left running by an earlier time is ended first. ``life``: the boot_id for which it is done.
 
-    Raises PreparationFailed, and what the channel raises.
+    Raises PreparationFailed, Rebooted, and what the channel raises.
     """
     node, kernel, commands = place.node, place.kernel, list(plugin.prepare(use.parameters))
     name = hashlib.sha256(use.label.encode()).hexdigest()[:16]
     marks = [f"{name}.{number}" for number in range(len(commands))]
     for number, command in enumerate(commands):
         text = _prepare_text(command, frozen.folder)
-        script = jobs.prepare(node.scratch, seat, marks[number:], use.timeout_s, kernel.wrap, kernel.env, text)
+        script = jobs.prepare(node.scratch, seat, marks[number:], life, use.timeout_s, kernel.wrap, kernel.env, text)
         hint = f"try `{command.argv[0]}` by hand on {node.name}"
         try:
-            said, status = jobs.parse_run_within(script, await place.channel.run(script, use.timeout_s))
+            answer = jobs.parse_prepare(script, await place.channel.run(script, use.timeout_s))
         except NodeSilent as error:
             told = f"{node.name}: preparing {use.label} took longer than {use.timeout_s:g} s, and is ended"
             raise PreparationFailed(told, hint=f"{hint}, or give the benchmark a longer `timeout`") from error
+        if answer is None:
+            raise Rebooted
+        said, status = answer
         if status:
             words = clean_line(said.strip()[-SAID_BYTES:], SAID_BYTES)
             told = f"{node.name}: preparing {use.label} ended with exit status {status}: {words}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ from hpcvirt.core.engine.ground import Ground, told
 from hpcvirt.core.engine.readiness import (
     Check,
     Place,
+    Rebooted,
     cache_warning,
     check_programs,
     differences,
@@ -30,7 +32,7 @@ from hpcvirt.core.engine.retry import PROVED_AGAIN, is_used_up
 from hpcvirt.core.engine.settling import settle
 from hpcvirt.core.engine.visits import Part, Visit
 from hpcvirt.core.engine.wishes import Interrupted
-from hpcvirt.core.errors import HpcvirtError, WrongKernel
+from hpcvirt.core.errors import HpcvirtError, NodeUnreachable, WrongKernel
 from hpcvirt.core.launcher import requirements_of
 from hpcvirt.core.model import ALL_NODES, Benchmark, Boot, Expect, Kernel, Node, Run, Status
 from hpcvirt.core.remote import job as jobs
@@ -65,7 +67,7 @@ class NodeWalker:
         self._frozen = frozen_files(ground.campaign, ground.artifacts, seat.campaign, node.name)
         self.attempts = Attempts(ground, self._channel, connection, seat, self._frozen)
         self._prepared: dict[str, tuple[str | None, str]] = {}
-        """By label of a benchmark: boot_id and kernel for which it was prepared last."""
+        """By label of a benchmark: boot_id and kernel for which it was made ready last."""
         self._warned: set[tuple[str | None, str, str]] = set()
         """Boot_id, kernel and benchmark of what was warned of."""
         self._was_looked_at = False
@@ -212,7 +214,14 @@ class NodeWalker:
         Looking at a node, and copying to it, would disturb those that share a machine or storage with it.
         """
         async with self._ground.places:
-            return await self._verified(boot, uses, expect)
+            for _ in range(self._ground.campaign.design.losses):
+                with suppress(Rebooted):
+                    return await self._verified(boot, uses, expect)
+                await self._channel.event("warning", "it rebooted while it was made ready, and is looked at again")
+        raise NodeUnreachable(
+            f"{self.name} rebooted {self._ground.campaign.design.losses} times while it was made ready",
+            hint="look at its console, then `run` again",
+        )
 
     async def _verified(self, boot: Boot, uses: Sequence[Benchmark], expect: Expect) -> jobs.Look:
         kernel = self._ground.kernel(boot.kernel)
@@ -268,7 +277,7 @@ class NodeWalker:
             self._warned.add((*life, use.label))
             warnings += [checks.warning, cache_warning(use.label, needs, found.environment)]
         if self._prepared.get(use.label) != life:
-            await prepare(place, self._seat, plugin, use, frozen)
+            await prepare(place, self._seat, found.identity.boot_id, plugin, use, frozen)
             self._prepared[use.label] = life
         for warning in filter(None, warnings):
             await self._channel.event("warning", warning)
@@ -305,7 +314,8 @@ class NodeWalker:
     async def be_right(self, boot: Boot, use: Benchmark) -> bool:
         """Connected, and in its kernel as far as is known. False: stopped before that."""
         await self._channel.connect()
-        if self._is_in_doubt:
+        # After a reboot within a visit each benchmark is made ready when its turn comes.
+        if self._is_in_doubt or self._prepared.get(use.label) != (self._proved, boot.kernel):
             if not await self._ground.wishes.may_go_on():
                 return False
             await self._prove_again(boot, use)

@@ -281,6 +281,7 @@ def prepare(
     scratch: str,
     seat: Seat,
     marks: Sequence[str],
+    life: str | None,
     limit_s: float,
     wrap: tuple[str, ...],
     env: Mapping[str, str],
@@ -289,7 +290,7 @@ def prepare(
     """The same as a preparation, for which the node stays locked.
 
     ``marks``: of this one, hexadecimal with dots, and of those that follow it. What any of them has left running in
-    this campaign is ended first: nobody may have heard how it ended.
+    this campaign is ended first: nobody may have heard how it ended. ``life``: the boot_id for which it is.
     """
     marks = [f"{seat.name}.{mark}" for mark in marks]
     told = {"HPCVIRT_PREPARING": marks[0], "HPCVIRT_PREPARED_FOR": seat.name}
@@ -300,6 +301,7 @@ def prepare(
         **seat.settings,
         "hv_longest": str(ceil(limit_s)),
         "hv_marks": " ".join(marks),
+        "hv_life": life or "",
         "hv_wrapped": f"({command}) </dev/null",
     }
     return _script("hv_do_prepare", scratch, "-", settings)
@@ -620,8 +622,17 @@ def _under(sections: Mapping[str, bytes], heading: str) -> tuple[str, bytes]:
 
 
 def parse_run_within(script: Script, raw: bytes) -> tuple[bytes, int]:
-    """What ``run_within`` or ``prepare`` printed, and its exit status. Raises NodeUnusable or OutputUnparsable."""
+    """What the text printed, and its exit status. Raises NodeUnusable or OutputUnparsable."""
+    return _said(sections(script, raw))
+
+
+def parse_prepare(script: Script, raw: bytes) -> tuple[bytes, int] | None:
+    """The same of ``prepare``. None: the node has rebooted before. Raises as ``parse_run_within``, and NodeHeld."""
     parts = sections(script, raw)
+    return None if "rebooted" in parts else _said(parts)
+
+
+def _said(parts: Mapping[str, bytes]) -> tuple[bytes, int]:
     return parts.get("said", b""), int(_under(parts, "status ")[0])
 
 

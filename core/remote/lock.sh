@@ -3,7 +3,8 @@
 #
 #   who      a line for people
 #   until    uptime of the node, in whole seconds, until which it holds; put off while its campaign lives
-#   job      process id of the run under way, or 0: while that lives the lock holds, whatever `until` says
+#   job      process id of the run or preparation under way, or 0: while that lives the lock holds, whatever `until` says
+#   leaving  is there when the campaign is about to give the node free
 #
 # The boot_id in its name makes a lock of an earlier boot none. Nobody can remove another user's: one that is out
 # of date is passed over. Whoever comes first puts up his own and then looks for others', so that of two who come
@@ -68,8 +69,8 @@ hv_hold() { # SECONDS: have the node to ourselves for so long, or say who has it
     hv_wanted=$((hv_uptime + $1))
     hv_number "$hv_lock/until"
     if [ "$hv_value" -gt "$hv_uptime" ] && [ -O "$hv_lock" ]; then
-        # Well before it comes to its end, and not with every run.
-        [ "$hv_value" -ge $((hv_wanted + hv_lease / 2)) ] || echo $((hv_wanted + hv_lease)) >"$hv_lock/until" ||
+        # So early that one time of those that its campaign does so may fail; but not with every run.
+        [ "$hv_value" -ge $((hv_wanted + hv_lease * 3 / 4)) ] || echo $((hv_wanted + hv_lease)) >"$hv_lock/until" ||
             hv_fail "$hv_lock cannot be written"
         return 0
     fi

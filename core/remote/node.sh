@@ -6,6 +6,7 @@
 #                      spool/HOST.BOOT_ID/ATTEMPT/   one attempt: claim, meta, out, err, done, and the leader.PID,
 #                                                    job.PID and inner.PID of whoever launched it; session: the
 #                                                    benchmark's, if it has its own; empty: one to come
+#                      said.SEAT.NONCE               what the preparation under way says
 #
 # An attempt is started by whoever makes "claim" first: the job itself, or somebody who came to
 # collect it and found that it never started; the other then lets go. So nothing starts late and nothing twice.
@@ -443,7 +444,10 @@ hv_look() { # identity under the wrap; and what the wrap says about itself
 hv_do_look() { # and the digests of what is in the benchmarks' folders
     hv_open
     hv_shut
-    [ -z "$hv_seat" ] || hv_hold 0
+    [ -z "$hv_seat" ] || {
+        hv_hold 0
+        [ -z "$hv_base" ] || rm -f "$hv_lock/leaving"
+    }
     hv_forget_spools
     hv_look
     hv_say artifacts
@@ -505,11 +509,18 @@ hv_do_within() { # what hv_wrapped does, in the folder of the program
 
 hv_do_prepare() { # the same, for hv_longest seconds at most; what was left by whoever began it before is ended first
     hv_open
+    if [ "$hv_life" != "$hv_boot" ]; then # what was looked at is no more
+        hv_say rebooted
+        hv_say end
+        return
+    fi
     hv_lock_base
-    [ -z "$hv_base" ] || [ -d "$hv_lock" ] || hv_fail "it was given free before this preparation came"
+    hv_refuse_without_lock
     hv_hold "$hv_longest"
     hv_end_preparations hv_of_these
-    hv_said=$hv_root/said.$$
+    # That took its time, in which the campaign may have left.
+    hv_refuse_without_lock
+    hv_said=$hv_root/said.$hv_seat.$hv_nonce
     cd "$hv_root" && true >"$hv_said" || hv_fail "$hv_said cannot be written"
     hv_lock_job $$
     # What it leaves running may be what the runs need, and has its output open: into the channel that would never end.
@@ -521,6 +532,11 @@ hv_do_prepare() { # the same, for hv_longest seconds at most; what was left by w
     rm -f "$hv_said"
     hv_say "status $hv_status"
     hv_say end
+}
+
+hv_refuse_without_lock() { # which a campaign has from its first look on, until it leaves
+    [ -z "$hv_base" ] || { [ -d "$hv_lock" ] && [ ! -e "$hv_lock/leaving" ]; } ||
+        hv_fail "it was given free before this preparation began"
 }
 
 hv_do_end_preparations() { # of this campaign, all of them
@@ -564,13 +580,20 @@ hv_do_forget() {
     hv_open
     # Before the spools, which tell what is of this campaign.
     [ -z "$hv_seat" ] || {
+        hv_lock_base
+        [ -z "$hv_base" ] || [ ! -d "$hv_lock" ] || true >"$hv_lock/leaving"
         hv_end_all hv_of_seat
         hv_left=$hv_pids
         hv_end_all hv_of_preparations
-        [ -z "$hv_left$hv_pids" ] || hv_say "left$hv_left$hv_pids"
     }
     hv_forget_spools
-    [ -z "$hv_seat" ] || hv_leave
+    [ -z "$hv_seat" ] || {
+        hv_leave
+        # Who was about to begin has either seen by now that the campaign leaves, or is seen.
+        hv_end_all hv_of_preparations
+        rm -f "$hv_root/said.$hv_seat".*
+        [ -z "$hv_left$hv_pids" ] || hv_say "left$hv_left$hv_pids"
+    }
     [ -z "$hv_folder" ] || rm -rf "$hv_root/$hv_folder"
     rmdir "$hv_root"/spool/* "$hv_root/spool" "$hv_root/bench" "$hv_root" 2>/dev/null
     hv_say end

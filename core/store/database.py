@@ -62,9 +62,9 @@ class Ended:
     """Of what an ok attempt computed; it stands in ``reason``."""
     readings: Mapping[str, Reading] = field(default_factory=dict)
     nodes_after: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Of an attempt on all nodes: what each was after it, as far as it answered."""
     blamed: tuple[str, ...] = ()
     """Of a run on all nodes that was lost: who lost it; empty: the one that led it. Not filed: the reason says it."""
-    """Of an attempt on all nodes: what each was after it, as far as it answered."""
 
 
 _AS_THEY_ARE = (

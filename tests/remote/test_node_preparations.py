@@ -19,12 +19,15 @@ FIRST = ("0abc.0", "0abc.1")
 SECOND = ("0abc.1",)
 
 
+LIFE = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
 def preparing(node: LocalNode, inner: str, wrap: tuple[str, ...] = (), marks: Sequence[str] = FIRST) -> Script:
-    return jobs.prepare(str(node.scratch), node.seat, marks, 60, wrap, {}, inner)
+    return jobs.prepare(str(node.scratch), node.seat, marks, LIFE, 60, wrap, {}, inner)
 
 
-def said(node: LocalNode, script: Script) -> tuple[bytes, int]:
-    return jobs.parse_run_within(script, node.run(script))
+def said(node: LocalNode, script: Script) -> tuple[bytes, int] | None:
+    return jobs.parse_prepare(script, node.run(script))
 
 
 def prepared(node: LocalNode) -> list[int]:
@@ -114,9 +117,31 @@ def test_one_that_was_cut_is_ended_when_the_campaign_leaves(held: LocalNode, tmp
     held.leave()
     cut.communicate(timeout=20)
     assert not prepared(held)
+    assert not held.root.exists()
     # A line that was slow brings it once more.
     with pytest.raises(NodeUnusable, match="given free"):
         said(held, script)
+
+
+def test_one_that_is_slow_to_begin_does_not_begin_on_a_node_that_was_left(held: LocalNode, tmp_path: Path) -> None:
+    """It ends what an earlier one has left, which takes its time."""
+    sign, begun = tmp_path / "sign", tmp_path / "begun"
+    stubborn = f"(trap '' TERM; echo >{sign}; while :; do sleep 0.1; done) & echo begun"
+    assert said(held, preparing(held, f"sh -c {shlex.quote(stubborn)}")) == (b"begun\n", 0)
+    wait_until(sign.exists)
+    slow = held.begin(preparing(held, f"echo >{begun}; sleep 300"))
+    held.leave()
+    # That it was given free; or that its folder is no more, when that went at this very moment.
+    assert b" unusable " in slow.communicate(timeout=30)[0]
+    assert not begun.exists()
+    assert not prepared(held)
+
+
+def test_after_a_reboot_it_does_not_begin(held: LocalNode, tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    script = jobs.prepare(str(held.scratch), held.seat, FIRST, "another-life", 60, (), {}, f"echo >{begun}")
+    assert said(held, script) is None
+    assert not begun.exists()
 
 
 def test_nobody_else_gets_the_node_meanwhile(held: LocalNode, tmp_path: Path) -> None:
@@ -134,7 +159,7 @@ def test_nobody_else_gets_the_node_meanwhile(held: LocalNode, tmp_path: Path) ->
 
 
 def test_the_node_stays_locked_for_as_long_as_one_may_take(held: LocalNode) -> None:
-    script = jobs.prepare(str(held.scratch), held.seat, FIRST, 5000, (), {}, "exit 0")
+    script = jobs.prepare(str(held.scratch), held.seat, FIRST, LIFE, 5000, (), {}, "exit 0")
     assert said(held, script) == (b"", 0)
     assert until_left(held) > 5000
 
@@ -142,7 +167,7 @@ def test_the_node_stays_locked_for_as_long_as_one_may_take(held: LocalNode) -> N
 def test_a_lock_is_put_off_before_it_comes_to_its_end(held: LocalNode) -> None:
     (lock,) = held.locks.glob(f"*.{held.seat.name}")
     now_s = int(float(Path("/proc/uptime").read_text().split()[0]))
-    (lock / "until").write_text(f"{now_s + jobs.LEASE_S // 3}\n")
+    (lock / "until").write_text(f"{now_s + jobs.LEASE_S * 2 // 3}\n")
     script = jobs.hold(str(held.scratch), held.seat)
     jobs.parse_done(script, held.run(script))
     assert until_left(held) > jobs.LEASE_S - 60

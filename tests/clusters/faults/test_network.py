@@ -79,9 +79,9 @@ def test_a_preparation_whose_connection_is_lost_is_ended_and_begun_again(scene: 
 def test_a_preparation_that_takes_too_long_is_ended_on_its_node(scene: Scene) -> None:
     node = scene.cluster.nodes[0]
     prepared = node.path("/tmp/prepared")
-    scene.write(runs=1, blocks=1, extra=PREPARED.format(timeout=2, inner="sleep 300"), nodes=1)
+    scene.write(runs=1, blocks=1, extra=PREPARED.format(timeout=5, inner="sleep 300"), nodes=1)
     assert scene.start().wait(60) == 4, scene.log
-    assert "took longer than 2 s, and is ended" in scene.log
+    assert "took longer than 5 s, and is ended" in scene.log
     until(lambda: not node.strays(), 5, lambda: f"left: {node.strays()}")
     assert prepared.read_text().split()[0] == "begun"
     prepared.unlink()

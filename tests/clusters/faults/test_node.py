@@ -52,6 +52,36 @@ def test_a_node_that_reboots_between_runs_is_proved_again(scene: Scene) -> None:
     assert scene.statuses() == {"ok": 8, "lost": 1}
 
 
+LIFE = "/proc/sys/kernel/random/boot_id"
+IN_ITS_LIFE = f"""
+[[benchmark]]
+plugin = "command"
+timeout = 30
+[benchmark.parameters]
+argv = "sh -c 'read one <{LIFE}; read other </tmp/life; [ $one = $other ]'"
+prepare = "cp {LIFE} /tmp/life"
+"""
+
+
+def test_what_comes_after_a_reboot_is_prepared_in_the_new_life(scene: Scene) -> None:
+    """Also what is not the benchmark under which the node rebooted."""
+    node = scene.cluster.nodes[0]
+    scene.write(runs=2, blocks=2, seconds=2.0, nodes=1, retries=0, extra=IN_ITS_LIFE)
+    runner = scene.start()
+    attempt = scene.wait_under_way(node.name)
+    node.reboot()
+    assert runner.wait(90) == 0, scene.log
+    assert scene.status_of(attempt) == "lost"
+    later = scene.rows(
+        f"""SELECT count(*) FROM attempts JOIN runs ON runs.id = run JOIN benchmarks ON benchmarks.id = benchmark
+            WHERE plugin = 'command' AND boot = (SELECT boot FROM attempts JOIN runs ON runs.id = run
+                                                 WHERE attempts.id = '{attempt}')
+            AND attempts.started_at > (SELECT ended_at FROM attempts WHERE id = '{attempt}')"""
+    )
+    assert later[0][0] > 0, "the seed has it before in this visit"
+    node.path("/tmp/life").unlink()
+
+
 def test_another_boot_id_after_the_run_than_before_is_void(scene: Scene) -> None:
     node = scene.cluster.nodes[0]
     scene.write(runs=1, blocks=1, seconds=1.0, nodes=1)
