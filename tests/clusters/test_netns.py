@@ -256,7 +256,9 @@ def test_loss_is_about_as_asked(netns: NetnsCluster) -> None:
     assert received_share(netns, node) == 1
     node.loss(20)
     assert 0.65 < received_share(netns, node) < 0.95
-    assert netns.ssh(node, "hostname").stdout == "node1\n"  # TCP gets through
+    # TCP gets through; not with so much: each repetition takes twice as long, and luck may want many of them.
+    node.loss(5)
+    assert netns.ssh(node, "hostname", limit_s=60).stdout == "node1\n"
     node.loss(0)
     assert received_share(netns, node) == 1
 
@@ -266,11 +268,12 @@ def test_rate_is_a_limit(netns: NetnsCluster) -> None:
     node.rate(8)
     started = time.monotonic()
     assert len(netns.ssh(node, "head", "-c", "1000000", "/etc/services", "/dev/zero").stdout) > 1_000_000
-    assert 0.7 < time.monotonic() - started < 5
+    limited_s = time.monotonic() - started
     node.rate(None)
     started = time.monotonic()
     netns.ssh(node, "head", "-c", "1000000", "/dev/zero")
-    assert time.monotonic() - started < 0.7
+    # A megabyte at 8 Mbit/s takes a second at least, whatever the machine does besides.
+    assert limited_s > max(0.7, time.monotonic() - started)
 
 
 def test_delay_needs_a_wire(netns: NetnsCluster) -> None:
