@@ -123,6 +123,7 @@ def test_one_that_was_cut_is_ended_when_the_campaign_leaves(held: LocalNode, tmp
         said(held, script)
 
 
+@pytest.mark.slow
 def test_one_that_is_slow_to_begin_does_not_begin_on_a_node_that_was_left(held: LocalNode, tmp_path: Path) -> None:
     """It ends what an earlier one has left, which takes its time."""
     sign, begun = tmp_path / "sign", tmp_path / "begun"
