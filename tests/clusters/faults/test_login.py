@@ -23,8 +23,6 @@ def test_a_login_node_that_stands_still(scene: Scene, seconds: float) -> None:
     suspend(runner, seconds)
     assert runner.wait(60) == 0, scene.log
     scene.judge()
-    # A second's work: whatever the login node's clock says, none took half a minute.
-    assert "timeout" not in scene.statuses()
     # What had not left the login node when it stood still never started: that is lost, and no run took too long.
     assert set(scene.statuses()) <= {"ok", "lost"}
 
