@@ -169,7 +169,7 @@ async def prepare(
 ) -> None:
     """Execute what the plugin wants done; each may take as long as a run, and is begun anew if its answer is lost.
 
-    What was left running by an earlier time is ended first. ``life``: the boot_id for which it is done.
+    What was left running by an earlier time is ended first. ``life``: the node's boot_id for which it is done.
 
     Raises PreparationFailed, Rebooted, and what the channel raises.
     """

@@ -277,7 +277,8 @@ class NodeWalker:
             self._warned.add((*life, use.label))
             warnings += [checks.warning, cache_warning(use.label, needs, found.environment)]
         if self._prepared.get(use.label) != life:
-            await prepare(place, self._seat, found.identity.boot_id, plugin, use, frozen)
+            # Within a wrap there may be another machine's boot_id, or none.
+            await prepare(place, self._seat, None if kernel.wrap else life[0], plugin, use, frozen)
             self._prepared[use.label] = life
         for warning in filter(None, warnings):
             await self._channel.event("warning", warning)

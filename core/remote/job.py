@@ -290,7 +290,8 @@ def prepare(
     """The same as a preparation, for which the node stays locked.
 
     ``marks``: of this one, hexadecimal with dots, and of those that follow it. What any of them has left running in
-    this campaign is ended first: nobody may have heard how it ended. ``life``: the boot_id for which it is.
+    this campaign is ended first: nobody may have heard how it ended. ``life``: the node's boot_id for which it is;
+    None: whichever.
     """
     marks = [f"{seat.name}.{mark}" for mark in marks]
     told = {"HPCVIRT_PREPARING": marks[0], "HPCVIRT_PREPARED_FOR": seat.name}

@@ -509,7 +509,7 @@ hv_do_within() { # what hv_wrapped does, in the folder of the program
 
 hv_do_prepare() { # the same, for hv_longest seconds at most; what was left by whoever began it before is ended first
     hv_open
-    if [ "$hv_life" != "$hv_boot" ]; then # what was looked at is no more
+    if [ -n "$hv_life" ] && [ "$hv_life" != "$hv_boot" ]; then # what was looked at is no more
         hv_say rebooted
         hv_say end
         return
