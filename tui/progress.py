@@ -22,6 +22,8 @@ from hpcvirt.tui.words import duration
 
 BAR_S = 0.5
 LINE_S = 30.0
+EVENT_WIDTH = 1000
+"""Of what an event says: what to do stands at its end."""
 
 
 @contextmanager
@@ -133,4 +135,4 @@ def _left(snapshot: Snapshot) -> str:
 
 
 def _event_line(event: Event) -> str:
-    return f"{event.at} {event.level} {event.node or '-'}: {clean_line(event.message)}"
+    return f"{event.at} {event.level} {event.node or '-'}: {clean_line(event.message, EVENT_WIDTH)}"

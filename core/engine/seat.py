@@ -25,7 +25,7 @@ LOOK_LIMIT_S = 20.0
 def seat_of(campaign: Campaign, uuid: str, node: Node, runner: RunnerIdentity) -> Seat:
     """What a node is locked with; nodes that share a machine are locked by their scratch folders."""
     user = f"{getpass.getuser()}@{socket.gethostname()}"
-    who = f"{user}, campaign {campaign.name}, process {runner.process.pid}, database {runner.path}, since {now()}"
+    who = f"{user}, campaign {campaign.name}, process {runner.process.pid}, since {now()}"
     place = "machine" if node.own_machine else hashlib.sha256(node.scratch.encode()).hexdigest()[:16]
     return Seat(uuid, node.name, clean_line(who), place, runner.nonce, runner.line)
 
@@ -59,7 +59,7 @@ def _held(node: Node, found: Lease, holder: RunnerIdentity | None) -> NodeHeld:
     if holder is None:
         return NodeHeld(f"{node.name} is {found.held}", hint=HELD_HINT)
     return NodeHeld(
-        f"{node.name} is {found.held}: {holder} works on this campaign in {holder.path}",
+        f"{node.name} is held by {holder}, which works on this campaign in {holder.path}; {found.held}",
         hint=f"is this database a copy of that one? Resume in {holder.path}, or end its runner first "
         f"(`hpcvirt-tui stop {holder.path}` on {holder.process.host}). That a runner on another host has died is not "
         "known here: then wait until its lock on the node expires, or remove the folder named above",

@@ -213,16 +213,19 @@ class Database:
     def copy_to(self, path: Path) -> None:
         """Save the whole content in a new file, readable by its owner only: also of a database that has lost its name.
 
-        Raises StoreUnusable.
+        It appears under its name only when it is whole. Raises StoreUnusable.
         """
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-            with closing(sqlite3.connect(path, isolation_level=None)) as copy:
+            os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            with closing(sqlite3.connect(draft, isolation_level=None)) as copy:
                 self._db.conn.backup(copy)
                 copy.execute("PRAGMA journal_mode = DELETE")
+            os.link(draft, path)
         except (OSError, sqlite3.Error) as error:
-            path.unlink(missing_ok=True)
             raise StoreUnusable(f"{path}: {error}", hint="is there room for it?") from error
+        finally:
+            draft.unlink(missing_ok=True)
 
     def leave_name(self) -> None:
         """Close a database whose name is gone, or another file's now: nothing by that name is touched.
