@@ -283,17 +283,22 @@ def export(database: Path, what: str, output: Path | None) -> None:
 @click.option("--delta", type=float, help="Half-width of the band of equivalence, as a fraction: 0.02 is 2 %.")
 @click.option("--correction", type=click.Choice(["holm", "bh", "none"]), help="Default: holm.")
 @click.option(
+    "--as-if-final", is_flag=True, help="Show intervals, p and verdicts of an unfinished campaign; records the look."
+)
+@click.option(
     "--format", "layout", type=click.Choice(["table", "csv", "json", "markdown"]), default="table", show_default=True
 )
-def analyze(data: Path, layout: str, **wanted: Any) -> None:
+def analyze(data: Path, layout: str, as_if_final: bool, **wanted: Any) -> None:
     """Verdicts: what is faster, slower, equivalent, or not decided.
+
+    Before the planned end of a campaign only means and differences are shown.
 
     DATA is a results database, or a CSV file with the columns kernel, benchmark, metric, value and
     optionally unit, better, primary, node, block, boot, run.
     """
     from hpcvirt.tui.analyze import Format, print_analysis
 
-    print_analysis(data, Format(layout), wanted)
+    print_analysis(data, Format(layout), wanted, as_if_final=as_if_final)
 
 
 @app.command("diff-env")

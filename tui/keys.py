@@ -64,6 +64,8 @@ def _pane(key: str, name: str, title: str, tooltip: str) -> Key:
 
 _CHOOSER, _SETUP, _RESULTS, _PLOTS, _RUNS = ("chooser",), ("setup",), ("results",), ("plots",), ("runs",)
 
+_PEEK = "Show or hide verdicts before the planned end; asks, and records the look"
+
 KEYS = (
     _pane("0", "chooser", "Open", "Campaign files and databases, and what goes on in them: open another one"),
     _pane("1", "setup", "Setup", "Kernels, benchmarks, runs: what the campaign is"),
@@ -80,7 +82,7 @@ KEYS = (
     Key("p", "resume", "Resume", "Campaign", "Resume", "Go on where it was left"),
     Key("x", "stop", "Stop", "Campaign", "Stop", "Stop after the runs under way; p goes on later"),
     Key("X", "abort", "Abort", "Campaign", "Abort", "End the runs under way now, as aborted; asks"),
-    Key("P", "peek", "Peek", "Results", "Peek", "Show or hide interim intervals, p and verdicts", _RESULTS),
+    Key("P", "peek", "As if final", "Results", "As if final", _PEEK, (*_RESULTS, *_PLOTS)),
     Key("slash", "filter", "Filter", "Results", "Filter", "Only rows that contain some words", (*_RESULTS, *_RUNS)),
     Key("o", "sort", "Sort", "Results", "Sort", "Order the rows by the next column", _RESULTS),
     Key("O", "reverse", "Reverse", "Results", "Reverse", "Turn the order of the rows round", _RESULTS, False),

@@ -154,6 +154,7 @@ def _comparison(
     rises = (numbers["t"] or 0.0) > 0
     found = verdict(numbers["p" + suffix], numbers["p_equivalence" + suffix], rises, one.better, settings.alpha)
     more = numbers.pop("more")
+    mean, base = numbers["mean"], numbers["mean_baseline"]
     return Comparison(
         benchmark=one.benchmark,
         metric=one.metric,
@@ -172,6 +173,7 @@ def _comparison(
         delta=settings.delta,
         more=None if more is None else int(more),
         more_unit=None if more is None else _more_unit(way.unit),
+        ratio_of_means=None if mean is None or not base else mean / base,
         flags=flags.get(at, ()),
         **numbers,  # type: ignore[arg-type]
     )

@@ -230,7 +230,8 @@ class Comparison:
     p_equivalence: float | None
     """The larger of the two one-sided p-values (TOST)."""
     p_equivalence_adjusted: float | None
-    verdict: Verdict
+    verdict: Verdict | None
+    """None: withheld, as the campaign is not finished."""
     family: int
     """Planned tests in the family: primary metrics x pairs."""
     correction: Correction
@@ -240,6 +241,10 @@ class Comparison:
     """Inconclusive: how many more units would decide it, if the spread stays as it is."""
     more_unit: Unit | None
     """What ``more`` counts: blocks, boots or runs of each kernel."""
+    ratio_of_means: float | None = None
+    """``mean`` over ``mean_baseline``, beside ``ratio``."""
+    interim: bool = False
+    """The campaign was not finished: intervals, p-values and verdict are withheld, or were asked for all the same."""
     flags: tuple[Flag, ...] = ()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from enum import Enum
@@ -52,44 +53,77 @@ def to_csv(comparisons: Iterable[Comparison]) -> str:
 def to_markdown(comparisons: Sequence[Comparison], notes: Sequence[str] = ()) -> str:
     """A table of rounded numbers for people, then the notes."""
     lines = ["| " + " | ".join(HEADINGS) + " |", "|" + "|".join("---" for _ in HEADINGS) + "|"]
-    lines += ["| " + " | ".join(_markdown_cell(cell) for cell in cells(one)) + " |" for one in comparisons]
+    lines += ["| " + " | ".join(map(_markdown_cell, row)) + " |" for row in table_cells(comparisons)]
     if notes:
         lines += ["", *(f"* {_markdown_cell(note)}" for note in notes)]
     return "\n".join(lines) + "\n"
 
 
 HEADINGS = (
-    "benchmark", "metric", "kernel", "n", "mean", "against", "mean", "difference", "CI", "p", "p adjusted",
+    "benchmark", "metric", "kernel", "n", "mean", "against", "baseline mean", "difference", "CI", "p", "p adjusted",
     "p equivalence", "verdict", "flags",
 )  # fmt: skip
-"""Of the columns that ``cells`` gives."""
+"""Of the columns that ``table_cells`` gives."""
 
 
-def cells(one: Comparison) -> tuple[str, ...]:
-    """One comparison as rounded text, in the order of ``HEADINGS``."""
+def table_cells(comparisons: Sequence[Comparison]) -> list[tuple[str, ...]]:
+    """Return each comparison as rounded text, in the order of ``HEADINGS``; all means in one notation."""
+    means = [mean for one in comparisons for mean in (one.mean, one.mean_baseline)]
+    is_plain = all(mean is None or mean == 0 or LEAST_PLAIN <= abs(mean) < MOST_PLAIN for mean in means)
+    return [_cells(one, is_plain=is_plain) for one in comparisons]
+
+
+def _cells(one: Comparison, *, is_plain: bool) -> tuple[str, ...]:
     unit = f" {one.unit}" if one.unit else ""
     n = f"{one.n}" if one.n == one.n_baseline else f"{one.n}/{one.n_baseline}"
+    mean, baseline = (
+        "–" if value is None else significant(value, is_plain=is_plain) + unit
+        for value in (one.mean, one.mean_baseline)
+    )
     return (
         one.benchmark,
         one.metric,
         one.kernel,
         n,
-        significant(one.mean) + unit,
+        mean,
         one.baseline,
-        significant(one.mean_baseline) + unit,
+        baseline,
         percent(one.difference_pct),
         interval(one),
         probability(one.p),
         probability(one.p_adjusted),
         probability(one.p_equivalence if one.p_equivalence_adjusted is None else one.p_equivalence_adjusted),
-        f"{SIGNS[one.verdict]} {one.verdict}{needed(one)}",
+        verdict_text(one),
         " ".join(dict.fromkeys(flag.code for flag in one.flags)),
     )
 
 
-def significant(value: float | None, digits: int = 5) -> str:
-    """A number for people: at most ``digits`` significant digits."""
-    return "–" if value is None else f"{value:.{digits}g}"
+LEAST_PLAIN, MOST_PLAIN = 1e-4, 1e9
+"""Numbers between these are written without an exponent."""
+
+
+def significant(value: float, *, is_plain: bool = True) -> str:
+    """Return a number for people: five significant digits, those before the point always in full."""
+    if not is_plain:
+        return f"{value:.4e}"
+    decimals = 4 - math.floor(math.log10(abs(value))) if value else 0
+    text = f"{value:.{max(0, decimals)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def is_measured(one: Comparison) -> bool:
+    """Whether both kernels have values."""
+    return bool(one.runs and one.runs_baseline)
+
+
+def verdict_text(one: Comparison) -> str:
+    """Return the verdict with its sign; a metric that is not primary gets no sign, as it is in no family."""
+    if not is_measured(one):
+        return "not measured"
+    if one.verdict is None:
+        return "interim"
+    sign = f"{SIGNS[one.verdict]} " if one.primary else ""
+    return f"{sign}{one.verdict}{needed(one)}"
 
 
 def percent(value: float | None) -> str:

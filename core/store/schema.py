@@ -5,11 +5,16 @@ States are not stored where they can be derived: a run's from its attempts, the 
 
 from __future__ import annotations
 
+import sqlite3
+
 APPLICATION_ID = 0x48505654
 """``HPVT``: tells our files from other SQLite files (PRAGMA application_id)."""
 
-USER_VERSION = 3
+USER_VERSION = 4
 """PRAGMA user_version: raised with every change of tables or views."""
+
+OLDEST_VERSION = 3
+"""The oldest that is still read: it lacks tables only, which readers do without and writers create."""
 
 TABLES = """
 -- The one campaign of this file, frozen when it started.
@@ -266,6 +271,17 @@ CREATE TABLE amendments (
     plan_sha256 TEXT NOT NULL        -- digest of the plan from then on
 ) STRICT;
 
+-- Intervals, p-values and verdicts that somebody had shown before the planned end.
+CREATE TABLE looks (
+    id INTEGER PRIMARY KEY,
+    at TEXT NOT NULL,
+    origin TEXT NOT NULL,            -- who looked: user@host
+    view TEXT NOT NULL,              -- the command or the screen
+    shown TEXT NOT NULL,             -- what was shown
+    ok INTEGER NOT NULL,             -- ok runs at that time
+    planned INTEGER NOT NULL         -- of so many
+) STRICT;
+
 -- Telemetry: what a node did, about two minutes of samples a row. The times are those of its first and last sample.
 CREATE TABLE samples (
     node TEXT NOT NULL REFERENCES nodes (name),
@@ -381,6 +397,17 @@ def statements() -> list[str]:
     """Every statement that makes the schema, one by one."""
     tables = [part.strip() for part in _without_comments(TABLES).split(";")]
     return [part for part in tables if part] + [f"CREATE VIEW {name} AS {sql}" for name, sql in VIEWS.items()]
+
+
+def upgrade(connection: sqlite3.Connection) -> None:
+    """Create what a database of an older version lacks, within the caller's transaction. Views are made anew."""
+    for view in VIEWS:
+        connection.execute(f"DROP VIEW IF EXISTS {view}")
+    there = {str(name) for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    for statement in statements():
+        if statement.split()[2] not in there:
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {USER_VERSION}")
 
 
 def _without_comments(sql: str) -> str:
