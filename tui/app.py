@@ -425,8 +425,13 @@ class HpcvirtApp(App[None]):
         from hpcvirt.tui.screens.dialogs import ConfirmDialog
 
         lines = [
-            (Content(""), Content("The campaign is not finished. Its error rates hold for the planned end only:")),
-            (Content(""), Content("whoever stops or goes on because of what is seen now raises them.")),
+            (
+                Content(""),
+                Content(
+                    "The campaign is not finished. Its error rates hold for the planned end only: stopping or adding "
+                    "blocks because of what is seen now raises them."
+                ),
+            ),
             (Content(""), Content("Each look at intervals, p-values and verdicts is recorded in the database.")),
         ]
         dialog = ConfirmDialog("Show as if final?", lines, yes="show, and record the look", no="wait for the end")

@@ -161,8 +161,14 @@ def new(name: str) -> None:
 @click.argument("campaign")
 @click.option("--boot-sd", type=FRACTION, help="Variation between boots, a fraction. Default: as measured, or 0.01.")
 @click.option("--run-sd", type=FRACTION, help="Variation within boots, a fraction. Default: as measured, or 0.01.")
+@click.option(
+    "--shared",
+    type=FRACTION,
+    help="Share of the variance between boots that nodes moving together have in common. Default: as measured, "
+    "or both ends.",
+)
 @_choice_options
-def plan(campaign: str, boot_sd: float | None, run_sd: float | None, **picked: Any) -> None:
+def plan(campaign: str, boot_sd: float | None, run_sd: float | None, shared: float | None, **picked: Any) -> None:
     """Schedule, hours, and the smallest difference the design can show. Runs nothing.
 
     Times and variation come from earlier databases of these nodes where the results go, else from the
@@ -171,7 +177,7 @@ def plan(campaign: str, boot_sd: float | None, run_sd: float | None, **picked: A
     from hpcvirt.tui.launch import campaign_path
     from hpcvirt.tui.plan import print_plan
 
-    print_plan(campaign_path(campaign), _choice(picked), boot_sd, run_sd)
+    print_plan(campaign_path(campaign), _choice(picked), boot_sd, run_sd, shared)
 
 
 @app.command()

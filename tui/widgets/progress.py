@@ -134,4 +134,4 @@ def veil_words(snapshot: Snapshot) -> str:
     """What is said as long as nobody asked for a look."""
     if snapshot.is_finished:
         return ""
-    return f"INTERIM: {snapshot.ok} of {snapshot.planned} runs are in. Means and differences only; P asks for more."
+    return f"INTERIM: {snapshot.ok} of {snapshot.planned} runs are in. Means and differences only; P: verdicts."
