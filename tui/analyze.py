@@ -150,6 +150,7 @@ WIDE = {
     6: "baseline mean",
     7: "difference",
     8: "CI",
+    14: "deciding CI",
     9: "p",
     10: "p adjusted",
     11: "p equivalence",

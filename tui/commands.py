@@ -289,7 +289,7 @@ def analyze(data: Path, layout: str, **wanted: Any) -> None:
     """Verdicts: what is faster, slower, equivalent, or not decided.
 
     DATA is a results database, or a CSV file with the columns kernel, benchmark, metric, value and
-    optionally unit, better, primary, node, block, boot, run.
+    optionally unit, better, primary, exact, node, block, boot, run.
     """
     from hpcvirt.tui.analyze import Format, print_analysis
 

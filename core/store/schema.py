@@ -8,8 +8,11 @@ from __future__ import annotations
 APPLICATION_ID = 0x48505654
 """``HPVT``: tells our files from other SQLite files (PRAGMA application_id)."""
 
-USER_VERSION = 3
+USER_VERSION = 4
 """PRAGMA user_version: raised with every change of tables or views."""
+
+OLDEST_VERSION = 3
+"""The oldest that is still read and written: it lacks `metrics.is_exact`, which readers take for 0."""
 
 TABLES = """
 -- The one campaign of this file, frozen when it started.
@@ -75,6 +78,7 @@ CREATE TABLE metrics (
     unit TEXT NOT NULL,
     better TEXT NOT NULL CHECK (better IN ('higher', 'lower')),
     is_primary INTEGER NOT NULL,     -- in the family that is corrected for multiplicity
+    is_exact INTEGER NOT NULL,       -- its values have no error, as counts and bytes; not in version 3
     position INTEGER NOT NULL,
     PRIMARY KEY (benchmark, name)
 ) STRICT;
