@@ -66,6 +66,7 @@ def settings_of(
         unit=Unit(campaign.replication_unit),
         units={benchmark.label: Unit(benchmark.replication_unit) for benchmark in benchmarks},
         correction=wanted.correction or Correction(campaign.correction),
+        planned_blocks=campaign.blocks + campaign.added_blocks,
     )
 
 
@@ -83,6 +84,7 @@ def _series(campaign: CampaignRecord, benchmarks: tuple[BenchmarkRecord, ...], v
                     unit=metric.unit,
                     better=metric.better,
                     primary=metric.is_primary,
+                    exact=metric.is_exact,
                     node=[row.node for row in rows],
                     block=[row.block for row in rows],
                     boot=[row.boot for row in rows],

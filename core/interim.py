@@ -18,12 +18,12 @@ from hpcvirt.core.store.queries import read_totals
 SHOWN = frozenset({
     "benchmark", "metric", "unit", "better", "primary", "kernel", "baseline", "method", "replication_unit",
     "n", "n_baseline", "runs", "runs_baseline", "nodes", "mean", "mean_baseline", "mean_kind", "mean_harmonic",
-    "mean_harmonic_baseline", "difference_pct", "ratio", "ratio_of_means", "family", "correction", "alpha", "delta",
-    "flags", "interim",
+    "mean_harmonic_baseline", "difference_pct", "ratio", "ratio_of_means", "adjusted", "family", "correction", "alpha",
+    "delta", "flags", "interim",
 })  # fmt: skip
 """Fields of an interim comparison. What is not named here is withheld, standard deviations too: they give p."""
 
-WITHHELD_FLAGS = frozenset({"too-few", "unequal-spread"})
+WITHHELD_FLAGS = frozenset({"too-few", "unequal-spread", "exact-varies"})
 """Flags whose texts hold a p-value of the comparison."""
 
 

@@ -183,8 +183,8 @@ class _Fitting:
 UNLIMITED = 100_000
 """Columns of an output that is no terminal: nothing is cut or wrapped there."""
 
-RIGHT = frozenset({"n", "mean", "baseline mean", "difference", "CI", "p", "p adjusted", "p equivalence"})
-WITHHELD = frozenset({"CI", "p", "p adjusted", "p equivalence"})
+RIGHT = frozenset({"n", "mean", "baseline mean", "difference", "CI", "deciding CI", "p", "p adjusted", "p equivalence"})
+WITHHELD = frozenset({"CI", "deciding CI", "p", "p adjusted", "p equivalence"})
 """Columns that are empty before the planned end."""
 
 NARROW = {
@@ -199,4 +199,5 @@ NARROW = {
     "verdict": "verdict",
 }
 """Columns of ``table_cells``, and what stands over them."""
-WIDE = {name: name for name in HEADINGS}
+_ORDER = (*HEADINGS[: HEADINGS.index("CI") + 1], "deciding CI", *HEADINGS[HEADINGS.index("p") : -1])
+WIDE = {name: name for name in _ORDER}

@@ -300,7 +300,7 @@ def analyze(data: Path, layout: str, as_if_final: bool, **wanted: Any) -> None:
     Before the planned end of a campaign only means and differences are shown.
 
     DATA is a results database, or a CSV file with the columns kernel, benchmark, metric, value and
-    optionally unit, better, primary, node, block, boot, run.
+    optionally unit, better, primary, exact, node, block, boot, run.
     """
     from hpcvirt.tui.analyze import Format, print_analysis
 

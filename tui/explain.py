@@ -6,7 +6,12 @@ FLAGS = {
     "too-few": "There is too little to test with. More blocks (`extend`) are the only remedy.",
     "not-finite": "A benchmark printed a number that is none. Look at the attempt's output: its reading may be wrong.",
     "not-positive": "The blocked test compares ratios, which such values do not have. Method paper needs none: m.",
-    "constant": "Without any spread no test is possible. Is the metric rounded, or a constant?",
+    "constant": "Without any spread no test is possible, and more values do not help. A count can be declared exact; a "
+    "rounded value needs a longer run or a finer clock.",
+    "exact-varies": "A metric declared exact should give the same value in every run. Check the declaration.",
+    "unequal-spread": "One node is noisier than the others. Find out why; with a strict level prefer the t-test of "
+    "block means, which holds whatever the nodes' spreads are.",
+    "few-on-node": "The spread of that node is hardly known. Look at why its visits were lost, or add blocks.",
     "zero-mean": "Nothing can be said in percent of nothing. Compare the means themselves.",
     "no-common-node": "No node ran both kernels, so a difference may just as well be one of the nodes.",
     "one-block": "Each kernel was booted once: whatever that boot drew looks like the kernel. Use more blocks.",

@@ -119,13 +119,18 @@ def _without_nodes(values: FloatArray, node: IntArray) -> tuple[FloatArray, Floa
     """Residuals about node means, and the F test that the nodes' levels differ."""
     m, n = values.shape
     empty = np.full(m, np.nan)
+    # differences from a value of the series are exactly 0 where nothing varies; from a mean they may be roundings
     if (node == node[:, :1]).all():
-        return values - values.mean(axis=1, keepdims=True), empty, empty
+        away = values - values[:, :1]
+        return away - away.mean(axis=1, keepdims=True), empty, empty
     n_nodes = int(node.max()) + 1
     key = np.arange(m)[:, None] * n_nodes + node
     count = np.bincount(key.reshape(-1), minlength=m * n_nodes)
-    sums = np.bincount(key.reshape(-1), weights=values.reshape(-1), minlength=m * n_nodes)
-    residual = values - (sums / np.maximum(count, 1))[key]
+    origin = np.zeros(m * n_nodes)
+    origin[key] = values
+    away = values - origin[key]
+    sums = np.bincount(key.reshape(-1), weights=away.reshape(-1), minlength=m * n_nodes)
+    residual = away - (sums / np.maximum(count, 1))[key]
     within = np.sum(np.square(residual), axis=1)
     total = np.sum(np.square(values - values.mean(axis=1, keepdims=True)), axis=1)
     nodes = (count.reshape(m, n_nodes) > 0).sum(axis=1)

@@ -16,7 +16,17 @@ from hpcvirt.core.stats.paper import Moments, Outcome, Pairs, residuals
 FlagTable = Mapping[tuple[int, int], tuple[Flag, ...]]
 """By (group, pair)."""
 
-CONSTANT = Flag("constant", "no value differs from another under either kernel: there is no spread to test with")
+CONSTANT = Flag("constant", "nothing varies and the kernels do not differ: there is no spread to test with")
+CONSTANT_VALUES = Flag(
+    "constant",
+    "no value of a kernel differs from another on the same node, but the kernels differ: there is no spread to test "
+    "with; more values cannot change that. Declare the metric `exact` if it is a count",
+)
+CONSTANT_RATIO = Flag(
+    "constant",
+    "the kernels differ by the same ratio in every visit: there is no spread to test with; more blocks cannot change "
+    "that. Declare the metric `exact` if it is a count",
+)
 NO_COMMON_NODE = Flag("no-common-node", "the kernels share no node: their difference cannot be told from the nodes'")
 NO_FREEDOM = Flag("too-few", "what is left after the nodes' terms has no degrees of freedom: no test")
 ZERO_MEAN = Flag("zero-mean", "the baseline's mean is zero: no ratio and no band of equivalence")
@@ -41,13 +51,17 @@ def where(marked: BoolArray, flag: Flag) -> FlagTable:
     return dict.fromkeys(at, (flag,))
 
 
-def paper_edges(outcome: Outcome) -> FlagTable:
-    """Why a test could not be made, or not wholly."""
+def paper_edges(outcome: Outcome, n: FloatArray, pairs: Pairs) -> FlagTable:
+    """Why a test could not be made, or not wholly; ``n`` has shape (G, K)."""
+    here, there = np.array(pairs).T
+    enough = np.minimum(n[:, here], n[:, there]) > 1
+    untested = np.isfinite(outcome.difference) & np.isnan(outcome.t) & outcome.estimable & ~outcome.constant
     return merged(
         [
-            where(outcome.constant, CONSTANT),
+            where(outcome.constant & (outcome.p == 1) & np.isnan(outcome.p_equivalence), CONSTANT),
+            where(outcome.constant & np.isnan(outcome.p), CONSTANT_VALUES),
             where(~outcome.estimable, NO_COMMON_NODE),
-            where(np.isfinite(outcome.se) & np.isnan(outcome.t) & outcome.estimable & ~outcome.constant, NO_FREEDOM),
+            where(untested & enough, NO_FREEDOM),
             where(outcome.margin == 0, ZERO_MEAN),
         ]
     )
@@ -87,7 +101,9 @@ def blocked_edges(batch: Batch, outcomes: Sequence[PairedOutcome]) -> FlagTable:
     whole = np.all(batch.not_finite == 0, axis=1)
     tables: list[FlagTable] = []
     for p, one in enumerate(outcomes):
-        tables += [{(g, p): (CONSTANT,)} for g in np.flatnonzero(one.constant).tolist()]
+        same = one.constant & (one.p == 1) & np.isnan(one.p_equivalence)
+        tables += [{(g, p): (CONSTANT,)} for g in np.flatnonzero(same).tolist()]
+        tables += [{(g, p): (CONSTANT_RATIO,)} for g in np.flatnonzero(one.constant & np.isnan(one.p)).tolist()]
         tables += [{(g, p): (NOT_POSITIVE,)} for g in np.flatnonzero(one.not_positive & whole).tolist()]
         tables += [{(g, p): (_few_units(one.estimate.n[g]),)} for g in np.flatnonzero(one.estimate.df < 1).tolist()]
         tables += [{(g, p): (_unpaired(one.unpaired[g]),)} for g in np.flatnonzero(one.unpaired > 0).tolist()]
@@ -103,19 +119,33 @@ def _unpaired(places: float) -> Flag:
     return Flag("missing-cells", text, None, float(places))
 
 
-ONE_BLOCK = Flag("one-block", "all of it is one block: what the boot did and what the kernel does cannot be told apart")
+ONE_BLOCK = Flag(
+    "one-block",
+    "one boot of a kernel, as far as the data say: the effect of that boot cannot be separated from the kernel's",
+)
 
 
-def one_block(outcome: Outcome) -> FlagTable:
-    """Said of every comparison that would have been blocked."""
-    return where(np.ones(outcome.p.shape, dtype=bool), ONE_BLOCK)
+def one_block(boots: FloatArray, pairs: Pairs) -> FlagTable:
+    """Pairs of which one kernel has runs of a single boot of each node; ``boots`` (G, K) is 0 without runs."""
+    here, there = np.array(pairs).T
+    fewest = np.minimum(boots[:, here], boots[:, there])
+    return where(fewest == 1, ONE_BLOCK)
+
+
+VARYING = Flag("exact-varies", "the metric is declared exact, but its values vary: it is tested like any other")
+
+
+def varying(batch: Batch, p: FloatArray, constant: BoolArray) -> FlagTable:
+    """Metrics declared exact that are not; ``p`` and ``constant`` have shape (G, P)."""
+    return where(batch.exact()[:, None] & np.isfinite(p) & ~constant, VARYING)
 
 
 def paper_diagnostics(batch: Batch, found: Moments, pairs: Pairs, settings: Settings) -> FlagTable:
     """What the t-test on runs assumes and does not find."""
     n_groups, n_kernels = batch.shape
     rest = residuals(batch, found.mean, found.node_term)
-    w, p = normality(np.nan_to_num(rest), batch.slot, n_groups * n_kernels)
+    varies = found.squares.reshape(-1)[batch.slot] > 0
+    w, p = normality(np.where(varies, np.nan_to_num(rest), 0.0), batch.slot, n_groups * n_kernels)
     odd = np.flatnonzero((p < LEVEL) & (batch.not_finite.reshape(-1) == 0)).tolist()
     by_kernel = {
         divmod(slot, n_kernels): (_not_normal(w[slot], p[slot], batch.kernels[slot % n_kernels]),) for slot in odd
@@ -138,7 +168,7 @@ def blocked_diagnostics(batch: Batch, outcomes: Sequence[PairedOutcome], setting
         usable = np.isfinite(estimate.mean)
         w, p = normality(np.nan_to_num(estimate.residual), estimate.residual_group, batch.shape[0])
         tables.append({(g, i): (_not_normal(w[g], p[g], None),) for g in np.flatnonzero(usable & (p < LEVEL)).tolist()})
-        node_p = f_upper(estimate.node_f, estimate.node_df, estimate.df)
+        node_p = f_upper(estimate.node_f, estimate.node_df, estimate.within_df)
         tables.append(
             {(g, i): (_by_node(estimate.node_f[g], node_p[g]),) for g in np.flatnonzero(node_p < LEVEL).tolist()}
         )

@@ -16,7 +16,10 @@ from hpcvirt.core.text import clean_line
 
 RUN_COLUMNS = ("kernel", "benchmark", "metric", "value")
 SUMMARY_COLUMNS = ("kernel", "benchmark", "metric", "mean", "sd", "n")
-OPTIONAL_COLUMNS = ("unit", "better", "primary", "node", "block", "boot", "run")
+OPTIONAL_COLUMNS = ("unit", "better", "primary", "exact", "node", "block", "boot", "run")
+
+Facts = tuple[str, Better, bool, bool]
+"""Unit, better, primary, exact."""
 
 _WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _SHOWN = 20
@@ -41,7 +44,7 @@ class _Gathering:
     """One metric under one kernel, while the file is read."""
 
     first_line: int
-    facts: tuple[str, Better, bool]
+    facts: Facts
     values: list[float] = field(default_factory=list)
     node: list[str] = field(default_factory=list)
     block: list[str] = field(default_factory=list)
@@ -116,7 +119,7 @@ def _label(row: Mapping[str, str]) -> str:
 
 def _runs(rows: Iterator[tuple[int, dict[str, str]]], header: list[str], faults: list[str]) -> Foreign:
     found: dict[tuple[str, str, str], _Gathering] = {}
-    facts: dict[tuple[str, str], tuple[int, tuple[str, Better, bool]]] = {}
+    facts: dict[tuple[str, str], tuple[int, Facts]] = {}
     seen: dict[tuple[str, ...], int] = {}
     for line, row in rows:
         try:
@@ -140,12 +143,12 @@ def _runs(rows: Iterator[tuple[int, dict[str, str]]], header: list[str], faults:
 
 def _summaries(rows: Iterator[tuple[int, dict[str, str]]], header: list[str], faults: list[str]) -> Foreign:
     found: dict[tuple[str, str, str], Summary] = {}
-    facts: dict[tuple[str, str], tuple[int, tuple[str, Better, bool]]] = {}
+    facts: dict[tuple[str, str], tuple[int, Facts]] = {}
     for line, row in rows:
         try:
             key = _key(row)
-            unit, better, primary = said = _facts(row)
-            one = Summary(*key, _number(row, "mean"), _spread(row), _count(row), unit, better, primary)
+            unit, better, primary, exact = said = _facts(row)
+            one = Summary(*key, _number(row, "mean"), _spread(row), _count(row), unit, better, primary, exact)
             _same(facts, key[1:], line, said)
             _new(key, found)
         except ValueError as error:
@@ -168,13 +171,19 @@ def _key(row: Mapping[str, str]) -> tuple[str, str, str]:
     return kernel, benchmark, metric
 
 
-def _facts(row: Mapping[str, str]) -> tuple[str, Better, bool]:
-    better, primary = row.get("better", "").lower(), row.get("primary", "").lower()
+def _facts(row: Mapping[str, str]) -> Facts:
+    better = row.get("better", "").lower()
     if better not in {"", *Better}:
         raise ValueError(f"better is {clean_line(better, 40)!r}; it must be higher or lower")
-    if primary not in {"", *_WORDS}:
-        raise ValueError(f"primary is {clean_line(primary, 40)!r}; it must be true or false")
-    return clean_line(row.get("unit", "")), Better(better or Better.LOWER), _WORDS.get(primary, True)
+    primary, exact = _boolean(row, "primary", default=True), _boolean(row, "exact", default=False)
+    return clean_line(row.get("unit", "")), Better(better or Better.LOWER), primary, exact
+
+
+def _boolean(row: Mapping[str, str], name: str, *, default: bool) -> bool:
+    word = row.get(name, "").lower()
+    if word not in {"", *_WORDS}:
+        raise ValueError(f"{name} is {clean_line(word, 40)!r}; it must be true or false")
+    return _WORDS.get(word, default)
 
 
 def _number(row: Mapping[str, str], name: str) -> float:
@@ -202,13 +211,13 @@ def _count(row: Mapping[str, str]) -> int:
 
 
 def _same(
-    facts: dict[tuple[str, str], tuple[int, tuple[str, Better, bool]]],
+    facts: dict[tuple[str, str], tuple[int, Facts]],
     group: tuple[str, ...],
     line: int,
-    said: tuple[str, Better, bool],
+    said: Facts,
 ) -> None:
     first, before = facts.setdefault((group[0], group[1]), (line, said))
-    for name, old, new in zip(("unit", "better", "primary"), before, said, strict=True):
+    for name, old, new in zip(("unit", "better", "primary", "exact"), before, said, strict=True):
         if old != new:
             raise ValueError(f"{name} of {group[0]} {group[1]} is {new!s}, but {old!s} in line {first}")
 
@@ -236,6 +245,7 @@ def _series(found: Mapping[tuple[str, str, str], _Gathering]) -> tuple[Series, .
             unit=one.facts[0],
             better=one.facts[1],
             primary=one.facts[2],
+            exact=one.facts[3],
             node=map(node, one.node),
             block=map(block, one.block),
             boot=map(boot, one.boot) if any(one.boot) else None,

@@ -83,6 +83,8 @@ class Series:
     """How many attempts ended in which status, ``ok`` among them. Empty: not known."""
     has_boots: bool = False
     """Whether ``boot`` was recorded; else every run stands for itself."""
+    exact: bool = False
+    """The values have no error, as counts and bytes: where they do not vary, a difference needs no test."""
 
     @classmethod
     def of(
@@ -99,6 +101,7 @@ class Series:
         block: Iterable[int] | None = None,
         boot: Iterable[int] | None = None,
         attempts: Mapping[str, int] | None = None,
+        exact: bool = False,
     ) -> Series:
         """A series from anything iterable; absent codes are one node, one block, no boots known.
 
@@ -118,7 +121,7 @@ class Series:
             raise ValueError(f"{benchmark} {metric} {kernel}: values, node, block and boot differ in shape")
         return cls(
             kernel, benchmark, metric, unit, Better(better), data, *arrays,
-            primary=primary, attempts=dict(attempts or {}), has_boots=boot is not None,
+            primary=primary, attempts=dict(attempts or {}), has_boots=boot is not None, exact=exact,
         )  # fmt: skip
 
 
@@ -135,6 +138,7 @@ class Summary:
     unit: str = ""
     better: Better = Better.LOWER
     primary: bool = True
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +159,8 @@ class Settings:
     units: Mapping[str, Unit] = field(default_factory=dict)
     """By benchmark, where it is not ``unit``: phases of one campaign may differ."""
     correction: Correction = Correction.HOLM
+    planned_blocks: int | None = None
+    """Of the design, added ones included. None: as many as the data have."""
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha < 1:
@@ -218,6 +224,11 @@ class Comparison:
     ci_low: float | None
     """Of the ratio, at 1 - alpha, not adjusted for the family."""
     ci_high: float | None
+    ci_low_decision: float | None
+    """Of the ratio, at the level that decided: it excludes 1 exactly where a difference is shown."""
+    ci_high_decision: float | None
+    ci_level_decision: float | None
+    """That level, as 0.9994."""
     t: float | None
     df: float | None
     p: float | None
@@ -225,6 +236,10 @@ class Comparison:
     t_student: float | None
     df_student: float | None
     p_student: float | None
+    t_block_means: float | None
+    """Unit ``node-block`` only: the t-test of block means over nodes, beside the one that decides."""
+    df_block_means: float | None
+    p_block_means: float | None
     p_adjusted: float | None
     """Within the family; None for metrics that are not primary."""
     p_equivalence: float | None
@@ -232,6 +247,8 @@ class Comparison:
     p_equivalence_adjusted: float | None
     verdict: Verdict | None
     """None: withheld, as the campaign is not finished."""
+    adjusted: bool
+    """Whether the verdict goes by the adjusted p; else by the raw one."""
     family: int
     """Planned tests in the family: primary metrics x pairs."""
     correction: Correction

@@ -10,15 +10,13 @@ from functools import lru_cache
 from math import expm1, inf, log, log1p, sqrt
 
 from hpcvirt.core.stats import student
+from hpcvirt.core.stats.blocked import PER_NODE_FROM
 from hpcvirt.core.stats.model import Comparison, Correction, Method, Unit
 
 USUAL = 0.8
 """Chance of finding a difference that is there, for which designs are usually made."""
 
 MOST_BLOCKS = 100_000
-
-LEAST_BLOCKS_BY_NODE = 5
-"""From so many planned blocks on unit ``node-block`` takes one variance per node, and Satterthwaite's df."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +92,7 @@ def _node_block_df(blocks: int, nodes: int) -> float:
     Its (sum s_j^2)^2 (B - 1) / sum s_j^4 varies with the nodes' variances even where the true ones are equal; both
     sums are replaced by their expectations for normal data.
     """
-    if blocks < LEAST_BLOCKS_BY_NODE:
+    if blocks < PER_NODE_FROM:
         return nodes * (blocks - 1)
     return (blocks - 1) * (nodes * (blocks - 1) + 2) / (blocks + 1)
 
@@ -149,6 +147,6 @@ def detectable(one: Comparison, *, wanted: float = USUAL) -> float | None:
     blocked = one.method is Method.BLOCKED
     wide = log(one.ci_high) - log(one.ci_low) if blocked else one.ci_high - one.ci_low
     se = wide / 2 / float(student.critical(one.alpha / 2, one.df))
-    corrected = blocked and one.primary and one.correction is not Correction.NONE
-    shift = needed_shift(one.df, one.alpha / one.family if corrected else one.alpha, wanted)
+    is_corrected = one.adjusted and one.correction is not Correction.NONE
+    shift = needed_shift(one.df, one.alpha / one.family if is_corrected else one.alpha, wanted)
     return expm1(shift * se) if blocked else shift * se

@@ -180,6 +180,7 @@ def _metric_rows(use: Benchmark, number: int) -> list[Row]:
             "unit": metric.unit,
             "better": metric.better.value,
             "is_primary": int(metric.primary),
+            "is_exact": int(metric.exact),
             "position": position,
         }
         for position, metric in enumerate(kept_metrics(use), 1)

@@ -297,6 +297,7 @@ def _campaign(connection: sqlite3.Connection) -> CampaignRecord:
         contrasts=tuple((pair[0], pair[1]) for pair in json.loads(row["frozen"])["analysis"]["contrasts"]),
         same_kernels=_same_kernels(json.loads(row["frozen"])["kernels"]),
         is_rebooted=bool(rebooted),
+        added_blocks=sum(amendment.blocks for amendment in _amendments(connection)),
         telemetry=Telemetry(**json.loads(row["frozen"])["telemetry"]),
     )
 
@@ -327,8 +328,7 @@ def _column(connection: sqlite3.Connection, sql: str, values: Sequence[object] =
 def _benchmarks(connection: sqlite3.Connection) -> tuple[BenchmarkRecord, ...]:
     metrics: dict[int, list[MetricRecord]] = {}
     for row in connection.execute("SELECT * FROM metrics ORDER BY benchmark, position"):
-        record = MetricRecord(row["name"], row["unit"], Better(row["better"]), bool(row["is_primary"]))
-        metrics.setdefault(row["benchmark"], []).append(record)
+        metrics.setdefault(row["benchmark"], []).append(_metric(row))
     return tuple(
         BenchmarkRecord(
             row["id"],
@@ -340,6 +340,12 @@ def _benchmarks(connection: sqlite3.Connection) -> tuple[BenchmarkRecord, ...]:
         )
         for row in connection.execute("SELECT * FROM benchmarks ORDER BY id")
     )
+
+
+def _metric(row: sqlite3.Row) -> MetricRecord:
+    # databases of version 3 do not have the column
+    is_exact = "is_exact" in row.keys() and bool(row["is_exact"])  # noqa: SIM118 - a Row is no dict
+    return MetricRecord(row["name"], row["unit"], Better(row["better"]), bool(row["is_primary"]), is_exact)
 
 
 def _totals(connection: sqlite3.Connection) -> tuple[int, int, int]:

@@ -14,7 +14,7 @@ USER_VERSION = 4
 """PRAGMA user_version: raised with every change of tables or views."""
 
 OLDEST_VERSION = 3
-"""The oldest that is still read: it lacks tables only, which readers do without and writers create."""
+"""The oldest that is still read and written: what it lacks readers do without, and writers add."""
 
 TABLES = """
 -- The one campaign of this file, frozen when it started.
@@ -80,6 +80,7 @@ CREATE TABLE metrics (
     unit TEXT NOT NULL,
     better TEXT NOT NULL CHECK (better IN ('higher', 'lower')),
     is_primary INTEGER NOT NULL,     -- in the family that is corrected for multiplicity
+    is_exact INTEGER NOT NULL,       -- its values have no error, as counts and bytes; not in version 3
     position INTEGER NOT NULL,
     PRIMARY KEY (benchmark, name)
 ) STRICT;
@@ -403,6 +404,8 @@ def upgrade(connection: sqlite3.Connection) -> None:
     """Create what a database of an older version lacks, within the caller's transaction. Views are made anew."""
     for view in VIEWS:
         connection.execute(f"DROP VIEW IF EXISTS {view}")
+    if "is_exact" not in {str(row[1]) for row in connection.execute("PRAGMA table_info(metrics)")}:
+        connection.execute("ALTER TABLE metrics ADD COLUMN is_exact INTEGER NOT NULL DEFAULT 0")
     there = {str(name) for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     for statement in statements():
         if statement.split()[2] not in there:

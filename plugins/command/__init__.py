@@ -34,7 +34,8 @@ class OwnCommand(BenchmarkPlugin):
             "metrics",
             "",
             "one a line: NAME UNIT higher|lower regex|json|csv FILE WHAT; FILE is stdout, stderr or one of `fetch`, "
-            "WHAT a pattern with one group, a path such as results.0.rate, or a column's name or number",
+            "WHAT a pattern with one group, a path such as results.0.rate, or a column's name or number; "
+            "exact behind it for counts and bytes, whose values have no error",
         ),
         Parameter(
             "decimal", "", "sign before decimals, . or , (the other parts thousands); empty: not read if it may be both"

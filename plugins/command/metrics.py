@@ -4,6 +4,7 @@
     NAME UNIT higher|lower json  FILE PATH        keys and indices with dots between: results.0.latency
     NAME UNIT higher|lower csv   FILE COLUMN      by its header, or by its number from 1; the last row counts
 
+The word ``exact`` behind a line says that the values have no error, as counts and bytes.
 FILE is ``stdout``, ``stderr`` or one of the files that are fetched. Words are parted as a shell does it. No number is
 taken where it may be another one: half of what was printed, a row before one that is cut, or 1,234 from nobody knows
 which locale.
@@ -26,6 +27,7 @@ from hpcvirt.core.text import clean_line
 from hpcvirt.plugins.reading import number, unfinished_line, whole_lines
 
 WORDS = 6
+EXACT = "exact"
 KINDS = ("regex", "json", "csv")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,60}")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?", re.ASCII)
@@ -66,8 +68,11 @@ def _line(line: str) -> Wanted:
         words = shlex.split(line)
     except ValueError as error:  # an unbalanced quote
         raise MetricWrong(f"{line!r}: {error}") from error
+    exact = len(words) > WORDS and words[-1] == EXACT
+    if exact:
+        words.pop()
     if len(words) != WORDS:
-        raise MetricWrong(f"{line!r}: not NAME UNIT higher|lower regex|json|csv FILE WHAT")
+        raise MetricWrong(f"{line!r}: not NAME UNIT higher|lower regex|json|csv FILE WHAT, perhaps with {EXACT} behind")
     name, unit, better, kind, file, selector = words
     if not _NAME.fullmatch(name):
         raise MetricWrong(f"{name!r} is no name: use letters, digits and _")
@@ -75,7 +80,7 @@ def _line(line: str) -> Wanted:
         raise MetricWrong(f"{line!r}: {better!r} is not higher or lower, or {kind!r} is not one of {', '.join(KINDS)}")
     if kind == "regex":
         _pattern(selector)
-    return Wanted(Metric(name, unit, Better(better), primary=True), kind, file, selector)
+    return Wanted(Metric(name, unit, Better(better), primary=True, exact=exact), kind, file, selector)
 
 
 def _pattern(text: str) -> re.Pattern[str]:

@@ -208,7 +208,7 @@ def test_a_missing_cell_is_counted_and_not_imputed() -> None:
         Series.of("A", "x", "t", a, node=node, block=block),
         Series.of("B", "x", "t", b[kept], node=node[kept], block=block[kept]),
     ]
-    (one,) = compare(series, Settings(unit=Unit.NODE_BLOCK))
+    (one,) = compare(series, Settings(unit=Unit.NODE_BLOCK, planned_blocks=4))
     d = (np.log(b) - np.log(a))[kept]
     assert one.n == 11
     assert one.df == 9

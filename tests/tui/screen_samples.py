@@ -297,6 +297,9 @@ class SampleComparison:
     p_adjusted: float | None = 0.99
     ci_low: float | None = 0.9949
     ci_high: float | None = 1.0123
+    ci_low_decision: float | None = 0.9921
+    ci_high_decision: float | None = 1.0151
+    ci_level_decision: float | None = 0.9875
     verdict: str = "equivalent"
     more: int | None = None
     more_unit: str | None = None

@@ -317,10 +317,22 @@ def row_in_words(row: Row, *, with_flags: bool = True) -> list[Content]:
             (f"{signed(what.difference_pct)} %", "bold"),
             "" if row.is_veiled else ci,
         ),
+        *([] if row.is_veiled else _deciding(what)),
         Content.styled(means if row.is_veiled else f"{means}, p {probability(what.p)}{adjusted}", MUTED),
         *([] if row.is_veiled else _more(what)),
         *(Content.styled(f"! {safe(flag.text)}", CARE) for flag in (what.flags if with_flags else ())),
     ]
+
+
+def _deciding(what: Comparison) -> list[Content]:
+    """The interval that agrees with the verdict, where it is not the usual one."""
+    from hpcvirt.core.stats.report import confidence
+
+    low, high, level = what.ci_low_decision, what.ci_high_decision, what.ci_level_decision
+    if low is None or high is None or level is None or (low, high) == (what.ci_low, what.ci_high):
+        return []
+    ends = f"{signed(100 * (low - 1))} … {signed(100 * (high - 1))} %"
+    return [Content.styled(f"CI {ends} at {confidence(level)}, the level that decided about a difference", MUTED)]
 
 
 def _more(what: Comparison) -> list[Content]:
