@@ -132,14 +132,16 @@ class _Fitting:
         self._labels = short_labels(list(dict.fromkeys(one.benchmark for one in rows)))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
-        wide = self._grid(WIDE, is_short=False)
-        if self._width(wide, console, options) <= options.max_width:
-            yield wide
-            return
-        yield from self._legend()
-        wide = self._grid(WIDE, is_short=True)
-        fits = self._width(wide, console, options) <= options.max_width
-        yield wide if fits else self._grid(self._narrow(), is_short=True)
+        grid = self._grid(WIDE, is_short=False)
+        if self._width(grid, console, options) > options.max_width:
+            yield from self._legend()
+            narrow = self._narrow()
+            for omitted in (None, set(), {"CI"}, {"CI", "p"}):
+                columns = WIDE if omitted is None else {name: narrow[name] for name in narrow if name not in omitted}
+                grid = self._grid(columns, is_short=True)
+                if self._width(grid, console, options) <= options.max_width:
+                    break
+        yield grid
 
     @staticmethod
     def _width(grid: Table, console: Console, options: ConsoleOptions) -> int:

@@ -19,10 +19,10 @@ FLAGS = {
     "losses": "These attempts count for nothing. If they failed because the kernel is slow, the rest looks too good.",
     "asymmetric-loss": "This kernel loses more than the other. What survived may be the easy part: look at why.",
     "outliers": "Values far from the others. They count all the same; look when they were measured, and on which node.",
-    "autocorrelated": "A run resembles the one before, so there are fewer independent values than runs. Harmless where "
-    "boots are compared.",
-    "drift": "Values rise or fall over the campaign: something warms up, fills up or ages. Harmless where each block "
-    "visits the kernels in a drawn order.",
+    "autocorrelated": "A run resembles the one before, so there are fewer independent values than runs. Where "
+    "boots are compared that alone does no harm; what a kernel leaves behind for the next one does.",
+    "drift": "Values rise or fall over the campaign: something warms up, fills up or ages. A drawn order of "
+    "kernels bears that; a fixed order, or one kernel's effect on the next, does not. Find the cause.",
     "not-normal": "The test assumes a bell curve. With many boots it bears much; with few, be careful near alpha.",
     "node-effect": "The nodes are not alike. Their levels are taken out before the kernels are compared.",
     "kernel-by-node": "The kernel costs more on some nodes than on others: one number for all hides that. See nodes.",

@@ -307,7 +307,9 @@ class SampleComparison:
     primary: bool = True
     runs: int = 40
     runs_baseline: int = 40
-    ratio_of_means: float | None = 1.0034
+    ratio_of_means: float | None = 1.0031
+    method: str = "blocked"
+    interim: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,11 @@ class Row:
         return 100 * (low - 1), 100 * (high - 1)
 
     @property
+    def is_interim(self) -> bool:
+        """The campaign was not finished, whether verdicts are shown or not."""
+        return self.is_veiled or self.what.interim
+
+    @property
     def verdict(self) -> str:
         """The verdict, or why there is none."""
         if not (self.what.runs and self.what.runs_baseline):
