@@ -133,7 +133,7 @@ def _in_common(campaign: Campaign, power: Power, shared: float | None) -> Iterat
             "variation is common: not measured yet (--shared)"
         )
     else:
-        yield f"  {_percent(shared)} of the variance between boots is common to nodes that move together"
+        yield f"  {100 * shared:.0f} % of the variance between boots is common to nodes that move together"
 
 
 def _together(power: Power) -> Iterator[str]:
