@@ -130,7 +130,8 @@ def run(campaign: str, db: Path | None, detach: bool, yes: bool, force: bool, **
     for line in launch.left_behind(path, file, database):
         click.echo(line, err=True)
     with shown_progress(database):
-        outcome = run_campaign(file, database)
+        outcome = run_campaign(file, database, lambda words: click.echo(words, err=True))
+    database = outcome.database
     click.echo(f"{outcome.ending}: {database}")
     if outcome.left:
         click.echo(f"{outcome.left} runs left; go on with: hpcvirt-tui run {shlex.quote(str(database))}")

@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from hpcvirt.core.errors import HpcvirtError
+from hpcvirt.core.store.presence import rescued
 from hpcvirt.core.store.queries import SnapshotReader
 from hpcvirt.core.store.records import Event, Snapshot
 from hpcvirt.core.text import clean_line
@@ -105,6 +106,8 @@ def _watch(database: Path, show: _Lines | _Bar, ended: threading.Event) -> None:
             except HpcvirtError:
                 # Locked for the moment; the runner itself says what is wrong with its database.
                 snapshot = None
+                if (saved := rescued(reader.path)) is not None and not reader.path.exists():
+                    reader = SnapshotReader(saved)
             if snapshot is not None:
                 last = _tell(snapshot, show, last)
             if is_last_look:

@@ -129,6 +129,10 @@ class Attempts:
         self._spools.done(past, forget)
         return await self._file(order, attempt, reply, elapsed_s)
 
+    async def reach(self) -> None:
+        """Be connected to a node on which an attempt may be under way, with the patience that collecting it has."""
+        await self._ground.wishes.unless_aborted(self._link.connect_again(self._patience_s))
+
     async def collect(self, order: Order, attempt: OpenAttempt) -> Status:
         """What an earlier life of the runner left under way."""
         await self._channel.event("info", f"{told(order.run)}: begun by an earlier runner, and now collected")
@@ -170,7 +174,7 @@ class Attempts:
     async def clear(self, kernel: Kernel, attempt: str) -> jobs.Witness:
         """After such a run. Raises what the connection raises, and NodeUnusable when processes cannot be ended."""
         await self._link.connect_again(self._patience_s)
-        script = jobs.clear(self._node.scratch, attempt, kernel.wrap, kernel.env, _probe(kernel))
+        script = jobs.clear(self._node.scratch, attempt, self.seat, kernel.wrap, kernel.env, _probe(kernel))
         witness = jobs.parse_witness(script, await self._link.run(script, END_S))
         await self._tell_cleaned(witness.cleaned, "the run")
         if witness.left:
@@ -276,7 +280,7 @@ class Attempts:
             await self._channel.state("collecting", run.benchmark.label)
             patience_s = self._ground.campaign.connecting.patience_s
             await self._ground.wishes.unless_aborted(self._link.connect_again(patience_s))
-            script = jobs.collect(self._node.scratch, attempt)
+            script = jobs.collect(self._node.scratch, attempt, self.seat)
             left_s = limit_s - (time.monotonic() - started)
             try:
                 work = self._exchange(script, max(left_s, 1.0))
@@ -320,7 +324,7 @@ class Attempts:
         """What the node says of an attempt that it was told to end; asked again when the connection is lost."""
         cuts = 0
         while True:
-            script = jobs.end(self._node.scratch, attempt)
+            script = jobs.end(self._node.scratch, attempt, self.seat)
             await self._link.connect_again(patience_s)
             try:
                 return await self._exchange(script, END_S)

@@ -112,9 +112,10 @@ def _with_added(campaign: Campaign, frozen: FrozenRecord) -> Campaign:
 
 def databases(folder: Path, name: str) -> list[Path]:
     """Databases of a campaign in a folder, the newest first: the time of their making is in their name."""
-    form = re.compile(re.escape(name) + r"-(\d{8}T\d{6}Z)(?:\.(\d+))?\.db")
+    rescued = r"(?:-rescued-(\d{8}T\d{6}Z(?:\.\d+)?))?"
+    form = re.compile(re.escape(name) + rf"-(\d{{8}}T\d{{6}}Z)(?:\.(\d+))?{rescued}\.db")
     found = ((form.fullmatch(path.name), path) for path in folder.glob(f"{name}-*.db") if path.is_file())
-    dated = [(match[1], int(match[2] or 1), path) for match, path in found if match]
+    dated = [(match[1], int(match[2] or 1), match[3] or "", path) for match, path in found if match]
     return [path for *_, path in sorted(dated, reverse=True)]
 
 

@@ -4,31 +4,43 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from hpcvirt.core.errors import StoreLocked
+from hpcvirt.core.store.runners import refuse_second_runner
 
 
 @contextmanager
-def runner_lock(database: Path) -> Iterator[None]:
+def runner_lock(database: Path) -> Iterator[Callable[[Path], None]]:
     """Hold the runner's lock of a database; it goes with the process, however that ends.
 
-    Raises StoreLocked when another process holds it.
+    The database's own records are asked first: a lock file can be removed, and where a file system has local locks it
+    keeps nobody off on another host. What is given takes the lock of a further file as well, until the end: where the
+    work goes on when this one is lost. Raises StoreLocked when another process works on it, StoreUnusable.
     """
-    path = database.with_name(database.name + ".lock")
-    descriptor = _locked(path)
-    if descriptor is None:
-        raise StoreLocked(
-            f"{database}: another runner works on it",
-            hint=f"watch it with `hpcvirt-tui {database}` or `hpcvirt-tui status {database}`",
-        )
+    refuse_second_runner(database)
+    held: dict[Path, int] = {}
+
+    def take(database: Path) -> None:
+        path = database.with_name(database.name + ".lock")
+        descriptor = _locked(path)
+        if descriptor is None:
+            raise StoreLocked(
+                f"{database}: another runner works on it",
+                hint=f"watch it with `hpcvirt-tui {database}` or `hpcvirt-tui status {database}`",
+            )
+        held[path] = descriptor
+
     try:
-        yield
-        path.unlink(missing_ok=True)
+        take(database)
+        yield take
+        for path in held:
+            path.unlink(missing_ok=True)
     finally:
-        os.close(descriptor)
+        for descriptor in held.values():
+            os.close(descriptor)
 
 
 def _locked(path: Path) -> int | None:

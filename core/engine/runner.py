@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import secrets
 import shutil
 import signal
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from enum import StrEnum
 from functools import partial
@@ -15,6 +16,7 @@ from typing import Any
 
 from hpcvirt.core.config import CampaignFile
 from hpcvirt.core.engine.crew import Crew
+from hpcvirt.core.engine.database_guard import DatabaseGuard
 from hpcvirt.core.engine.ground import Ground
 from hpcvirt.core.engine.lock import runner_lock
 from hpcvirt.core.engine.reboots import refuse_unconfirmed
@@ -55,6 +57,8 @@ class Outcome:
     """Runs that got no ok attempt."""
     left: int
     """Runs not done."""
+    database: Path
+    """Where it is now: it may have been moved, or deleted and saved elsewhere."""
     unrestored: tuple[str, ...] = ()
     """Nodes whose default boot entry is still to be put back."""
 
@@ -70,58 +74,77 @@ class Outcome:
         return 1 if self.given_up else 0
 
 
-def run_campaign(file: CampaignFile, database: Path) -> Outcome:
+def _silent(_: str) -> None:
+    """For whoever has nobody to warn."""
+
+
+def run_campaign(file: CampaignFile, database: Path, warn: Callable[[str], None] = _silent) -> Outcome:
     """Work on an existing database until it is done or the operator stops it.
+
+    ``warn``: what the operator must hear of that may not be found in the database.
 
     SIGINT, SIGTERM and SIGHUP stop it after the runs under way; a second one aborts those.
 
     Raises RebootsUnconfirmed, StoreLocked, StoreUnusable, LabFailed.
     """
     refuse_unconfirmed(file.campaign, read_consent(database, operator()))
-    with runner_lock(database):
-        return asyncio.run(_live(file.campaign, database))
+    with runner_lock(database) as take_lock:
+        return asyncio.run(_live(file.campaign, database, take_lock, warn))
 
 
-async def _live(campaign: Campaign, path: Path) -> Outcome:
+async def _live(
+    campaign: Campaign, path: Path, take_lock: Callable[[Path], None], warn: Callable[[str], None]
+) -> Outcome:
     store = await Writer.open(lambda: Database(path))
     ending = Ending.FAILED
-    runner = await store.do(lambda database: database.register_runner(this_process()))
+    nonce = secrets.token_hex(8)
     try:
-        ending = await _work(campaign, path, store)
+        runner = await store.do(lambda database: database.register_runner(this_process(), nonce))
+    except BaseException:
+        await store.close()
+        raise
+    wishes = Wishes(store)
+    guard = DatabaseGuard(store, wishes, runner, take_lock, warn)
+    try:
+        ending = await _work(campaign, path, store, wishes, guard, nonce)
     except HpcvirtError as error:
         message = error.message
         await store.do(lambda database: database.event("error", message))
         raise
     finally:
-        planned, ok, given_up = await asyncio.to_thread(read_totals, path)
-        is_finished = ok + given_up >= planned
         await store.do(lambda database: database.runner_ended(runner, ending))
+        await guard.reported()
+        planned, ok, given_up = await asyncio.to_thread(read_totals, store.path)
+        is_finished = ok + given_up >= planned
         await store.close()
     if is_finished and campaign.lab:
         # Nothing is left there to be collected by a later life.
         await asyncio.to_thread(shutil.rmtree, lab_folder(path), ignore_errors=True)
-    unrestored = (await asyncio.to_thread(read_frozen, path)).unrestored
-    return Outcome(Ending.DONE if is_finished else ending, given_up, planned - ok - given_up, unrestored)
+    unrestored = (await asyncio.to_thread(read_frozen, store.path)).unrestored
+    return Outcome(Ending.DONE if is_finished else ending, given_up, planned - ok - given_up, store.path, unrestored)
 
 
-async def _work(campaign: Campaign, path: Path, store: Writer) -> Ending:
-    wishes = Wishes(store)
+async def _work(
+    campaign: Campaign, path: Path, store: Writer, wishes: Wishes, guard: DatabaseGuard, nonce: str
+) -> Ending:
     await wishes.begin()
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(_signals(wishes))
         lab = await _lab(stack, campaign, path, store)
-        walk = _walk_all(campaign, *nodes_and_credentials(campaign, lab), store, wishes)
-        companions = [wishes.watch(), *([] if lab is None else [_need(lab)])]
+        walk = _walk_all(campaign, *nodes_and_credentials(campaign, lab), store, wishes, nonce)
+        companions = [wishes.watch(), guard.watch(), *([] if lab is None else [_need(lab)])]
         is_whole = await _alongside(walk, *companions)
     if wishes.aborting.is_set():
         return Ending.ABORTED
+    if guard.is_moved:
+        return Ending.FAILED
     if wishes.stopping.is_set():
         return Ending.STOPPED
     return Ending.DONE if is_whole else Ending.FAILED
 
 
 async def _walk_all(
-    campaign: Campaign, nodes: Sequence[Node], credentials: Credentials, store: Writer, wishes: Wishes
+    campaign: Campaign, nodes: Sequence[Node], credentials: Credentials, store: Writer, wishes: Wishes, nonce: str
 ) -> bool:
     """Every node side by side; a fault of one does not touch the others."""
     plan = make_plan(campaign)
@@ -138,7 +161,8 @@ async def _walk_all(
             await wishes.unless_stopped(refuse_twins(links))
         except Interrupted:
             return False
-        seats = [seat_of(campaign, uuid, node) for node in nodes]
+        runner = await store.do(lambda database: database.identity_of(this_process(), nonce))
+        seats = [seat_of(campaign, uuid, node, runner) for node in nodes]
         eyes = [NodeConnection(node, credentials, campaign.connecting, handshakes) for node in nodes]
         await stack.enter_async_context(watching(eyes, campaign.telemetry, store, ground.running))
         while True:

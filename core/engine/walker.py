@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from hpcvirt.core import boot_method as methods
 from hpcvirt.core.benchmark import load
 from hpcvirt.core.engine.artifacts import frozen_files, make_same
-from hpcvirt.core.engine.attempts import Attempts, Order
+from hpcvirt.core.engine.attempts import LEAVE_S, Attempts, Order
 from hpcvirt.core.engine.channel import NodeChannel, unanswering
 from hpcvirt.core.engine.company import Company, filed
 from hpcvirt.core.engine.crew import Crew
@@ -29,10 +29,11 @@ from hpcvirt.core.engine.readiness import (
 )
 from hpcvirt.core.engine.reboots import Reboots, expect_of
 from hpcvirt.core.engine.retry import PROVED_AGAIN, is_used_up
+from hpcvirt.core.engine.seat import lease
 from hpcvirt.core.engine.settling import settle
 from hpcvirt.core.engine.visits import Part, Visit
 from hpcvirt.core.engine.wishes import Interrupted
-from hpcvirt.core.errors import HpcvirtError, NodeUnreachable, WrongKernel
+from hpcvirt.core.errors import HpcvirtError, NodeHeld, NodeUnreachable, WrongKernel
 from hpcvirt.core.launcher import requirements_of
 from hpcvirt.core.model import ALL_NODES, Benchmark, Boot, Expect, Kernel, Node, Run, Status
 from hpcvirt.core.remote import job as jobs
@@ -71,6 +72,9 @@ class NodeWalker:
         self._warned: set[tuple[str | None, str, str]] = set()
         """Boot_id, kernel and benchmark of what was warned of."""
         self._was_looked_at = False
+        self._is_leased = False
+        self._is_refused = False
+        """Another runner has the node, and what it has changed there is not ours to put back."""
         self._proved: str | None = None
         """The boot_id with which its kernel was proved."""
         self._is_in_doubt = False
@@ -114,13 +118,15 @@ class NodeWalker:
         finally:
             keeping.cancel()
             await self._crew.leave(self.name)
-        await self._reboots.restore()
-        await self.attempts.leave()
+        await self._give_back()
         return is_whole
 
     async def _walk(self, visits: Sequence[Visit], leftovers: Mapping[str, Sequence[OpenAttempt]]) -> bool:
         await self._channel.state("connecting")
         await self._reboots.await_under_way()
+        if leftovers.get(self.name) or leftovers.get(ALL_NODES):
+            await self.attempts.reach()
+        await self._lease(self._channel.run)
         await self._collect_leftovers(visits, leftovers)
         is_whole = True
         for visit in visits:
@@ -420,6 +426,25 @@ class NodeWalker:
         return [one for one in found if not isinstance(one, BaseException)]
 
     # -- the begin and the end of a walk
+
+    async def _lease(self, ask: Callable[[jobs.Script], Awaitable[bytes]]) -> None:
+        """Before anything of this campaign is read, collected or ended there."""
+        try:
+            await lease(ask, self._store, self._node, self._seat)
+        except NodeHeld:
+            self._is_refused = True
+            raise
+        self._is_leased = True
+
+    async def _give_back(self) -> None:
+        """Put back what was changed on the node and give it free, unless it is another runner's."""
+        if not self._is_leased and not self._is_refused:
+            with suppress(HpcvirtError, TimeoutError):
+                await self._lease(lambda script: self._link.run(script, LEAVE_S))
+        if not self._is_refused:
+            await self._reboots.restore()
+        if self._is_leased:
+            await self.attempts.leave()
 
     async def _collect_leftovers(self, visits: Sequence[Visit], leftovers: Mapping[str, Sequence[OpenAttempt]]) -> None:
         """What an earlier life of the runner left under way; and spools whose attempts are filed."""

@@ -45,15 +45,24 @@ class Wishes:
                 await self._obey_run(wish.kind, wish.run, wish.origin)
             await self._store.do(partial(Database.obey, wish=wish.id))
 
+    def pause(self) -> None:
+        """Start nothing new until somebody wishes it."""
+        if not self.stopping.is_set():
+            self._may_start.clear()
+
+    def stop(self) -> None:
+        """Start nothing new any more."""
+        self.stopping.set()
+        self._may_start.set()
+
     async def obey(self, kind: str) -> None:
         """Put a wish about the whole campaign into force."""
         if kind == "pause":
-            self._may_start.clear()
+            self.pause()
         elif kind == "resume":
             self._may_start.set()
         else:
-            self.stopping.set()
-            self._may_start.set()
+            self.stop()
             if kind == "abort":
                 self.aborting.set()
         await self._store.do(lambda database: database.event("info", f"{kind}: as the operator wished"))

@@ -13,6 +13,7 @@ from math import ceil
 from shlex import join, quote
 
 from hpcvirt.core.errors import NodeHeld, NodeUnusable, OutputUnparsable
+from hpcvirt.core.lease import RunnerIdentity, parse_runner
 from hpcvirt.core.remote.environment import parse_environment
 from hpcvirt.core.remote.identity import Identity, Moment, parse_identity
 from hpcvirt.core.text import clean_line
@@ -31,21 +32,27 @@ LEASE_S = 900
 LOCK_FOLDERS = ("/run/lock", "/dev/shm", "/tmp")  # noqa: S108 - lock.sh asks for a sticky one and makes its own folder
 """Where a node's lock is put: the first that everybody may write to."""
 
+HELD_HINT = "wait until that campaign is done; if it is not coming back, its owner removes that folder"
+
 _ENVIRONMENT = "-- environment"
 _SCRIPTS = ("marked.sh", "node.sh", "lock.sh")
 
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """One campaign's place on one node: in whose name it is locked, and the mark of all processes there."""
+    """One runner's place on one node: in whose name it is locked, and the mark of its campaign's processes there."""
 
     campaign: str
-    """Names one database; hexadecimal."""
+    """Names the database a campaign was begun in, and each copy of it; hexadecimal."""
     node: str
     who: str
     """The lock's holder, in a line for other users of the node."""
     place: str = "machine"
     """What is locked: the machine, or some place on it where nodes are known to share one."""
+    nonce: str = field(default_factory=lambda: secrets.token_hex(8))
+    """Names the runner, one of those of the campaign: the lock is its own alone."""
+    runner: str = ""
+    """The runner as ``lease.RunnerIdentity`` writes it: for whoever wants the node."""
 
     @property
     def name(self) -> str:
@@ -55,7 +62,13 @@ class Seat:
     @property
     def settings(self) -> dict[str, str]:
         """For the scripts."""
-        return {"hv_seat": self.name, "hv_who": self.who, "hv_place": self.place}
+        return {
+            "hv_seat": self.name,
+            "hv_who": self.who,
+            "hv_place": self.place,
+            "hv_owner": self.nonce,
+            "hv_runner": self.runner,
+        }
 
 
 class JobState(StrEnum):
@@ -150,6 +163,20 @@ class Witness:
 
 
 @dataclass(frozen=True, slots=True)
+class Lease:
+    """A node's answer to a runner that wants it."""
+
+    attempts: frozenset[str]
+    """Those that run there, in the campaign's name or from the spools of this user."""
+    held: str = ""
+    """Who else holds it, in words; empty: it is the asking runner's now."""
+    holder: RunnerIdentity | None = None
+    """The process that holds it, where the lock says so."""
+    is_same_campaign: bool = False
+    """The holder works on a file of the same campaign."""
+
+
+@dataclass(frozen=True, slots=True)
 class Script:
     """A script for /bin/sh and the word that tells its answer from whatever else comes out of the channel."""
 
@@ -193,14 +220,17 @@ def library() -> bytes:
     return f"{_functions()}hv_stays=yes hv_own=setsid\n".encode()
 
 
-def collect(scratch: str, attempt: str) -> Script:
-    """Wait for a job that an earlier connection started; make sure it never starts if it did not."""
-    return _script("hv_do_collect", scratch, attempt)
+def collect(scratch: str, attempt: str, seat: Seat | None = None) -> Script:
+    """Wait for a job that an earlier connection started; make sure it never starts if it did not.
+
+    ``seat``: only if the node is held by it, or by nobody; here and below.
+    """
+    return _script("hv_do_collect", scratch, attempt, seat.settings if seat else {})
 
 
-def end(scratch: str, attempt: str) -> Script:
+def end(scratch: str, attempt: str, seat: Seat | None = None) -> Script:
     """End the job's processes, TERM then KILL, and answer with what it left."""
-    return _script("hv_do_end", scratch, attempt)
+    return _script("hv_do_end", scratch, attempt, seat.settings if seat else {})
 
 
 def look(
@@ -250,10 +280,12 @@ def make_ready(
     return _script("hv_do_ready", scratch, "-", settings)
 
 
-def clear(scratch: str, attempt: str, wrap: tuple[str, ...], env: Mapping[str, str], probe: str | None) -> Script:
+def clear(
+    scratch: str, attempt: str, seat: Seat, wrap: tuple[str, ...], env: Mapping[str, str], probe: str | None
+) -> Script:
     """After such a run: end what it left on this node, read identity."""
     wrapped = _identity_within(wrap, env, probe, "hv_identity\n")
-    return _script("hv_do_clear", scratch, attempt, {"hv_wrapped": wrapped})
+    return _script("hv_do_clear", scratch, attempt, {**seat.settings, "hv_wrapped": wrapped})
 
 
 def parse_witness(script: Script, raw: bytes) -> Witness:
@@ -313,6 +345,36 @@ def end_preparations(scratch: str, seat: Seat) -> Script:
     return _script("hv_do_end_preparations", scratch, "-", seat.settings)
 
 
+def lease(scratch: str, seat: Seat, takes: Iterable[str] = ()) -> Script:
+    """Lock the node before anything else is done there, and tell which attempts run on it.
+
+    ``takes``: nonces of runners of the campaign that are proved dead, whose locks count for nothing.
+    """
+    return _script("hv_do_lease", scratch, "-", {**seat.settings, "hv_takes": " ".join(takes)})
+
+
+def parse_lease(script: Script, raw: bytes, seat: Seat) -> Lease:
+    """Read the answer to ``lease``. Raises NodeUnusable or OutputUnparsable."""
+    try:
+        told = _under(sections(script, raw), "lock ")[1]
+    except NodeHeld as error:
+        _, _, body = raw.partition(f"\n@{script.nonce} held ".encode())
+        lines = body.split(b"\n")
+        holder = parse_runner(lines[1].decode("utf-8", "replace")) if len(lines) > 1 else None
+        is_same = f".{seat.name}.".encode() in lines[0]
+        return Lease(_attempts(lines[2:]), error.message, holder, is_same)
+    return Lease(_attempts(told.split(b"\n")))
+
+
+def _attempts(lines: Iterable[bytes]) -> frozenset[str]:
+    return frozenset(line.decode() for line in lines if re.fullmatch(rb"[0-9a-f]{1,64}", line))
+
+
+def cede(scratch: str, seat: Seat) -> Script:
+    """Give a lease back that may not be used, and touch nothing else on the node."""
+    return _script("hv_do_cede", scratch, "-", seat.settings)
+
+
 def hold(scratch: str, seat: Seat) -> Script:
     """Put off the end of the node's lock, while nothing runs."""
     return _script("hv_do_hold", scratch, "-", seat.settings)
@@ -367,6 +429,10 @@ def _script(
         "hv_folder": "",
         "hv_seat": "",
         "hv_place": "",
+        "hv_owner": "",
+        "hv_runner": "",
+        "hv_takes": "",
+        "hv_lists": "",
         "hv_cleaned": "0",
         "hv_meta": "",
         "hv_lease": str(LEASE_S),
@@ -664,10 +730,7 @@ def _answer(script: Script, raw: bytes) -> bytes:
     if word == "unusable":
         raise NodeUnusable(told, hint="see `scratch` of this node in the campaign file")
     if word == "held":
-        raise NodeHeld(
-            f"held {told}",
-            hint="wait until that campaign is done; if it is not coming back, its owner removes that folder",
-        )
+        raise NodeHeld(f"held {told}", hint=HELD_HINT)
     return answer
 
 

@@ -359,6 +359,26 @@ hv_is_running() { # from within the spool
     [ -n "$hv_pids" ]
 }
 
+hv_list_under_way() { # a line for each attempt that runs here in the name of this campaign, or from its spools; some twice
+    for hv_dir in "$hv_root/spool"/*."$hv_boot"/*; do
+        [ -f "$hv_dir/claim" ] && [ ! -s "$hv_dir/claim" ] && [ ! -f "$hv_dir/done" ] || continue
+        hv_spool=$hv_dir
+        hv_attempt=${hv_dir##*/}
+        ! hv_is_running || echo "$hv_attempt"
+    done
+    # What another node's launcher has started here has no spool.
+    hv_marked "HPCVIRT_SEAT=$hv_seat"
+    for hv_pid in $hv_pids; do
+        { tr '\0' '\n' <"/proc/$hv_pid/environ"; } 2>/dev/null | while IFS= read -r hv_line; do
+            case $hv_line in HPCVIRT_RUN=*) echo "${hv_line#*=}" ;; esac
+        done
+    done
+}
+
+hv_keep_lease() { # which a script that acts in the campaign's name has
+    [ -z "$hv_seat" ] || hv_hold 0
+}
+
 hv_await() { # the attempt's end; hv_state says which
     hv_state=never
     ! hv_is_never "$hv_spool" || return 0
@@ -404,6 +424,7 @@ hv_do_launch() {
 
 hv_do_collect() {
     hv_open
+    hv_keep_lease
     hv_find
     hv_enter
     if hv_claim . || hv_is_never .; then
@@ -416,6 +437,7 @@ hv_do_collect() {
 
 hv_do_end() {
     hv_open
+    hv_keep_lease
     hv_find
     hv_enter
     hv_claim .
@@ -481,6 +503,7 @@ hv_do_ready() { # for a run that another node leads: ours alone, free of what ea
 
 hv_do_clear() { # of what a run that another node led has left here; and what the node is
     hv_open
+    hv_keep_lease
     hv_find
     hv_count=0
     hv_of_attempt
@@ -541,6 +564,7 @@ hv_refuse_without_lock() { # which a campaign has from its first look on, until 
 
 hv_do_end_preparations() { # of this campaign, all of them
     hv_open
+    hv_keep_lease
     hv_end_preparations hv_of_preparations
     hv_say end
 }
@@ -572,12 +596,20 @@ hv_leave() { # no launcher of this campaign is on its way any more
     hv_lock_base
     # Who was refused the node, or came too late, leaves what may be another campaign's.
     [ -n "$hv_base" ] && [ ! -d "$hv_lock" ] || hv_remove_graves
-    # Also locks of earlier boots that were never given back.
-    [ -z "$hv_base" ] || rm -rf "$hv_base"/hpcvirt-lock.*."$hv_seat"
+    # Also locks of earlier boots that were never given back; in this one another runner's stays.
+    [ -z "$hv_base" ] || for hv_old in "$hv_base"/hpcvirt-lock.*."$hv_seat".*; do
+        case $hv_old in "$hv_lock") ;; "$hv_base/hpcvirt-lock.$hv_boot".*) continue ;; esac
+        rm -rf "$hv_old"
+    done
 }
 
 hv_do_forget() {
     hv_open
+    # Whoever has lost the node to another runner, or never had it, ends and removes nothing there.
+    [ -z "$hv_seat" ] || hv_try_hold 0 || {
+        hv_leave
+        hv_seat= hv_forget=
+    }
     # Before the spools, which tell what is of this campaign.
     [ -z "$hv_seat" ] || {
         hv_lock_base

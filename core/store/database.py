@@ -9,8 +9,8 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import astuple, dataclass, field
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -20,11 +20,12 @@ from urllib.parse import quote
 import sqlite_utils
 
 from hpcvirt.core.benchmark import Reading
-from hpcvirt.core.errors import StoreUnusable
+from hpcvirt.core.errors import StoreLocked, StoreUnusable
+from hpcvirt.core.lease import RunnerIdentity, file_id
 from hpcvirt.core.model import ALL_NODES, Plan, Status
 from hpcvirt.core.plan import canonical_json
 from hpcvirt.core.process import ProcessIdentity
-from hpcvirt.core.store import schema
+from hpcvirt.core.store import runners, schema
 from hpcvirt.core.store.creation import Frozen, fill, now, planned_rows
 from hpcvirt.core.store.filesystem import is_on_network
 from hpcvirt.core.store.samples import Sample, moment, pack
@@ -212,6 +213,30 @@ class Database:
                     return
                 time.sleep(0.02)
 
+    def copy_to(self, path: Path) -> None:
+        """Save the whole content in a new file, readable by its owner only: also of a database that has lost its name.
+
+        Raises StoreUnusable.
+        """
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            with closing(sqlite3.connect(path, isolation_level=None)) as copy:
+                self._db.conn.backup(copy)
+                copy.execute("PRAGMA journal_mode = DELETE")
+        except (OSError, sqlite3.Error) as error:
+            path.unlink(missing_ok=True)
+            raise StoreUnusable(f"{path}: {error}", hint="is there room for it?") from error
+
+    def leave_name(self) -> None:
+        """Close a database whose name is gone, or another file's now: nothing by that name is touched.
+
+        Raises StoreUnusable when not all of its content could be brought into the file itself.
+        """
+        is_busy, *_ = self._db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if is_busy:
+            raise StoreUnusable(f"{self.path}: somebody reads it", hint="it is tried again")
+        self._db.conn.close()
+
     @contextmanager
     def transaction(self) -> Generator[None, None, None]:
         """What is done within is done wholly or not at all; within another it is a part of that one."""
@@ -230,15 +255,23 @@ class Database:
 
     # -- the runner's life
 
-    def register_runner(self, process: ProcessIdentity) -> int:
+    def register_runner(self, process: ProcessIdentity, nonce: str = "") -> int:
         """File who works on the database from now on.
 
-        Wishes that were left open were for an earlier one, unless they are about runs.
+        Wishes that were left open were for an earlier one, unless they are about runs. Raises StoreLocked when another
+        one lives.
         """
-        sql = "INSERT INTO runners (host, boot_id, pid, pid_start, started_at) VALUES (?, ?, ?, ?, ?)"
         with self._db.atomic():
-            self._db.conn.execute("UPDATE wishes SET obeyed_at = ? WHERE obeyed_at IS NULL AND run IS NULL", (now(),))
-            return self._insert(sql, (*astuple(process), now()))
+            return runners.register(self._db.conn, self.identity_of(process, nonce), self.path)
+
+    def identity_of(self, process: ProcessIdentity, nonce: str) -> RunnerIdentity:
+        """A runner with the file that it works on."""
+        return RunnerIdentity(process, nonce, file_id(self.path), str(self.path.absolute()))
+
+    def beat(self, runner: int) -> None:
+        """File a sign of life. Raises StoreLocked when a later runner has taken its place."""
+        with self._db.atomic():
+            runners.beat(self._db.conn, runner, self.path)
 
     def runner_ended(self, runner: int, ending: str) -> None:
         """File that the runner ended by itself, and how."""
@@ -247,6 +280,11 @@ class Database:
     def uuid(self) -> str:
         """Names this database."""
         return str(self._db.conn.execute("SELECT uuid FROM campaign").fetchone()[0])
+
+    def paused(self) -> None:
+        """File that the runner has paused by itself: only a wish makes it go on."""
+        sql = "INSERT INTO wishes (at, kind, origin, obeyed_at) VALUES (?1, 'pause', 'the runner', ?1)"
+        self._insert(sql, (now(),))
 
     def open_wishes(self) -> list[Wish]:
         """Wishes not obeyed yet, oldest first."""
@@ -403,8 +441,13 @@ class Database:
 
     def _refuse_second_end(self, attempt: str) -> None:
         found = self._db.conn.execute("SELECT status FROM attempts WHERE id = ?", (attempt,)).fetchone()
-        if found is None or found[0] is not None:
-            raise StoreUnusable(f"attempt {attempt} cannot end: {found and found[0]}", hint="report this as a bug")
+        if found is None:
+            raise StoreUnusable(f"{self.path}: attempt {attempt} was never begun", hint="was the file replaced?")
+        if found[0] is not None:
+            raise StoreLocked(
+                f"{self.path}: another runner has filed the end of attempt {attempt} already: {found[0]}",
+                hint=f"two runners work on it; see `hpcvirt-tui status {self.path}` for the one that stays",
+            )
 
     def open_attempts(self) -> dict[str, list[OpenAttempt]]:
         """Attempts begun by an earlier life whose end was not filed, by node."""
@@ -418,6 +461,11 @@ class Database:
             told = OpenAttempt(str(attempt), int(run), str(started_at), self._nodes_before(attempt))
             found.setdefault(str(node), []).append(told)
         return found
+
+    def unknown_attempts(self, attempts: Iterable[str]) -> list[str]:
+        """Those of them that were not begun by a runner of this database."""
+        sql = "SELECT 1 FROM attempts WHERE id = ?"
+        return [one for one in attempts if self._db.conn.execute(sql, (one,)).fetchone() is None]
 
     def _nodes_before(self, attempt: str) -> dict[str, dict[str, Any]]:
         rows = self._db.conn.execute(

@@ -23,6 +23,7 @@ from hpcvirt.core.process import ProcessIdentity, is_alive, is_here
 from hpcvirt.core.store import schema
 from hpcvirt.core.store.cards import read_cards
 from hpcvirt.core.store.eta import remaining_s
+from hpcvirt.core.store.presence import rescued
 from hpcvirt.core.store.records import (
     Amendment,
     BenchmarkRecord,
@@ -64,7 +65,13 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
     Raises StoreUnusable when the file is missing, no database of this program, or unreadable.
     """
     if not path.is_file():
-        raise StoreUnusable(f"{path}: no such file", hint="name a results database (*.db)")
+        saved = rescued(path)
+        hint = (
+            f"it was deleted, and its content saved in {saved}: open that"
+            if saved
+            else "name a results database (*.db)"
+        )
+        raise StoreUnusable(f"{path}: no such file", hint=hint)
     try:
         with closing(_connect(path)) as connection:
             _check(connection, path)

@@ -312,6 +312,16 @@ CREATE TABLE runners (
     ending TEXT                      -- done, stopped, aborted or failed
 ) STRICT;
 
+-- In whose name each runner holds nodes, which file it works on, and its signs of life. Made when a runner starts:
+-- databases of an earlier version of the program have it from then on.
+CREATE TABLE leases (
+    runner INTEGER PRIMARY KEY REFERENCES runners (id),
+    nonce TEXT NOT NULL,             -- names the runner in the locks of the nodes
+    path TEXT NOT NULL,              -- where the database was
+    file TEXT NOT NULL,              -- its device:inode: a copy of the database has another one
+    heartbeat_at TEXT NOT NULL       -- every few seconds
+) STRICT;
+
 -- What operators wish of the runner: the control table.
 CREATE TABLE wishes (
     id INTEGER PRIMARY KEY,

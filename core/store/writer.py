@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from hpcvirt.core.errors import StoreUnusable
 from hpcvirt.core.store.database import Database
+from hpcvirt.core.store.presence import DatabaseFile, rescue_paths
 
 T = TypeVar("T")
 LARGEST_BATCH = 64
+RETRY_S = 5.0
+"""Between two tries to save a database that was deleted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,8 +33,26 @@ class _Order:
     done: Future[Any] = field(default_factory=Future)
 
 
+@dataclass(frozen=True, slots=True)
+class Displaced:
+    """What happened to the database's file while it was open."""
+
+    was: Path
+    now: Path | None
+    """Where it goes on; None: nowhere yet, but in this process."""
+    is_rescued: bool = False
+    """It was deleted, and its content is in another file now."""
+    problem: str = ""
+
+
+def _nobody(_: Displaced) -> None:
+    """Hears of it as long as nobody else does."""
+
+
 class Writer:
     """Runs jobs on a Database, one after another, in a thread of its own.
+
+    Before each it looks where the file is: work goes on in one that was moved, and in a copy of one that was deleted.
 
     Jobs that wait while another's is written to the disk share the next transaction: waiting for the disk is
     most of what a small write costs, and nodes that end their runs together would queue for it.
@@ -39,6 +62,18 @@ class Writer:
         self._thread = thread
         self._database = database
         self._orders: deque[_Order] = deque()
+        self._file = DatabaseFile(database.path)
+        self._retry_at = 0.0
+        self._problem = ""
+        """Why a deleted database could not be saved, as far as it was told."""
+        self._loop = asyncio.get_running_loop()
+        self.when_displaced: Callable[[Displaced], None] = _nobody
+        """Called on the event loop, before whoever ordered the work that met it hears of that."""
+
+    @property
+    def path(self) -> Path:
+        """Of the database, wherever it is by now."""
+        return self._database.path
 
     @classmethod
     async def open(cls, opener: Callable[[], Database]) -> Self:
@@ -66,6 +101,7 @@ class Writer:
             await self._ordered(_Order(lambda database: database.close(), is_alone=True))
         finally:
             self._thread.shutdown(wait=True)
+            self._file.close()
 
     async def _ordered(self, order: _Order) -> Any:
         self._orders.append(order)
@@ -85,10 +121,49 @@ class Writer:
     def _carry_out(self) -> None:
         """Everything that waits; often an earlier call has done it all."""
         while batch := self._next():
+            self._follow()
             if len(batch) == 1:
                 _settle(batch, [_tried(batch[0].job, self._database)])
             else:
                 self._carry_out_together(batch)
+
+    def _follow(self) -> None:
+        """Go on where the file is now, or in a copy of it."""
+        there = self._file.whereabouts()
+        if there == self._file.path or time.monotonic() < self._retry_at:
+            return
+        try:
+            is_rescued, place = (False, there) if there is not None else (True, self._rescue())
+            if not is_rescued:
+                self._database.leave_name()
+            later = Database(place)
+        except (OSError, sqlite3.Error, StoreUnusable) as error:
+            # What is open stays open: its content is nowhere else.
+            self._retry_at = time.monotonic() + RETRY_S
+            self._tell(Displaced(self._file.path, None, there is None, str(error)))
+            return
+        was, left, self._database = self._file.path, self._database, later
+        left.connection.close()
+        self._file.close()
+        self._file, self._problem = DatabaseFile(place), ""
+        self._tell(Displaced(was, place, is_rescued))
+
+    def _rescue(self) -> Path:
+        problem: StoreUnusable | None = None
+        for path in rescue_paths(self._file.path):
+            try:
+                self._database.copy_to(path)
+            except StoreUnusable as error:
+                problem = error
+            else:
+                return path
+        raise problem or StoreUnusable(f"{self._file.path}: there is no folder for its content", hint="make one")
+
+    def _tell(self, what: Displaced) -> None:
+        if what.problem and what.problem == self._problem:
+            return
+        self._problem = what.problem
+        self._loop.call_soon_threadsafe(lambda: self.when_displaced(what))
 
     def _next(self) -> list[_Order]:
         batch: list[_Order] = []

@@ -5,14 +5,19 @@ from __future__ import annotations
 import dataclasses
 import os
 import random
+import subprocess
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from hpcvirt.core.errors import NodeHeld
+from hpcvirt.core.lease import RunnerIdentity, parse_runner
+from hpcvirt.core.process import ProcessIdentity, this_process
 from hpcvirt.core.remote import job as jobs
+from tests.core.factories import DEAD, process
 from tests.support.shells import LocalNode, job, new_seat
 
 
@@ -28,7 +33,7 @@ def other(node: LocalNode) -> LocalNode:
 
 
 def lock(node: LocalNode) -> Path:
-    (found,) = node.locks.glob(f"*.{node.seat.name}")
+    (found,) = node.locks.glob(f"*.{node.seat.name}.*")
     return found
 
 
@@ -52,7 +57,7 @@ def test_the_second_campaign_is_told_who_holds_the_node(node: LocalNode, other: 
 def test_all_users_can_read_who_holds_it_and_nobody_can_write(node: LocalNode) -> None:
     node.launch(["true"])
     modes = {path.name: oct(path.stat().st_mode & 0o777) for path in lock(node).iterdir()}
-    assert modes == {"who": "0o644", "until": "0o644", "job": "0o644"}
+    assert modes == dict.fromkeys(("who", "runner", "until", "job"), "0o644")
     assert oct(lock(node).stat().st_mode & 0o777) == "0o755"
     assert (lock(node) / "who").read_text() == "node1's operator\n"
 
@@ -126,7 +131,7 @@ def test_what_others_put_there_does_no_harm(node: LocalNode, trap: str, tmp_path
     victim.mkdir()
     if trap == "link":
         theirs.symlink_to(victim)
-        (node.locks / f"hpcvirt-lock.{boot_id}.machine.{node.seat.name}").symlink_to(victim)
+        (node.locks / f"hpcvirt-lock.{boot_id}.machine.{node.seat.name}.{node.seat.nonce}").symlink_to(victim)
     elif trap == "file":
         theirs.write_text("99999999")
     else:
@@ -155,3 +160,128 @@ def test_of_many_who_come_at_once_never_two_get_it(node: LocalNode) -> None:
         assert node.held == [one.seat.name for one in winners]
         for one in winners:
             one.leave()
+
+
+def restarted(node: LocalNode) -> LocalNode:
+    """Another runner of the same campaign: on its database, or on a copy."""
+    return LocalNode(node.folder, seat=dataclasses.replace(node.seat, nonce=uuid.uuid4().hex[:16]))
+
+
+def ask(node: LocalNode, *takes: str) -> jobs.Lease:
+    script = jobs.lease(str(node.scratch), node.seat, takes)
+    return jobs.parse_lease(script, node.run(script), node.seat)
+
+
+def begin_sleeper(node: LocalNode) -> tuple[jobs.Job, subprocess.Popen[bytes]]:
+    """A run under way on the node."""
+    one = job(["sleep", "60"])
+    launch = node.begin(jobs.launch(str(node.scratch), node.seat, one, 60))
+    give_up_at = time.monotonic() + 20
+    while not list(node.scratch.glob(f"*/spool/*/{one.attempt}/out")):
+        assert time.monotonic() < give_up_at
+        time.sleep(0.02)
+    return one, launch
+
+
+def end_sleeper(node: LocalNode, one: jobs.Job, launch: subprocess.Popen[bytes]) -> jobs.JobState:
+    ended = jobs.end(str(node.scratch), one.attempt, node.seat)
+    state = jobs.parse_reply(ended, node.run(ended)).state
+    launch.communicate()
+    return state
+
+
+@pytest.fixture
+def holder(tmp_path: Path) -> LocalNode:
+    """Whose lock says which process it is."""
+    nonce = uuid.uuid4().hex[:16]
+    runner = RunnerIdentity(process(pid=DEAD), nonce, "1:2", "/home/op/my campaign.db")
+    return LocalNode(tmp_path, seat=dataclasses.replace(new_seat(), nonce=nonce, runner=runner.line))
+
+
+def test_another_runner_of_the_same_campaign_is_told_which_process_and_database_hold_the_node(
+    holder: LocalNode,
+) -> None:
+    assert ask(holder) == jobs.Lease(frozenset())
+    found = ask(restarted(holder))
+    assert found.is_same_campaign
+    assert "held by node1's operator" in found.held
+    assert found.holder is not None
+    assert found.holder.line == holder.seat.runner
+    assert found.holder.is_proved_dead
+    assert holder.held == [holder.seat.name]
+
+
+def test_a_dead_runner_s_lock_is_taken_at_once_and_nobody_else_s(holder: LocalNode) -> None:
+    ask(holder)
+    later, stranger = restarted(holder), LocalNode(holder.folder)
+    assert ask(stranger, holder.seat.nonce).held
+    assert ask(later, "0123456789abcdef").held
+    assert not ask(later, holder.seat.nonce).held
+    assert lock(later).name.endswith(later.seat.nonce)
+    assert ask(holder).held
+
+
+@pytest.mark.parametrize("is_lapsed", [False, True])
+def test_another_runner_ends_nothing_of_a_run_under_way(holder: LocalNode, is_lapsed: bool) -> None:
+    """Whatever it does in the campaign's name, as long as it has not taken the lock."""
+    ask(holder)
+    one, launch = begin_sleeper(holder)
+    if is_lapsed:
+        let_lapse(holder)
+    copy = restarted(holder)
+    scratch, seat = str(copy.scratch), copy.seat
+    scripts = [
+        jobs.collect(scratch, one.attempt, seat),
+        jobs.end(scratch, one.attempt, seat),
+        jobs.clear(scratch, one.attempt, seat, (), {}, None),
+        jobs.make_ready(scratch, seat, (), {}, None, 60, [one.attempt]),
+        jobs.look(scratch, seat=seat),
+        jobs.end_preparations(scratch, seat),
+        jobs.launch(scratch, seat, job(["true"]), 60, past=[one.attempt], forget=[one.attempt]),
+    ]
+    for script in scripts:
+        with pytest.raises(NodeHeld):
+            jobs.sections(script, copy.run(script))
+    leaving = jobs.forget(scratch, [one.attempt], seat=seat)
+    jobs.parse_done(leaving, copy.run(leaving))
+    cede = jobs.cede(scratch, seat)
+    jobs.parse_done(cede, copy.run(cede))
+    assert launch.poll() is None
+    assert holder.held == [holder.seat.name]
+    assert end_sleeper(holder, one, launch) is jobs.JobState.ENDED
+
+
+def test_which_attempts_are_under_way_is_told_before_and_after_the_lock_is_taken(holder: LocalNode) -> None:
+    ask(holder)
+    one, launch = begin_sleeper(holder)
+    copy = restarted(holder)
+    assert ask(copy).attempts == {one.attempt}
+    taken = ask(copy, holder.seat.nonce)
+    assert (taken.held, taken.attempts) == ("", {one.attempt})
+    # What runs holds the node on, whoever leaves.
+    let_lapse(copy)
+    assert ask(LocalNode(holder.folder)).held
+    assert end_sleeper(copy, one, launch) is jobs.JobState.ENDED
+
+
+def test_a_lease_that_may_not_be_used_is_given_back(node: LocalNode) -> None:
+    ask(node)
+    script = jobs.cede(str(node.scratch), node.seat)
+    jobs.parse_done(script, node.run(script))
+    assert node.held == []
+
+
+@pytest.mark.parametrize("line", ["", "x", "0123456789abcdef host - 1 2 3:4", "0123456789abcdef h $(who) 1 2 3:4 /p"])
+def test_a_line_that_names_no_process_proves_nobody_dead(line: str) -> None:
+    assert parse_runner(line) is None
+
+
+def test_a_process_elsewhere_or_alive_is_not_proved_dead() -> None:
+    def of(told: ProcessIdentity) -> bool:
+        return RunnerIdentity(told, "0123456789abcdef", "1:2", "/x.db").is_proved_dead
+
+    assert not of(this_process())
+    assert not of(process(host="elsewhere", pid=DEAD))
+    assert of(process(pid=DEAD))
+    assert of(process(pid_start=1))
+    assert of(process(boot_id="another-boot"))

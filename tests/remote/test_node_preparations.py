@@ -47,7 +47,7 @@ def held(node: LocalNode) -> LocalNode:
 
 
 def until_left(node: LocalNode) -> float:
-    (lock,) = node.locks.glob(f"*.{node.seat.name}")
+    (lock,) = node.locks.glob(f"*.{node.seat.name}.*")
     return int((lock / "until").read_text()) - float(Path("/proc/uptime").read_text().split()[0])
 
 
@@ -153,7 +153,7 @@ def test_nobody_else_gets_the_node_meanwhile(held: LocalNode, tmp_path: Path) ->
     begun = tmp_path / "begun"
     cut = held.begin(preparing(held, f"echo >{begun}; sleep 300"))
     wait_until(begun.exists)
-    (lock,) = held.locks.glob(f"*.{held.seat.name}")
+    (lock,) = held.locks.glob(f"*.{held.seat.name}.*")
     (lock / "until").write_text("1\n")
     other = replace(held, seat=replace(held.seat, campaign=uuid.uuid4().hex))
     with pytest.raises(NodeHeld):
@@ -170,7 +170,7 @@ def test_the_node_stays_locked_for_as_long_as_one_may_take(held: LocalNode) -> N
 
 
 def test_a_lock_is_put_off_before_it_comes_to_its_end(held: LocalNode) -> None:
-    (lock,) = held.locks.glob(f"*.{held.seat.name}")
+    (lock,) = held.locks.glob(f"*.{held.seat.name}.*")
     now_s = int(float(Path("/proc/uptime").read_text().split()[0]))
     (lock / "until").write_text(f"{now_s + jobs.LEASE_S * 2 // 3}\n")
     script = jobs.hold(str(held.scratch), held.seat)

@@ -15,7 +15,7 @@ import sqlite_utils
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hpcvirt.core.errors import StoreUnusable
+from hpcvirt.core.errors import StoreLocked, StoreUnusable
 from hpcvirt.core.model import Status
 from hpcvirt.core.store import creation, schema
 from hpcvirt.core.store.database import Database
@@ -125,14 +125,14 @@ def test_an_attempt_is_filed_with_everything(database: Database, path: Path) -> 
 @pytest.mark.parametrize("second", [Status.OK, Status.LOST])
 def test_a_second_end_is_refused(database: Database, path: Path, second: Status) -> None:
     do_run(database, 1, "a", ended(value=1.0))
-    with pytest.raises(StoreUnusable, match="cannot end"):
+    with pytest.raises(StoreLocked, match="another runner has filed the end"):
         database.end_attempt("a", ended(second, value=2.0))
     assert rows(path, "SELECT DISTINCT status FROM attempts") == [("ok",)]
     assert rows(path, "SELECT DISTINCT value FROM measurements") == [(1.0,)]
 
 
 def test_an_end_without_a_begin_is_refused(database: Database) -> None:
-    with pytest.raises(StoreUnusable, match="cannot end"):
+    with pytest.raises(StoreUnusable, match="was never begun"):
         database.end_attempt("a", ended())
 
 

@@ -51,7 +51,7 @@ class LocalNode:
     @property
     def held(self) -> list[str]:
         """Seats that have a lock up."""
-        return sorted(path.name.split(".", 3)[3] for path in self.locks.iterdir())
+        return sorted(path.name.split(".", 3)[3].rpartition(".")[0] for path in self.locks.iterdir())
 
     def text(self, script: jobs.Script) -> bytes:
         """A script as this node gets it."""
