@@ -56,10 +56,6 @@ class Estimate:
     """Values per block that count as independent: the nodes for ``node-block``, else 1."""
     blocks: FloatArray
     """Blocks with a value."""
-    node_f: FloatArray
-    """F of the test that the effect differs between nodes; NaN for ``block``."""
-    node_df: FloatArray
-    """Its first degrees of freedom; the second are ``df``."""
     residual: FloatArray
     """(M,) departure of each unit from its mean, of all groups."""
     residual_group: IntArray
@@ -144,12 +140,9 @@ def by_node_block(found: Differences, n_groups: int, n_nodes: int) -> Estimate:
     estimate = mean.sum(axis=1) / nodes
     sd = np.sqrt(squares / np.where(df > 0, df, np.nan))
     weights = np.where(count > 0, 1 / np.maximum(count, 1), 0.0).sum(axis=1)
-    total = totals(found.group, found.d, n_groups) / n
-    between = np.sum(count * np.square(mean - total[:, None]), axis=1) / (nodes - 1)
-    node_f = np.where((nodes > 1) & (sd > 0), between / np.square(sd), np.nan)
     return Estimate(
         n=n, mean=estimate, sd=sd, se=sd * np.sqrt(weights) / np.maximum(nodes, 1), df=df,
-        nodes=nodes, blocks=_blocks(found, n_groups), node_f=node_f, node_df=nodes - 1,
+        nodes=nodes, blocks=_blocks(found, n_groups),
         residual=residual, residual_group=found.group,
     )  # fmt: skip
 
@@ -171,9 +164,8 @@ def by_block(found: Differences, n_groups: int, n_blocks: int) -> Estimate:
     residual = value - mean[group]
     sd = np.sqrt(totals(group, np.square(residual), n_groups) / np.where(df > 0, df, np.nan))
     se = sd / np.sqrt(n)
-    none = np.full(n_groups, np.nan)
     return Estimate(
-        n=n, mean=mean, sd=sd, se=se, df=df, nodes=np.ones(n_groups), blocks=n, node_f=none, node_df=none,
+        n=n, mean=mean, sd=sd, se=se, df=df, nodes=np.ones(n_groups), blocks=n,
         residual=residual, residual_group=group,
     )  # fmt: skip
 
@@ -201,7 +193,7 @@ def _one_pair(
         p_equivalence=np.where(constant, np.nan, tost(one.mean, one.se, one.df, margin)),
         constant=constant,
         not_positive=totals(found.group, np.isnan(found.d).astype(np.float64), n_groups) > 0,
-        unpaired=_places(cells, n_groups, n_kernels) - totals(found.group, np.ones(found.d.size), n_groups),
+        unpaired=_visits(batch, cells, pair) - totals(found.group, np.ones(found.d.size), n_groups),
     )
 
 
@@ -219,7 +211,21 @@ def _rounding_size(cells: Cells, n_groups: int, n_kernels: int) -> FloatArray:
     return largest
 
 
-def _places(cells: Cells, n_groups: int, n_kernels: int) -> FloatArray:
-    size = int(cells.place.max(initial=0)) + 1
+def _visits(batch: Batch, cells: Cells, pair: tuple[int, int]) -> FloatArray:
+    """(G,) visits to a node in a block that should have given a pair of values, those lost by every kernel included.
+
+    Those with values and those known to be lost, at least every node of the data in every block of the data, unless
+    each block has a node of its own.
+    """
+    n_groups, n_kernels = batch.shape
+    size = batch.n_nodes * cells.n_blocks
     seen, _ = distinct(cells.slot // n_kernels * size + cells.place)
-    return totals(seen // size, np.ones(seen.size), n_groups)
+    group, place = seen // size, seen % size
+    nodes, _ = distinct(group * batch.n_nodes + place // cells.n_blocks)
+    blocks, _ = distinct(group * cells.n_blocks + place % cells.n_blocks)
+    places = totals(group, np.ones(seen.size), n_groups)
+    n_blocks = totals(blocks // cells.n_blocks, np.ones(blocks.size), n_groups)
+    grid = totals(nodes // batch.n_nodes, np.ones(nodes.size), n_groups) * n_blocks
+    lost = np.array([[0 if row[k] is None else row[k].lost_visits for k in pair] for row in batch.members])
+    over = totals(cells.slot, np.ones(cells.slot.size), n_groups * n_kernels).reshape(batch.shape)[:, pair] + lost
+    return np.maximum(over.max(axis=1), np.where(places > n_blocks, grid, places))

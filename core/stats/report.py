@@ -15,23 +15,13 @@ from enum import Enum
 from typing import Any
 
 from hpcvirt.core.stats.aa import same_kernel
-from hpcvirt.core.stats.model import Comparison, Correction, Flag, Method, Settings, Unit, Verdict
+from hpcvirt.core.stats.model import Comparison, Correction, Flag, Method, Settings, Unit
 from hpcvirt.core.text import clean_line
 
 FIELDS = tuple(field.name for field in fields(Comparison))
 """Names of all that a comparison says, in order: the keys in JSON and the columns in CSV."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-SIGNS = {
-    Verdict.FASTER: "▲",
-    Verdict.SLOWER: "▼",
-    Verdict.TRIVIAL: "≈",
-    Verdict.EQUIVALENT: "=",
-    Verdict.INCONCLUSIVE: "?",
-}
-"""A sign for each verdict, so that none is told by colour alone."""
-
 
 def to_json(comparisons: Iterable[Comparison]) -> str:
     """A list of objects. What could not be computed is null; NaN never occurs."""
@@ -82,7 +72,7 @@ def cells(one: Comparison) -> tuple[str, ...]:
         probability(one.p),
         probability(one.p_adjusted),
         probability(one.p_equivalence if one.p_equivalence_adjusted is None else one.p_equivalence_adjusted),
-        f"{SIGNS[one.verdict]} {one.verdict}{needed(one)}",
+        f"{one.verdict.sign} {one.verdict}{needed(one)}",
         " ".join(dict.fromkeys(flag.code for flag in one.flags)),
     )
 

@@ -11,7 +11,6 @@ from hpcvirt.core.stats import blocked, paper
 from hpcvirt.core.stats.arrays import BoolArray, FloatArray
 from hpcvirt.core.stats.batch import Batch, block_counts, boot_counts, boot_means, chosen, first
 from hpcvirt.core.stats.blocked import PairedOutcome
-from hpcvirt.core.stats.diagnose import series_flags
 from hpcvirt.core.stats.flags import (
     FlagTable,
     blocked_diagnostics,
@@ -28,6 +27,7 @@ from hpcvirt.core.stats.flags import (
 from hpcvirt.core.stats.model import Method, Settings, Summary, Unit
 from hpcvirt.core.stats.paper import Moments, Outcome, Pairs
 from hpcvirt.core.stats.precision import Need
+from hpcvirt.core.stats.series import series_flags
 
 Columns = dict[str, FloatArray]
 """Numbers of a comparison by field name, each of shape (G, P)."""
@@ -86,8 +86,8 @@ def _by_blocks(whole: Batch, at: BoolArray, pairs: Pairs, settings: Settings, un
             not_finite(runs, pairs),
             blocked_edges(runs, outcomes),
             losses(runs, pairs),
-            blocked_diagnostics(runs, outcomes, settings),
-            of_pairs(series_flags(runs), pairs),
+            blocked_diagnostics(runs, outcomes, unit),
+            of_pairs(series_flags(runs, unit, settings.delta), pairs),
         ]
     )
     return Tested(at, Method.BLOCKED, unit, columns, _blocked_need(outcomes, settings), flags)
@@ -135,8 +135,8 @@ def _by_runs(whole: Batch, at: BoolArray, pairs: Pairs, settings: Settings, unit
             paper_edges(outcome),
             one_block(outcome) if settings.method is not Method.PAPER and unit is Unit.RUN else {},
             losses(runs, pairs),
-            paper_diagnostics(batch, found, pairs, settings),
-            of_pairs(series_flags(runs), pairs),
+            paper_diagnostics(batch, found, pairs),
+            of_pairs(series_flags(runs, unit, settings.delta), pairs),
         ]
     )
     return Tested(at, Method.PAPER, unit, columns, _paper_need(found, outcome, pairs), flags)
