@@ -58,7 +58,7 @@ def settings_of(
     wanted = wanted or Wanted()
     return Settings(
         baseline=wanted.baseline or campaign.baseline,
-        contrasts=campaign.contrasts,
+        contrasts=(*campaign.contrasts, *wanted.contrasts),
         alpha=campaign.alpha if wanted.alpha is None else wanted.alpha,
         delta=campaign.delta if wanted.delta is None else wanted.delta,
         method=wanted.method or (Method(campaign.method) if campaign.method else None),
@@ -89,6 +89,7 @@ def _series(campaign: CampaignRecord, benchmarks: tuple[BenchmarkRecord, ...], v
                     block=[row.block for row in rows],
                     boot=[row.boot for row in rows],
                     attempts=values.attempts.get((benchmark.id, kernel), {}),
+                    lost_visits=values.lost_visits.get((benchmark.id, kernel), 0),
                 )
 
 
@@ -107,6 +108,12 @@ def _footer(
         f"{name} {getattr(wanted, name)} (frozen: {value})"
         for name, value in frozen.items()
         if getattr(wanted, name) not in {None, value}
+    ]
+    planned = {frozenset(pair) for pair in campaign.contrasts}
+    changed += [
+        f"contrast {a} against {b} (not planned)"
+        for a, b in wanted.contrasts
+        if campaign.baseline not in {a, b} and frozenset({a, b}) not in planned
     ]
     if changed:
         lines.append(f"not as the campaign was frozen: {', '.join(changed)}")

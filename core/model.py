@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeVar
+
+Name = TypeVar("Name")
 
 Value = str | int | float | bool
 """What a benchmark parameter can be."""
@@ -216,6 +219,14 @@ def label_of(plugin: str, parameters: Mapping[str, object]) -> str:
     """A benchmark in one line: ``stream array_size=2000000 ntimes=10 threads=1``. Empty parameters are left out."""
     words = [f"{name}={value}" for name, value in sorted(parameters.items()) if value != ""]
     return " ".join(" ".join([plugin, *words]).split())
+
+
+def each_pair_once(pairs: Iterable[tuple[Name, Name]]) -> list[tuple[Name, Name]]:
+    """Pairs in their order, without those that repeat an earlier one either way round: (b, c) and (c, b) are one test."""
+    once: dict[frozenset[Name], tuple[Name, Name]] = {}
+    for pair in pairs:
+        once.setdefault(frozenset(pair), pair)
+    return list(once.values())
 
 
 @dataclass(frozen=True, slots=True)

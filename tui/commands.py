@@ -284,6 +284,14 @@ def export(database: Path, what: str, output: Path | None) -> None:
 @app.command()
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("--baseline", help="Kernel the others are compared with.")
+@click.option(
+    "--contrast",
+    "contrasts",
+    type=(str, str),
+    multiple=True,
+    metavar="A B",
+    help="Compare kernel A with kernel B too. Repeatable; each such pair counts in the family.",
+)
 @click.option("--method", type=click.Choice(["paper", "blocked"]), help="Default: blocked from two blocks on.")
 @click.option("--unit", type=click.Choice(["block", "node-block"]), help="Replication unit of a CSV file's data.")
 @click.option("--alpha", type=float, help="Level of the tests.")
@@ -301,7 +309,7 @@ def analyze(data: Path, layout: str, as_if_final: bool, **wanted: Any) -> None:
     Before the planned end of a campaign only means and differences are shown.
 
     DATA is a results database, or a CSV file with the columns kernel, benchmark, metric, value and
-    optionally unit, better, primary, exact, node, block, boot, run.
+    optionally unit, better, primary, exact, node, block, boot, run, status (only values of status ok count).
     """
     from hpcvirt.tui.analyze import Format, print_analysis
 

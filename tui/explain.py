@@ -17,8 +17,13 @@ FLAGS = {
     "one-block": "Each kernel was booted once: whatever that boot drew looks like the kernel. Use more blocks.",
     "missing-cells": "Where one of the two has no value the visit counts for nothing. See its attempts.",
     "losses": "These attempts count for nothing. If they failed because the kernel is slow, the rest looks too good.",
-    "asymmetric-loss": "This kernel loses more than the other. What survived may be the easy part: look at why.",
+    "asymmetric-loss": "One of the two loses more than the other. What survived may be the easy part: look at why.",
     "outliers": "Values far from the others. They count all the same; look when they were measured, and on which node.",
+    "resolution": "The clock is too coarse for this: no number of runs cures it. Use a finer one, or longer runs.",
+    "clipped": "Equal values at the end of the scale are often a limit that cut larger ones: a timeout, a full counter. "
+    "Means are then wrong. Record such runs as timeouts.",
+    "boot-effect": "Boots differ by more than their runs: runs are not independent, and p is too small. Compare boots: "
+    "method blocked.",
     "autocorrelated": "A run resembles the one before, so there are fewer independent values than runs. Where "
     "boots are compared that alone does no harm; what a kernel leaves behind for the next one does.",
     "drift": "Values rise or fall over the campaign: something warms up, fills up or ages. A drawn order of "

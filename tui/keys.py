@@ -9,6 +9,7 @@ from itertools import combinations
 from textual.binding import Binding
 from textual.content import Content
 
+from hpcvirt.core.stats.model import Verdict
 from hpcvirt.tui import signs
 from hpcvirt.tui.signs import MUTED
 
@@ -191,16 +192,16 @@ def _nodes() -> list[Content]:
 
 
 def _verdicts() -> list[Content]:
-    told = [
-        ("faster", "different by more than delta, in the good direction"),
-        ("slower", "different by more than delta, in the bad direction"),
-        ("trivial", "different, but within delta"),
-        ("equivalent", "within delta, and no difference shown"),
-        ("inconclusive", "neither shown: the data cannot tell"),
-    ]
+    meanings = {
+        Verdict.FASTER: "different by more than delta, in the good direction",
+        Verdict.SLOWER: "different by more than delta, in the bad direction",
+        Verdict.TRIVIAL: "different, but within delta",
+        Verdict.EQUIVALENT: "within delta, and no difference shown",
+        Verdict.INCONCLUSIVE: "neither shown: the data cannot tell",
+    }
     lines = [Content.styled("Verdicts", "bold $primary")]
-    for word, meaning in told:
-        sign = signs.verdict_sign(word)
-        lines.append(Content.assemble((f"  {sign.mark} {word.ljust(14)}", sign.style), (meaning, MUTED)))
+    for verdict, meaning in meanings.items():
+        sign = signs.verdict_sign(verdict)
+        lines.append(Content.assemble((f"  {sign.mark} {verdict.ljust(14)}", sign.style), (meaning, MUTED)))
     flags = "two flags: what is to be known about a row; Enter explains them"
     return [*lines, Content.assemble((f"  {'!2'.ljust(16)}", signs.CARE), (flags, MUTED))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hpcvirt.core.stats.model import Verdict
 from hpcvirt.core.store.runner_state import RunnerState
 
 MUTED = "$foreground 60%"
@@ -62,11 +63,14 @@ _ATTEMPT = {
 }
 
 _VERDICT = {
-    "faster": Sign("▲", GOOD),
-    "slower": Sign("▼", BAD),
-    "trivial": Sign("◇", MUTED),
-    "equivalent": Sign("=", LIVELY),
-    "inconclusive": Sign("?", CARE),
+    verdict: Sign(verdict.sign, style)
+    for verdict, style in (
+        (Verdict.FASTER, GOOD),
+        (Verdict.SLOWER, BAD),
+        (Verdict.TRIVIAL, MUTED),
+        (Verdict.EQUIVALENT, LIVELY),
+        (Verdict.INCONCLUSIVE, CARE),
+    )
 }
 
 
@@ -95,6 +99,6 @@ def attempt_sign(status: str) -> Sign:
     return _ATTEMPT.get(status, Sign("✗", BAD))
 
 
-def verdict_sign(verdict: str) -> Sign:
+def verdict_sign(verdict: Verdict) -> Sign:
     """Of what the statistics say."""
-    return _VERDICT.get(verdict, Sign("•", PLAIN))
+    return _VERDICT[verdict]

@@ -13,7 +13,7 @@ import numpy as np
 from hpcvirt.core.model import Better
 from hpcvirt.core.stats.arrays import BoolArray, FloatArray, IntArray
 from hpcvirt.core.stats.batch import Batch, distinct, first, totals
-from hpcvirt.core.stats.model import Unit
+from hpcvirt.core.stats.model import Series, Unit
 from hpcvirt.core.stats.paper import Pairs, tested, tost, without_test
 
 
@@ -57,12 +57,6 @@ class Estimate:
     """Degrees of freedom that each block beyond the first adds, were no cell missing."""
     blocks: FloatArray
     """Blocks with a value."""
-    node_f: FloatArray
-    """F of the test that the effect differs between nodes; NaN for ``block``."""
-    node_df: FloatArray
-    """Its first degrees of freedom."""
-    within_df: FloatArray
-    """Its second ones: those of the pooled variance within nodes."""
     residual: FloatArray
     """(M,) departure of each unit from its mean, of all groups."""
     residual_group: IntArray
@@ -193,12 +187,10 @@ def by_node_block(found: Differences, n_groups: int, n_nodes: int, *, per_node: 
     parts = np.where(spread.count > 0, variance / np.maximum(spread.count, 1), 0.0) / np.square(nodes)[:, None]
     se = np.sqrt(parts.sum(axis=1))
     df = _satterthwaite(parts, np.where(spread.df > 0, spread.df, within_df[:, None])) if per_node else within_df
-    node_f = _between_nodes(found, spread, n_groups) / (nodes - 1) / pooled
     return Estimate(
         n=spread.count.sum(axis=1), mean=spread.mean.sum(axis=1) / nodes, sd=np.sqrt(pooled), se=se,
         df=np.where(np.isfinite(df), df, within_df), block_variance=variance.sum(axis=1) / np.square(nodes),
         df_per_block=_satterthwaite(variance, np.ones_like(variance)), blocks=_blocks(found, n_groups),
-        node_f=np.where((nodes > 1) & (pooled > 0), node_f, np.nan), node_df=nodes - 1, within_df=within_df,
         residual=residual, residual_group=found.group,
     )  # fmt: skip
 
@@ -214,12 +206,6 @@ def _satterthwaite(parts: FloatArray, df: FloatArray) -> FloatArray:
     """(G,) degrees of freedom of a sum of parts (G, J) of a variance, each with its own."""
     squares = np.where(parts > 0, np.square(parts) / df, 0.0)
     return np.asarray(np.square(parts.sum(axis=1)) / squares.sum(axis=1))
-
-
-def _between_nodes(found: Differences, spread: NodeSpread, n_groups: int) -> FloatArray:
-    """(G,) sum of squares of node means about the mean of all d."""
-    total = totals(found.group, found.d, n_groups) / spread.count.sum(axis=1)
-    return np.asarray(np.sum(spread.count * np.square(spread.mean - total[:, None]), axis=1))
 
 
 def _blocks(found: Differences, n_groups: int) -> FloatArray:
@@ -239,10 +225,9 @@ def by_block(found: Differences, n_groups: int, n_blocks: int) -> Estimate:
     residual = value - mean[group]
     sd = np.sqrt(totals(group, np.square(residual), n_groups) / np.where(df > 0, df, np.nan))
     se = sd / np.sqrt(n)
-    none = np.full(n_groups, np.nan)
     return Estimate(
         n=n, mean=mean, sd=sd, se=se, df=df, block_variance=np.square(sd), df_per_block=np.ones(n_groups), blocks=n,
-        node_f=none, node_df=none, within_df=none, residual=residual, residual_group=group,
+        residual=residual, residual_group=group,
     )  # fmt: skip
 
 
@@ -267,7 +252,7 @@ def _one_pair(batch: Batch, cells: Cells, pair: tuple[int, int], rule: Rule, del
         p_equivalence=p_equivalence,
         constant=constant,
         not_positive=totals(found.group, np.isnan(found.d).astype(np.float64), n_groups) > 0,
-        unpaired=_places(cells, n_groups, n_kernels) - totals(found.group, np.ones(found.d.size), n_groups),
+        unpaired=_visits(batch, cells, pair) - totals(found.group, np.ones(found.d.size), n_groups),
         spread=node_spread(found, n_groups, batch.n_nodes)[0],
         block_means=_beside(block_means, size, rule),
     )
@@ -287,7 +272,6 @@ def _without_roundings(one: Estimate, constant: BoolArray) -> Estimate:
         sd=np.where(constant, 0.0, one.sd),
         se=np.where(constant, 0.0, one.se),
         block_variance=np.where(constant, 0.0, one.block_variance),
-        node_f=np.where(constant, np.nan, one.node_f),
         residual=np.where(constant[one.residual_group], 0.0, one.residual),
     )
 
@@ -306,7 +290,25 @@ def _rounding_size(cells: Cells, n_groups: int, n_kernels: int) -> FloatArray:
     return largest
 
 
-def _places(cells: Cells, n_groups: int, n_kernels: int) -> FloatArray:
-    size = int(cells.place.max(initial=0)) + 1
+def _visits(batch: Batch, cells: Cells, pair: tuple[int, int]) -> FloatArray:
+    """(G,) visits to a node in a block that should have given a pair of values, those lost by every kernel included.
+
+    Those with values and those known to be lost, at least every node of the data in every block of the data, unless
+    each block has a node of its own.
+    """
+    n_groups, n_kernels = batch.shape
+    size = batch.n_nodes * cells.n_blocks
     seen, _ = distinct(cells.slot // n_kernels * size + cells.place)
-    return totals(seen // size, np.ones(seen.size), n_groups)
+    group, place = seen // size, seen % size
+    nodes, _ = distinct(group * batch.n_nodes + place // cells.n_blocks)
+    blocks, _ = distinct(group * cells.n_blocks + place % cells.n_blocks)
+    places = totals(group, np.ones(seen.size), n_groups)
+    n_blocks = totals(blocks // cells.n_blocks, np.ones(blocks.size), n_groups)
+    grid = totals(nodes // batch.n_nodes, np.ones(nodes.size), n_groups) * n_blocks
+    lost = np.array([[_lost_visits(row[k]) for k in pair] for row in batch.members])
+    over = totals(cells.slot, np.ones(cells.slot.size), n_groups * n_kernels).reshape(batch.shape)[:, pair] + lost
+    return np.asarray(np.maximum(over.max(axis=1), np.where(places > n_blocks, grid, places)))
+
+
+def _lost_visits(series: Series | None) -> int:
+    return 0 if series is None else series.lost_visits

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from hpcvirt.core.errors import UsageWrong
-from hpcvirt.core.model import Better
+from hpcvirt.core.model import Better, each_pair_once
 from hpcvirt.core.stats.arrays import BoolArray, FloatArray
 from hpcvirt.core.stats.batch import Batch, first, lay_out
-from hpcvirt.core.stats.flags import FlagTable, merged
+from hpcvirt.core.stats.flags import FlagTable, merged, out_of_reach
 from hpcvirt.core.stats.model import Comparison, Correction, Method, Series, Settings, Summary, Unit, Verdict
 from hpcvirt.core.stats.multiplicity import adjust, deciding_levels
 from hpcvirt.core.stats.paper import Pairs
@@ -22,9 +22,9 @@ from hpcvirt.core.stats.ways import Columns, Tested, by_summaries, tested, ways
 def compare(series: Sequence[Series], settings: Settings | None = None) -> tuple[Comparison, ...]:
     """Compare kernels with the baseline, and the planned contrasts, in every metric of every benchmark.
 
-    Comparisons come in the order in which metrics, then kernels first appear. A pair of which one kernel has
-    no values at all in a metric is still reported and counted. Raises UsageWrong where a kernel is not known
-    or series contradict each other.
+    Comparisons come in the order in which metrics, then kernels first appear. A pair counts in a metric where both
+    kernels have a series, be it without values: a series says that the kernel was to be measured there. Raises
+    UsageWrong where a kernel is not known or series contradict each other.
     """
     used = settings or Settings()
     # what overflows or is not defined becomes None, and a flag says why
@@ -58,7 +58,10 @@ def compare_summaries(summaries: Sequence[Summary], settings: Settings | None = 
 
 
 def planned_pairs(kernels: Sequence[str], settings: Settings) -> Pairs:
-    """Every kernel against the baseline, then the contrasts, each once. Raises UsageWrong for unknown kernels."""
+    """Every kernel against the baseline, then the contrasts, each pair once, whichever way round.
+
+    Raises UsageWrong for unknown kernels.
+    """
     if not kernels:
         return ()
     baseline = kernels[0] if settings.baseline is None else settings.baseline
@@ -68,8 +71,8 @@ def planned_pairs(kernels: Sequence[str], settings: Settings) -> Pairs:
             raise UsageWrong(f"kernel {name!r} is not in the data", hint="known: " + ", ".join(kernels))
     at = {name: i for i, name in enumerate(kernels)}
     pairs = [(at[name], at[baseline]) for name in kernels if name != baseline]
-    pairs += [(at[a], at[b]) for a, b in settings.contrasts if a != b]
-    return tuple(dict.fromkeys(pairs))
+    pairs += [(at[a], at[b]) for a, b in settings.contrasts]
+    return tuple(each_pair_once(pairs))
 
 
 def verdict(p: float | None, q: float | None, rises: bool, better: Better, alpha: float) -> Verdict:
@@ -88,7 +91,7 @@ def _facts(one: Summary) -> dict[str, Any]:
 
 def _conclude(batch: Batch, pairs: Pairs, parts: Sequence[Tested], settings: Settings) -> tuple[Comparison, ...]:
     columns = _gathered(batch, pairs, parts)
-    exists = np.array([[row[i] is not None or row[b] is not None for i, b in pairs] for row in batch.members])
+    exists = np.array([[row[i] is not None and row[b] is not None for i, b in pairs] for row in batch.members])
     primary = np.array([first(row).primary for row in batch.members])
     family = exists & primary[:, None]
     # outside the family, and where the paper's method was asked for, the raw p decides
@@ -98,7 +101,12 @@ def _conclude(batch: Batch, pairs: Pairs, parts: Sequence[Tested], settings: Set
         columns[f"{name}_adjusted"][family] = adjust(columns[name][family], settings.correction)
         columns[f"{name}_deciding"] = np.where(adjusted, columns[f"{name}_adjusted"], columns[name])
     columns |= _intervals(columns, parts, adjusted, settings)
-    flags = merged([part.flags_of_whole() for part in parts])
+    is_blocked = np.zeros(exists.shape, dtype=bool)
+    for part in parts:
+        is_blocked[part.mask] = part.method is Method.BLOCKED
+    level = _first_level(adjusted, settings)
+    reach = out_of_reach(columns["n"], columns["n_baseline"], is_blocked, level, settings.alpha)
+    flags = merged([*(part.flags_of_whole() for part in parts), reach])
     way_of = {at: part for part in parts for at in map(tuple, np.argwhere(part.mask).tolist())}
     columns["more"] = _more(columns, parts, adjusted, settings)
     numbers: dict[str, Sequence[float | None]] = {name: _plain(column[exists]) for name, column in columns.items()}
@@ -130,8 +138,7 @@ def _intervals(columns: Columns, parts: Sequence[Tested], adjusted: BoolArray, s
 def _more(columns: Columns, parts: Sequence[Tested], adjusted: BoolArray, settings: Settings) -> FloatArray:
     """Further units for what is inconclusive, at the level that the first step of the correction would ask for."""
     open_ = ~(columns["p_deciding"] < settings.alpha) & ~(columns["p_equivalence_deciding"] < settings.alpha)
-    corrected = adjusted & (settings.correction is not Correction.NONE)
-    level = np.where(corrected, settings.alpha / max(int(adjusted.sum()), 1), settings.alpha)
+    level = _first_level(adjusted, settings)
     more = np.full(adjusted.shape, np.nan)
     for part in parts:
         asked = open_ & part.mask
@@ -139,6 +146,12 @@ def _more(columns: Columns, parts: Sequence[Tested], adjusted: BoolArray, settin
         need = Need(*(getattr(part.need, name)[at] for name in Need.__slots__))
         more[asked] = more_units(need, level[asked])
     return more
+
+
+def _first_level(adjusted: BoolArray, settings: Settings) -> FloatArray:
+    """What the first step of the correction asks for; alpha where the raw p decides."""
+    corrected = adjusted & (settings.correction is not Correction.NONE)
+    return np.where(corrected, settings.alpha / max(int(adjusted.sum()), 1), settings.alpha)
 
 
 def _gathered(batch: Batch, pairs: Pairs, parts: Sequence[Tested]) -> Columns:

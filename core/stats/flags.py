@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from hpcvirt.core.stats.arrays import BoolArray, FloatArray
-from hpcvirt.core.stats.batch import Batch
+from hpcvirt.core.stats.batch import Batch, totals
 from hpcvirt.core.stats.blocked import PairedOutcome
-from hpcvirt.core.stats.diagnose import LEVEL, f_upper, fisher, normality, smallest_p
-from hpcvirt.core.stats.model import Flag, Settings
+from hpcvirt.core.stats.by_node import effect_by_node
+from hpcvirt.core.stats.diagnose import LEVEL, ROUNDING, fisher, negligible, normality, smallest_p
+from hpcvirt.core.stats.model import Flag, Unit
 from hpcvirt.core.stats.paper import Moments, Outcome, Pairs, residuals
 
 FlagTable = Mapping[tuple[int, int], tuple[Flag, ...]]
@@ -115,7 +116,7 @@ def _few_units(n: float) -> Flag:
 
 
 def _unpaired(places: float) -> Flag:
-    text = f"on {places:g} of the visits to a node in a block, one of the two kernels has no value"
+    text = f"on {places:g} of the visits to a node in a block, one of the two kernels or both have no value"
     return Flag("missing-cells", text, None, float(places))
 
 
@@ -140,41 +141,48 @@ def varying(batch: Batch, p: FloatArray, constant: BoolArray) -> FlagTable:
     return where(batch.exact()[:, None] & np.isfinite(p) & ~constant, VARYING)
 
 
-def paper_diagnostics(batch: Batch, found: Moments, pairs: Pairs, settings: Settings) -> FlagTable:
+def paper_diagnostics(batch: Batch, found: Moments, pairs: Pairs) -> FlagTable:
     """What the t-test on runs assumes and does not find."""
     n_groups, n_kernels = batch.shape
     rest = residuals(batch, found.mean, found.node_term)
-    varies = found.squares.reshape(-1)[batch.slot] > 0
-    w, p = normality(np.where(varies, np.nan_to_num(rest), 0.0), batch.slot, n_groups * n_kernels)
-    odd = np.flatnonzero((p < LEVEL) & (batch.not_finite.reshape(-1) == 0)).tolist()
+    w, p = normality(np.nan_to_num(rest), batch.slot, n_groups * n_kernels)
+    noise = batch.counts().reshape(-1) * np.square(negligible(batch))
+    usable = (batch.not_finite.reshape(-1) == 0) & (batch.sums(np.square(rest)).reshape(-1) > noise)
+    odd = np.flatnonzero((p < LEVEL) & usable).tolist()
     by_kernel = {
         divmod(slot, n_kernels): (_not_normal(w[slot], p[slot], batch.kernels[slot % n_kernels]),) for slot in odd
     }
-    here, there = np.array(pairs).T
-    counts = np.stack([found.n[:, here], found.n[:, there]], axis=2).astype(np.int64)
-    few = {
-        (g, i): (_never(smallest_p(*counts[g, i].tolist()), settings.alpha),)
-        for g, i in np.argwhere(counts.min(axis=2) < _ENOUGH).tolist()
-        if counts[g, i].min() > 1 and smallest_p(*counts[g, i].tolist()) > settings.alpha
-    }
-    return merged([few, of_pairs(by_kernel, pairs)])
+    return of_pairs(by_kernel, pairs)
 
 
-def blocked_diagnostics(batch: Batch, outcomes: Sequence[PairedOutcome], settings: Settings) -> FlagTable:
+def blocked_diagnostics(batch: Batch, outcomes: Sequence[PairedOutcome], unit: Unit) -> FlagTable:
     """What the paired t-test assumes and does not find."""
     tables: list[FlagTable] = []
     for i, one in enumerate(outcomes):
         estimate = one.estimate
-        usable = np.isfinite(estimate.mean)
+        squares = totals(estimate.residual_group, np.square(estimate.residual), batch.shape[0])
+        usable = np.isfinite(estimate.mean) & (squares > estimate.n * ROUNDING**2)
         w, p = normality(np.nan_to_num(estimate.residual), estimate.residual_group, batch.shape[0])
         tables.append({(g, i): (_not_normal(w[g], p[g], None),) for g in np.flatnonzero(usable & (p < LEVEL)).tolist()})
-        node_p = f_upper(estimate.node_f, estimate.node_df, estimate.within_df)
-        tables.append(
-            {(g, i): (_by_node(estimate.node_f[g], node_p[g]),) for g in np.flatnonzero(node_p < LEVEL).tolist()}
-        )
-        few = [g for g in np.flatnonzero(estimate.df > 0).tolist() if smallest_p(int(estimate.n[g])) > settings.alpha]
-        tables.append({(g, i): (_never(smallest_p(int(estimate.n[g])), settings.alpha),) for g in few})
+        f, p = effect_by_node(one.found, unit, batch.shape[0], batch.n_nodes)
+        tables.append({(g, i): (_by_node(f[g], p[g]),) for g in np.flatnonzero(p < LEVEL).tolist()})
     return merged(tables)
+
+
+def out_of_reach(
+    n: FloatArray, n_baseline: FloatArray, is_paired: BoolArray, level: FloatArray, alpha: float
+) -> FlagTable:
+    """Comparisons whose smallest p by rearrangement is above their level; arrays of shape (G, P).
+
+    ``level`` is what the first step of the correction asks for: alpha over the size of the family.
+    """
+    table: dict[tuple[int, int], tuple[Flag, ...]] = {}
+    fewest = np.fmin(n, n_baseline)
+    for g, p in np.argwhere((fewest > 1) & (fewest < _ENOUGH)).tolist():
+        smallest = smallest_p(int(n[g, p]), None if is_paired[g, p] else int(n_baseline[g, p]))
+        if smallest > level[g, p]:
+            table[g, p] = (_never(smallest, float(level[g, p]), alpha),)
+    return table
 
 
 def losses(batch: Batch, pairs: Pairs) -> FlagTable:
@@ -187,16 +195,19 @@ def losses(batch: Batch, pairs: Pairs) -> FlagTable:
     }
     by_kernel = {at: (_losses(batch.kernels[at[1]], *found),) for at, found in told.items() if found[0]}
     uneven = {
-        (g, p): _uneven(batch.kernels[i], *_split(told[g, i]), *_split(told[g, b]))
+        (g, p): _uneven(batch.kernels[i], batch.kernels[b], *_split(told[g, i]), *_split(told[g, b]))
         for p, (i, b) in enumerate(pairs)
         for g in range(batch.shape[0])
-        if (g, i) in by_kernel and (g, b) in told
+        if (g, i) in told and (g, b) in told and not by_kernel.keys().isdisjoint({(g, i), (g, b)})
     }
     return merged([of_pairs(by_kernel, pairs), uneven])
 
 
-_ENOUGH = 12
-"""From this many values of each kernel on, some rearrangement is rarer than any usual alpha."""
+LOSS_LEVEL = 0.05
+"""Of the test for unequal losses: a loss that is missed makes a verdict wrong, so this one is quicker than the others."""
+
+_ENOUGH = 64
+"""From this many values of each kernel on, some rearrangement is rarer than any alpha over any family."""
 
 
 def _not_normal(w: float, p: float, kernel: str | None) -> Flag:
@@ -208,9 +219,10 @@ def _by_node(f: float, p: float) -> Flag:
     return Flag("kernel-by-node", f"the kernel's effect differs between nodes (F = {f:.3g})", None, float(f), float(p))
 
 
-def _never(smallest: float, alpha: float) -> Flag:
+def _never(smallest: float, level: float, alpha: float) -> Flag:
+    family = "" if level == alpha else f" ({alpha:g} over the family of {round(alpha / level)})"
     text = (
-        f"too few to reach {alpha:g} by rearrangement alone (its smallest p is {smallest:.2g}): "
+        f"too few to reach {level:.3g}{family} by rearrangement alone (its smallest p is {smallest:.2g}): "
         "any difference shown rests on the normal distribution"
     )
     return Flag("too-few", text, None, smallest)
@@ -226,12 +238,13 @@ def _losses(kernel: str, lost: int, attempts: Mapping[str, int]) -> Flag:
     return Flag("losses", text, kernel, float(lost))
 
 
-def _uneven(kernel: str, lost: int, kept: int, lost_there: int, kept_there: int) -> tuple[Flag, ...]:
-    if not lost_there + kept_there:
+def _uneven(kernel: str, baseline: str, lost: int, kept: int, lost_there: int, kept_there: int) -> tuple[Flag, ...]:
+    if not (lost + kept and lost_there + kept_there):
+        return ()
+    p = fisher(lost, kept, lost_there, kept_there, tied=0.5)
+    if p >= LOSS_LEVEL:
         return ()
     more = lost / (lost + kept) - lost_there / (lost_there + kept_there)
-    if more <= 0:
-        return ()
-    p = fisher(lost, kept, lost_there, kept_there)
-    text = f"{kernel} loses {100 * more:.1f} % more of all attempts than the baseline does (Fisher p = {p:.2g})"
-    return (Flag("asymmetric-loss", text, kernel, more, p),)
+    loser, other = (kernel, baseline) if more > 0 else (baseline, kernel)
+    text = f"{loser} loses {100 * abs(more):.1f} % more of all attempts than {other} (Fisher's mid-p = {p:.2g})"
+    return (Flag("asymmetric-loss", text, loser, abs(more), p),)

@@ -59,6 +59,20 @@ class Verdict(StrEnum):
     INCONCLUSIVE = "inconclusive"
     """Neither a difference nor equivalence is shown."""
 
+    @property
+    def sign(self) -> str:
+        """What stands before the word wherever a verdict is shown, so that none is told by colour alone."""
+        return _SIGNS[self]
+
+
+_SIGNS = {
+    Verdict.FASTER: "▲",
+    Verdict.SLOWER: "▼",
+    Verdict.TRIVIAL: "◇",
+    Verdict.EQUIVALENT: "=",
+    Verdict.INCONCLUSIVE: "?",
+}
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
@@ -85,6 +99,8 @@ class Series:
     """Whether ``boot`` was recorded; else every run stands for itself."""
     exact: bool = False
     """The values have no error, as counts and bytes: where they do not vary, a difference needs no test."""
+    lost_visits: int = 0
+    """How many visits to a node in a block are over without a value."""
 
     @classmethod
     def of(
@@ -102,6 +118,7 @@ class Series:
         boot: Iterable[int] | None = None,
         attempts: Mapping[str, int] | None = None,
         exact: bool = False,
+        lost_visits: int = 0,
     ) -> Series:
         """A series from anything iterable; absent codes are one node, one block, no boots known.
 
@@ -122,6 +139,7 @@ class Series:
         return cls(
             kernel, benchmark, metric, unit, Better(better), data, *arrays,
             primary=primary, attempts=dict(attempts or {}), has_boots=boot is not None, exact=exact,
+            lost_visits=lost_visits,
         )  # fmt: skip
 
 
@@ -167,6 +185,8 @@ class Settings:
             raise UsageWrong(f"alpha is {self.alpha}; it must lie between 0 and 1", hint="the usual value is 0.05")
         if not 0 < self.delta < 1:
             raise UsageWrong(f"delta is {self.delta}; it must lie between 0 and 1", hint="0.02 means 2 %")
+        if same := next((a for a, b in self.contrasts if a == b), None):
+            raise UsageWrong(f"contrast: kernel {same!r} is compared with itself", hint="name two kernels")
         if self.unit not in {Unit.BLOCK, Unit.NODE_BLOCK}:
             raise UsageWrong(f"unit is {self.unit}", hint="use block or node-block")
 
@@ -287,6 +307,8 @@ class Wanted:
     alpha: float | None = None
     delta: float | None = None
     correction: Correction | None = None
+    contrasts: tuple[tuple[str, str], ...] = ()
+    """Further pairs, beside those of the campaign."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,22 +17,13 @@ from math import floor, log10
 from typing import Any
 
 from hpcvirt.core.stats.aa import same_kernel
-from hpcvirt.core.stats.model import Comparison, Correction, Flag, Method, Settings, Unit, Verdict
+from hpcvirt.core.stats.model import Comparison, Correction, Flag, Method, Settings, Unit
 from hpcvirt.core.text import clean_line
 
 FIELDS = tuple(field.name for field in fields(Comparison))
 """Names of all that a comparison says, in order: the keys in JSON and the columns in CSV."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-SIGNS = {
-    Verdict.FASTER: "▲",
-    Verdict.SLOWER: "▼",
-    Verdict.TRIVIAL: "≈",
-    Verdict.EQUIVALENT: "=",
-    Verdict.INCONCLUSIVE: "?",
-}
-"""A sign for each verdict, so that none is told by colour alone."""
 
 
 def to_json(comparisons: Iterable[Comparison]) -> str:
@@ -124,7 +115,7 @@ def verdict_text(one: Comparison) -> str:
         return "not measured"
     if one.verdict is None:
         return "interim"
-    sign = f"{SIGNS[one.verdict]} " if one.primary else ""
+    sign = f"{one.verdict.sign} " if one.primary else ""
     return f"{sign}{one.verdict}{needed(one)}"
 
 

@@ -11,7 +11,6 @@ from hpcvirt.core.stats import blocked, paper, student
 from hpcvirt.core.stats.arrays import BoolArray, FloatArray
 from hpcvirt.core.stats.batch import Batch, block_counts, boot_counts, boot_means, chosen, distinct, first
 from hpcvirt.core.stats.blocked import PER_NODE_FROM, PairedOutcome, Rule
-from hpcvirt.core.stats.diagnose import series_flags
 from hpcvirt.core.stats.flags import (
     FlagTable,
     blocked_diagnostics,
@@ -29,6 +28,7 @@ from hpcvirt.core.stats.flags import (
 from hpcvirt.core.stats.model import Method, Settings, Summary, Unit
 from hpcvirt.core.stats.paper import Moments, Outcome, Pairs
 from hpcvirt.core.stats.precision import Need
+from hpcvirt.core.stats.series import series_flags
 from hpcvirt.core.stats.unequal import spread_flags
 
 Columns = dict[str, FloatArray]
@@ -131,8 +131,8 @@ def _by_blocks(whole: Batch, mask: BoolArray, pairs: Pairs, settings: Settings, 
             varying(runs, columns["p"], np.stack([one.constant for one in outcomes], axis=1)),
             spread_flags(outcomes, rule),
             losses(runs, pairs),
-            blocked_diagnostics(runs, outcomes, settings),
-            of_pairs(series_flags(runs), pairs),
+            blocked_diagnostics(runs, outcomes, unit),
+            of_pairs(series_flags(runs, unit, settings.delta), pairs),
         ]
     )
     return Tested(mask, Method.BLOCKED, unit, columns, effect, _blocked_need(outcomes, settings), flags)
@@ -193,8 +193,8 @@ def _by_runs(whole: Batch, mask: BoolArray, pairs: Pairs, settings: Settings, un
             varying(runs, outcome.p, outcome.constant),
             one_block(_known_boots(runs), pairs) if unit is Unit.RUN else {},
             losses(runs, pairs),
-            paper_diagnostics(batch, found, pairs, settings),
-            of_pairs(series_flags(runs), pairs),
+            paper_diagnostics(batch, found, pairs),
+            of_pairs(series_flags(runs, unit, settings.delta), pairs),
         ]
     )
     effect = _paper_effect(batch, found, outcome, pairs)

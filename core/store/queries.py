@@ -11,7 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
@@ -235,6 +235,8 @@ class Values:
     """By benchmark id, metric, kernel."""
     attempts: Mapping[tuple[int, str], Mapping[str, int]]
     """By benchmark id and kernel: attempts by status."""
+    lost_visits: Mapping[tuple[int, str], int] = field(default_factory=dict)
+    """By benchmark id and kernel: boots of which some run was given up and no run is ok."""
 
     def of(self, benchmark: int, metric: str, kernel: str) -> Sequence[ValueRow]:
         """The values of one cell; empty when there is none."""
@@ -254,7 +256,8 @@ def read_values(path: Path) -> Values:
         attempts: dict[tuple[int, str], dict[str, int]] = {}
         for benchmark, kernel, status, count in connection.execute(_ATTEMPTS):
             attempts.setdefault((benchmark, kernel), {})[status] = count
-        return Values(rows, attempts)
+        lost = {(benchmark, kernel): count for benchmark, kernel, count in connection.execute(_LOST_VISITS)}
+        return Values(rows, attempts, lost)
 
 
 _VALUES = """
@@ -273,6 +276,17 @@ _ATTEMPTS = """
     FROM attempts JOIN runs ON runs.id = attempts.run JOIN boots ON boots.id = runs.boot
     WHERE attempts.status IS NOT NULL AND NOT runs.is_warmup
     GROUP BY 1, 2, 3
+"""
+
+_LOST_VISITS = """
+    SELECT runs.benchmark, boots.kernel, count(DISTINCT boots.id)
+    FROM runs JOIN boots ON boots.id = runs.boot
+    WHERE runs.given_up_at IS NOT NULL AND NOT runs.is_warmup AND NOT EXISTS (
+        SELECT 1 FROM runs AS others JOIN attempts ON attempts.run = others.id
+        WHERE others.boot = boots.id AND others.benchmark = runs.benchmark
+            AND attempts.status = 'ok' AND NOT others.is_warmup
+    )
+    GROUP BY 1, 2
 """
 
 

@@ -95,6 +95,11 @@ def test_contrasts_and_baseline() -> None:
         for one in compare(series, Settings(baseline="B", contrasts=(("C", "A"), ("A", "B"))))
     ]
     assert pairs == [("A", "B"), ("C", "B"), ("C", "A")]
+    both = Settings(contrasts=(("B", "C"), ("C", "B"), ("A", "C")))
+    assert [(one.kernel, one.baseline) for one in compare(series, both)] == [("B", "A"), ("C", "A"), ("B", "C")]
+    assert {one.family for one in compare(series, both)} == {3}
+    with pytest.raises(UsageWrong, match="'B' is compared with itself"):
+        Settings(contrasts=(("B", "B"),))
     with pytest.raises(UsageWrong, match="'Z'"):
         compare(series, Settings(baseline="Z"))
     with pytest.raises(UsageWrong, match="'Y'"):

@@ -64,8 +64,9 @@ class Row:
     @property
     def sign(self) -> Sign:
         """Of the verdict; a metric that is not primary is in no family, so it has no mark and no colour."""
-        is_marked = self.what.primary and self.what.runs and self.what.runs_baseline and self.what.verdict is not None
-        return verdict_sign(self.verdict) if is_marked else Sign(" ", MUTED)
+        verdict = self.what.verdict
+        is_marked = self.what.primary and self.what.runs and self.what.runs_baseline
+        return verdict_sign(verdict) if is_marked and verdict is not None else Sign(" ", MUTED)
 
 
 @dataclass(frozen=True, slots=True)
