@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -182,7 +183,6 @@ def _comparison(
     p, q = numbers.pop("p_deciding"), numbers.pop("p_equivalence_deciding")
     rises = (numbers.pop("sign") or 0.0) > 0
     more = numbers.pop("more")
-    mean, base = numbers["mean"], numbers["mean_baseline"]
     return Comparison(
         benchmark=one.benchmark,
         metric=one.metric,
@@ -201,10 +201,18 @@ def _comparison(
         delta=settings.delta,
         more=None if more is None else int(more),
         more_unit=None if more is None else _more_unit(way.unit),
-        ratio_of_means=None if mean is None or not base else mean / base,
+        ratio_of_means=_quotient(numbers["mean"], numbers["mean_baseline"]),
         flags=flags.get(at, ()),
         **numbers,  # type: ignore[arg-type]
     )
+
+
+def _quotient(mean: float | None, base: float | None) -> float | None:
+    """None where it is not defined or larger than any float."""
+    if mean is None or not base:
+        return None
+    quotient = mean / base
+    return quotient if isfinite(quotient) else None
 
 
 def _more_unit(unit: Unit) -> Unit:
