@@ -88,7 +88,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
     found = connection.execute("PRAGMA user_version").fetchone()[0]
     if application != schema.APPLICATION_ID:
         raise StoreUnusable(f"{path}: not a results database of hpcvirt-tui")
-    if found != schema.USER_VERSION:
+    if not schema.OLDEST_VERSION <= found <= schema.USER_VERSION:
         raise StoreUnusable(
             f"{path}: schema version {found}, this program reads version {schema.USER_VERSION}",
             hint="use the program version that made it",

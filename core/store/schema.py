@@ -8,8 +8,11 @@ from __future__ import annotations
 APPLICATION_ID = 0x48505654
 """``HPVT``: tells our files from other SQLite files (PRAGMA application_id)."""
 
-USER_VERSION = 3
+USER_VERSION = 4
 """PRAGMA user_version: raised with every change of tables or views."""
+
+OLDEST_VERSION = 3
+"""The oldest that is still read and written: it lacks `claims.reference`, which is filed when a campaign starts."""
 
 TABLES = """
 -- The one campaign of this file, frozen when it started.
@@ -245,14 +248,17 @@ CREATE TABLE claims (
     metric TEXT NOT NULL,
     kernel TEXT NOT NULL REFERENCES kernels (name),
     versus TEXT NOT NULL REFERENCES kernels (name),
-    expect TEXT NOT NULL
-        CHECK (expect IN ('faster', 'slower', 'different', 'equivalent', 'no-significant-difference')),
+    expect TEXT NOT NULL CHECK (expect IN (
+        'faster', 'slower', 'different', 'equivalent', 'no-significant-difference', 'no-significant-overhead',
+        'smaller-difference'
+    )),
     lowest_pct REAL,                 -- the difference of kernel from versus, in % of versus
     highest_pct REAL,
     source TEXT NOT NULL,
     published_mean REAL,             -- of kernel, as the source prints it, in the metric's unit
     published_sd REAL,
     published_n INTEGER,
+    reference TEXT REFERENCES kernels (name),   -- of smaller-difference: the other kernel; not in version 3
     FOREIGN KEY (benchmark, metric) REFERENCES metrics (benchmark, name)
 ) STRICT;
 

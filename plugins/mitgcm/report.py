@@ -110,7 +110,7 @@ def _note(line: str, found: list[Section]) -> None:
 
 
 def _note_stops(stderr: bytes, found: Sequence[Section]) -> None:
-    """Take a normal end from stderr, which does not say of which run it is; whether the times are whole, stdout says."""
+    """Take a normal end from stderr, which does not say of which run it is; stdout says whether the times are whole."""
     if any(_STOP_NORMAL.search(line) for line in whole_lines(stderr)):
         for section in found:
             section.has_stopped = True
