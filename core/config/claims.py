@@ -84,12 +84,12 @@ def _pairs(table: ClaimTable) -> list[tuple[str, str]]:
 
 
 def _kernel_faults(table: ClaimTable, names: Sequence[str]) -> Iterator[str]:
-    asked = {"kernel": table.kernel, "versus": table.versus, "among": table.among, "reference": table.reference}
-    for key, value in asked.items():
+    keys = {"kernel": table.kernel, "versus": table.versus, "among": table.among, "reference": table.reference}
+    for key, value in keys.items():
         unknown = [name for name in _each(value) if name not in names]
         yield from (f"{key}: {name!r} is not among the kernels{nearest(name, names)}" for name in unknown)
     if table.among is None:
-        yield from (f"{key}: field required" for key in ("kernel", "versus") if asked[key] is None)
+        yield from (f"{key}: field required" for key in ("kernel", "versus") if keys[key] is None)
     else:
         yield from _among_faults(table)
     if table.kernel is not None and table.kernel in _each(table.versus):

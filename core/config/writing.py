@@ -83,8 +83,8 @@ def _claims(tables: Tables, before: Sequence[Claim], chosen: Campaign) -> Iterat
             if claim.number == number:
                 use = next(use for use in chosen.benchmarks if use.label == claim.benchmark)
                 pair = {"kernel": claim.kernel, "versus": claim.versus}
-                told = {"metric": claim.metric, **pair, "parameters": dict(use.parameters)}
-                yield {name: value for name, value in {**table, **told}.items() if name != "among"}
+                narrowed = {"metric": claim.metric, **pair, "parameters": dict(use.parameters)}
+                yield {name: value for name, value in {**table, **narrowed}.items() if name != "among"}
 
 
 def _lines(table: Mapping[str, Any]) -> Iterator[str]:

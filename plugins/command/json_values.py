@@ -12,7 +12,7 @@ _INDEX = re.compile(r"-?\d{1,9}", re.ASCII)
 
 
 class JsonUnclear(ValueError):
-    """The text is cut or no JSON, or the path can mean two things; its words say which, where more is known."""
+    """The text is cut, is no JSON, or the path can mean two things: the message says which."""
 
 
 def values_at(content: bytes, path: str) -> Sequence[Any]:
@@ -22,7 +22,7 @@ def values_at(content: bytes, path: str) -> Sequence[Any]:
     """
     text = content.decode(json.detect_encoding(content), "replace").removeprefix("\ufeff")
     try:
-        return [found for document in _documents(text) for found in _at(document, path.split("."))]
+        return [value for document in _documents(text) for value in _at(document, path.split("."))]
     except RecursionError as error:
         raise JsonUnclear("its JSON is nested too deeply") from error
 
@@ -74,8 +74,8 @@ def _at(value: Any, parts: Sequence[str]) -> Iterator[Any]:
 def _at_key(value: Mapping[str, Any], parts: Sequence[str]) -> Sequence[Any]:
     """The key is one part of the path, or several with the dots between them."""
     ends = [end for end in range(1, len(parts) + 1) if ".".join(parts[:end]) in value]
-    ways = [list(_at(value[".".join(parts[:end])], parts[end:])) for end in ends]
-    found = [way for way in ways if way]
-    if len(found) > 1:
-        raise JsonUnclear(f"{'.'.join(parts)!r} can be read in {len(found)} ways: a key with dots stands beside it")
-    return found[0] if found else ()
+    readings = [list(_at(value[".".join(parts[:end])], parts[end:])) for end in ends]
+    matches = [values for values in readings if values]
+    if len(matches) > 1:
+        raise JsonUnclear(f"{'.'.join(parts)!r} can be read in {len(matches)} ways: a key with dots stands beside it")
+    return matches[0] if matches else ()

@@ -135,30 +135,30 @@ def content_of(file: str, output: Output) -> bytes | None:
     return streams[file] if file in streams else output.files.get(file)
 
 
-def _regex(content: bytes, one: Wanted) -> Sequence[Any]:
+def _regex(content: bytes, spec: Wanted) -> Sequence[Any]:
     """Every match of the pattern in whole lines."""
-    pattern, rest = _pattern(one.selector), unfinished_line(content)
-    if pattern.search(rest) or (rest.strip() and one.reduction not in _READ):
+    pattern, rest = _pattern(spec.selector), unfinished_line(content)
+    if pattern.search(rest) or (rest.strip() and spec.reduction not in _READ):
         raise NoNumber(UNFINISHED)
     return list(pattern.finditer("".join(f"{line}\n" for line in whole_lines(content))))
 
 
-def _group(found: re.Match[str]) -> str:
+def _group(match: re.Match[str]) -> str:
     """The number in a match. Raises NoNumber if it goes on outside of the group."""
-    text, number_text = found.string, found[1]
-    if number_text is None:
+    text, printed = match.string, match[1]
+    if printed is None:
         raise NoNumber
-    start, end = found.span(1)
+    start, end = match.span(1)
     if _HAS_BEGUN.search(text[max(start - 3, 0) : start]) or _GOES_ON.match(text, end):
         line = text[text.rfind("\n", 0, start) + 1 : text.index("\n", max(end - 1, start))]
-        raise NoNumber(f"{number_text!r} is a part of a longer number in {clean_line(line, 60)!r}")
-    return number_text
+        raise NoNumber(f"{printed!r} is a part of a longer number in {clean_line(line, 60)!r}")
+    return printed
 
 
-def _json(content: bytes, one: Wanted) -> Sequence[Any]:
+def _json(content: bytes, spec: Wanted) -> Sequence[Any]:
     """What stands at the path, in each JSON text of the content."""
     try:
-        return values_at(content, one.selector)
+        return values_at(content, spec.selector)
     except JsonUnclear as error:
         raise NoNumber(str(error)) from error
 
@@ -173,7 +173,7 @@ def _value(match: Any, decimal: str) -> float:
     return _finite(match)
 
 
-def _csv(content: bytes, one: Wanted) -> Sequence[Any]:
+def _csv(content: bytes, spec: Wanted) -> Sequence[Any]:
     """The column's cells, from the first row that has a number there; every row that counts must be like the last."""
     if unfinished_line(content).strip():
         raise NoNumber(UNFINISHED)
@@ -182,14 +182,14 @@ def _csv(content: bytes, one: Wanted) -> Sequence[Any]:
         rows = list(csv.reader(io.StringIO(text)))
     except csv.Error as error:
         raise NoNumber from error
-    at = _column(rows, one.selector)
+    at = _column(rows, spec.selector)
     *before, last = rows
     alike = [row for row in before if _has_number(row, at)]
-    has_header = not one.selector.isdigit() or one.selector in _words(rows[0])
+    has_header = not spec.selector.isdigit() or spec.selector in _words(rows[0])
     if (has_header and len(last) != len(rows[0])) or (alike and not _is_like(last, alike[-1])) or at >= len(last):
         raise NoNumber("the last row is not like those before it")
     counted = _rows_that_count(rows, at, has_header=has_header)
-    if one.reduction not in _READ and not all(_is_like(row, last) for row in counted):
+    if spec.reduction not in _READ and not all(_is_like(row, last) for row in counted):
         raise NoNumber("not every row is like the last one")
     return [row[at] for row in counted if at < len(row)]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from hpcvirt.core.text import clean_line
 from hpcvirt.plugins.reading import number, printed_range, whole_lines
@@ -31,7 +32,6 @@ _FACTS = {
     "threads_counted": re.compile(r"Number of Threads(?: counted)?\s*=\s*(\d{1,9})\b", re.ASCII),
 }
 _ELEMENT = re.compile(r"\b(\d{1,3})(?: bytes per (?:array element|DOUBLE PRECISION word)|-byte elements)\b", re.ASCII)
-_TIME = re.compile(r"(\w{0,20})\W{0,20}\btime\b")
 LONGEST_NUMBER = 40
 _LABELS = {
     "Copy": "copy",
@@ -131,7 +131,7 @@ def _opens(line: str, section: Section) -> bool:
 
 def _note(line: str, section: Section) -> None:
     if (header := _HEADER.search(line)) is not None:
-        section.table = _table(header[1], [name.lower() for name in _TIME.findall(header[2])])
+        section.table = _table(header[1], ["", *re.findall(r"\w+", header[2].lower())])
     elif (row := _ROW.search(line)) is not None:
         _note_row(_LABELS[row[1]], row[2].split(), section)
     elif _BANNER.search(line):
@@ -148,7 +148,9 @@ def _note(line: str, section: Section) -> None:
         section.facts.update({n: int(hit[1]) for n, pattern in _FACTS.items() if (hit := pattern.search(line))})
 
 
-def _table(unit: str, times: list[str]) -> Table:
+def _table(unit: str, words: list[str]) -> Table:
+    """Take the columns of times from the rest of a header: ``Avg time  Min time  Max time``."""
+    times = [name for name, word in pairwise(words) if word == "time"]
     return Table(unit, 1 + len(times), 1 + times.index("min") if "min" in times else None)
 
 

@@ -80,20 +80,20 @@ def _faults(section: Section) -> Iterator[Objection]:
     if section.table is not None and section.table.unit not in UNITS_MB_S:
         yield Status.UNPARSABLE, f"unknown unit {clean_line(section.table.unit, 20)}"
     if contrary := [kernel for kernel in KERNELS if _contradicts_bytes(section, kernel)]:
-        told = f"{section.facts['array_size']} elements"
-        yield Status.UNPARSABLE, f"rate x time is not the bytes moved with {told}: {_list(contrary)}"
+        elements = section.facts["array_size"]
+        yield Status.UNPARSABLE, f"rate x time is not the bytes that {elements} elements make: {_list(contrary)}"
 
 
 def _contradicts_bytes(section: Section, kernel: str) -> bool:
     """Is a row's rate that of another unit, time or size than the report says? Printed digits are the tolerance."""
-    size, row = section.facts.get("array_size"), section.rows.get(kernel)
+    elements, row = section.facts.get("array_size"), section.rows.get(kernel)
     factor = UNITS_MB_S.get(section.table.unit) if section.table else None
-    if size is None or row is None or row.moved is None or factor is None or not _measured(row.rate):
+    if elements is None or row is None or row.moved is None or factor is None or not _measured(row.rate):
         return False
     least, most = (1e6 * factor * moved for moved in row.moved)
-    each = [section.element_bytes] if section.element_bytes else ELEMENT_BYTES
-    moved = [ARRAYS_MOVED[kernel] * size * width for width in each]
-    return not any(least * (1 - BINARY_ROUNDING) <= one <= most * (1 + BINARY_ROUNDING) for one in moved)
+    widths = [section.element_bytes] if section.element_bytes else ELEMENT_BYTES
+    moved = [ARRAYS_MOVED[kernel] * elements * width for width in widths]
+    return not any(least * (1 - BINARY_ROUNDING) <= size <= most * (1 + BINARY_ROUNDING) for size in moved)
 
 
 def _other_problem(section: Section, parameters: Mapping[str, Value]) -> Iterator[Objection]:
