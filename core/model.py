@@ -60,6 +60,10 @@ class Expected(StrEnum):
     """The difference is shown to be small."""
     NOT_SIGNIFICANT = "no-significant-difference"
     """No difference is shown, which is less than equivalence."""
+    NO_OVERHEAD = "no-significant-overhead"
+    """It is not shown to be slower; it may be faster."""
+    SMALLER = "smaller-difference"
+    """Its difference is smaller than that from a third kernel, shown or not."""
 
 
 class HostKeys(StrEnum):
@@ -344,6 +348,8 @@ class Claim:
     source: str = ""
     published: Published | None = None
     """Of ``kernel``."""
+    reference: str | None = None
+    """The kernel from which ``kernel`` is said to differ more than from ``versus``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -250,12 +250,25 @@ class ClaimTable(Table):
     """Which of its uses: every one that has these values."""
     metric: Text | Annotated[list[Text], Field(min_length=1)]
     """Names of metrics."""
-    kernel: Text
+    kernel: Text | None = None
     """The kernel that it is about."""
-    versus: Text | Annotated[list[Text], Field(min_length=1)]
+    versus: Text | Annotated[list[Text], Field(min_length=1)] | None = None
     """What it is compared with."""
-    expect: Literal["faster", "slower", "different", "equivalent", "no-significant-difference"]
-    """What the data should say. faster: higher in a rate, lower in a time."""
+    among: Annotated[list[Text], Field(min_length=2)] | None = None
+    """In place of kernel and versus: each two of these kernels, of which neither is better."""
+    expect: Literal[
+        "faster",
+        "slower",
+        "different",
+        "equivalent",
+        "no-significant-difference",
+        "no-significant-overhead",
+        "smaller-difference",
+    ]
+    """What the data should say. faster: higher in a rate, lower in a time. no-significant-overhead: not shown to be
+    slower. smaller-difference: than the difference from reference."""
+    reference: Text | None = None
+    """For smaller-difference: a third kernel; kernel differs from it more than from versus."""
     between: Annotated[list[Percent], Field(min_length=2, max_length=2)] | None = None
     """The metric's difference from versus in %, lowest and highest: [-17, -11]."""
     source: str = ""

@@ -136,6 +136,7 @@ def _claim_row(claim: Claim, benchmark: int) -> Row:
         "published_mean": told.mean if told else None,
         "published_sd": told.sd if told else None,
         "published_n": told.n if told else None,
+        "reference": claim.reference,
     }
 
 

@@ -16,6 +16,12 @@ USER_VERSION = 4
 OLDEST_VERSION = 3
 """The oldest that is still read and written: what it lacks readers do without, and writers add."""
 
+ADDED_COLUMNS = (
+    ("metrics", "is_exact", "INTEGER NOT NULL DEFAULT 0"),
+    ("claims", "reference", "TEXT REFERENCES kernels (name)"),
+)
+"""Table, column and definition of what version 3 lacks."""
+
 TABLES = """
 -- The one campaign of this file, frozen when it started.
 CREATE TABLE campaign (
@@ -251,14 +257,17 @@ CREATE TABLE claims (
     metric TEXT NOT NULL,
     kernel TEXT NOT NULL REFERENCES kernels (name),
     versus TEXT NOT NULL REFERENCES kernels (name),
-    expect TEXT NOT NULL
-        CHECK (expect IN ('faster', 'slower', 'different', 'equivalent', 'no-significant-difference')),
+    expect TEXT NOT NULL CHECK (expect IN (
+        'faster', 'slower', 'different', 'equivalent', 'no-significant-difference', 'no-significant-overhead',
+        'smaller-difference'
+    )),
     lowest_pct REAL,                 -- the difference of kernel from versus, in % of versus
     highest_pct REAL,
     source TEXT NOT NULL,
     published_mean REAL,             -- of kernel, as the source prints it, in the metric's unit
     published_sd REAL,
     published_n INTEGER,
+    reference TEXT REFERENCES kernels (name),   -- of smaller-difference: the other kernel; not in version 3
     FOREIGN KEY (benchmark, metric) REFERENCES metrics (benchmark, name)
 ) STRICT;
 
@@ -414,8 +423,9 @@ def upgrade(connection: sqlite3.Connection) -> None:
     """Create what a database of an older version lacks, within the caller's transaction. Views are made anew."""
     for view in VIEWS:
         connection.execute(f"DROP VIEW IF EXISTS {view}")
-    if "is_exact" not in {str(row[1]) for row in connection.execute("PRAGMA table_info(metrics)")}:
-        connection.execute("ALTER TABLE metrics ADD COLUMN is_exact INTEGER NOT NULL DEFAULT 0")
+    for table, column, definition in ADDED_COLUMNS:
+        if column not in {str(row[1]) for row in connection.execute(f"PRAGMA table_info({table})")}:
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} {definition}")
     there = {str(name) for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     for statement in statements():
         if statement.split()[2] not in there:

@@ -8,6 +8,8 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
+import pytest
+
 from hpcvirt.core.analysis import compare_database
 from hpcvirt.core.model import Analysis, Claim, Expected, Published
 from hpcvirt.core.stats import Method, Unit
@@ -68,17 +70,25 @@ def test_claims_are_frozen(tmp_path: Path) -> None:
         metric="triad",
         kernel="other",
         versus="native",
-        expect=Expected.NOT_SIGNIFICANT,
+        expect=Expected.SMALLER,
         between=(-5.0, 0.0),
         source="5.1",
         published=Published(237.0, 12.0, 50),
+        reference="native",
     )
     path = tmp_path / "small.db"
     database, _ = new_database(path, replace(campaign(), claims=(claim,)))
     database.close()
-    assert rows(path, "SELECT * FROM claims") == [
-        (1, 3, "slower", 1, "triad", "other", "native", "no-significant-difference", -5.0, 0.0, "5.1", 237.0, 12.0, 50)
-    ]
+    said = ("smaller-difference", -5.0, 0.0, "5.1", 237.0, 12.0, 50, "native")
+    assert rows(path, "SELECT * FROM claims") == [(1, 3, "slower", 1, "triad", "other", "native", *said)]
+
+
+@pytest.mark.parametrize("expect", list(Expected))
+def test_whatever_is_expected_is_filed(expect: Expected, tmp_path: Path) -> None:
+    claim = Claim(1, "", STREAM.label, "triad", "other", "native", expect)
+    database, _ = new_database(tmp_path / "small.db", replace(campaign(), claims=(claim,)))
+    database.close()
+    assert rows(tmp_path / "small.db", "SELECT expect, reference FROM claims") == [(expect.value, None)]
 
 
 def test_each_phase_is_compared_by_its_own_unit(tmp_path: Path) -> None:
