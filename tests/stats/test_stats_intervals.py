@@ -20,7 +20,7 @@ from hpcvirt.core.stats import (
 )
 from hpcvirt.core.stats.aa import DIFFERENT
 from hpcvirt.core.stats.multiplicity import adjust, deciding_levels
-from hpcvirt.core.stats.report import cells, confidence, deciding_interval
+from hpcvirt.core.stats.report import confidence, deciding_interval, table_cells
 
 P = st.lists(st.floats(0, 1), min_size=1, max_size=30)
 
@@ -98,7 +98,7 @@ def test_summaries_have_it_too() -> None:
         assert one.ci_low_decision is not None
         assert one.ci_low_decision <= 1 < one.ci_low
         assert one.ci_level_decision == pytest.approx(0.995)
-        assert cells(one)[-1].endswith(" at 99.5 %")
+        assert table_cells([one])[0][-1].endswith(" at 99.5 %")
 
 
 @pytest.mark.parametrize(
