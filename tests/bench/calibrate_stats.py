@@ -315,7 +315,7 @@ def measure_noisy(rng: Generator, design: Design, trouble: Trouble, campaigns: i
 
 
 def noisy_faults(row: NoisyRow) -> list[str]:
-    """Which promises are broken, where every visit was made: the rule's at alpha, and that of block means at both levels.
+    """Which promises are broken where every visit was made: the rule's at alpha, that of block means at both levels.
 
     Satterthwaite's approximation is promised to 6 % where the nodes scatter alike and to 7 % where one is noisy.
     """
