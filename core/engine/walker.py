@@ -175,7 +175,8 @@ class NodeWalker:
         prove = partial(self._verify, boot, uses)
         self._expected = None
         if methods.load(kernel.boot).reboots:
-            found = await self._reboots.bring_up(boot, kernel, prove, is_wrong=is_wrong)
+            bring_up = partial(self._reboots.bring_up, boot, kernel, prove, is_wrong=is_wrong)
+            found = await self._channel.wait_for(bring_up)
         else:
             await self._channel.connect()
             found = await prove(kernel.expect)
@@ -209,10 +210,11 @@ class NodeWalker:
         return self._expected[1]
 
     async def _verify(self, boot: Boot, uses: Sequence[Benchmark], expect: Expect) -> jobs.Look:
-        """Lock the node, prove that it is in the kernel, and see that the artifacts are the frozen ones.
+        """Lock the node, prove that it is in the kernel, and see that the artifacts are the frozen ones."""
+        return await self._channel.wait_for(partial(self._verified_in_place, boot, uses, expect))
 
-        Looking at a node, and copying to it, would disturb those that share a machine or storage with it.
-        """
+    async def _verified_in_place(self, boot: Boot, uses: Sequence[Benchmark], expect: Expect) -> jobs.Look:
+        """Looking at a node, and copying to it, would disturb those that share a machine or storage with it."""
         async with self._ground.places:
             for _ in range(self._ground.campaign.design.losses):
                 with suppress(Rebooted):
@@ -248,6 +250,7 @@ class NodeWalker:
             await self._make_ready(boot, kernel, use, found, checks)
         self._is_in_doubt = False
         self._proved = found.identity.boot_id
+        self._channel.note_proved()
         return found
 
     async def _make_ready(
