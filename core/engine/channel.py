@@ -101,9 +101,9 @@ class NodeChannel:
         """An earlier runner was on the node."""
         self._standing = max(self._standing, Standing.REACHED)
 
-    def note_proved(self) -> None:
-        """The node is in its kernel, with everything that a benchmark needs: later it can lack it only for a while."""
-        self._standing = Standing.PROVED
+    def note_standing(self, standing: Standing) -> None:
+        """How far the node has come with what is under way. Scripts have been answered by then."""
+        self._standing = standing
 
     def may_pass(self, error: HpcvirtError) -> bool:
         """Whether it is waited that the node has this error no more."""

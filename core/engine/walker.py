@@ -38,6 +38,7 @@ from hpcvirt.core.model import ALL_NODES, Benchmark, Boot, Expect, Kernel, Node,
 from hpcvirt.core.remote import job as jobs
 from hpcvirt.core.remote.connection import NodeConnection
 from hpcvirt.core.remote.identity import Identity, mismatches, storage_mismatch
+from hpcvirt.core.remote.patience import Standing
 from hpcvirt.core.store import bringups
 from hpcvirt.core.store.database import Database, OpenAttempt
 
@@ -68,6 +69,8 @@ class NodeWalker:
         self.attempts = Attempts(ground, self._channel, connection, seat, self._frozen)
         self._prepared: dict[str, tuple[str | None, str]] = {}
         """By label of a benchmark: boot_id and kernel for which it was made ready last."""
+        self._ready: set[tuple[str, str]] = set()
+        """Kernels and benchmarks for which the node was ready once."""
         self._warned: set[tuple[str | None, str, str]] = set()
         """Boot_id, kernel and benchmark of what was warned of."""
         self._was_looked_at = False
@@ -174,6 +177,7 @@ class NodeWalker:
         await self._channel.state("proving", kernel.name)
         prove = partial(self._verify, boot, uses)
         self._expected = None
+        self._note_aims(boot, uses)
         if methods.load(kernel.boot).reboots:
             bring_up = partial(self._reboots.bring_up, boot, kernel, prove, is_wrong=is_wrong)
             found = await self._channel.wait_for(bring_up)
@@ -211,7 +215,13 @@ class NodeWalker:
 
     async def _verify(self, boot: Boot, uses: Sequence[Benchmark], expect: Expect) -> jobs.Look:
         """Lock the node, prove that it is in the kernel, and see that the artifacts are the frozen ones."""
+        self._note_aims(boot, uses)
         return await self._channel.wait_for(partial(self._verified_in_place, boot, uses, expect))
+
+    def _note_aims(self, boot: Boot, uses: Sequence[Benchmark]) -> None:
+        """What was right here in this kernel before can be wrong for a while; what never was is wrong."""
+        if self._ready:
+            self._channel.note_standing(Standing.READY if _aims(boot, uses) <= self._ready else Standing.PROVED)
 
     async def _verified_in_place(self, boot: Boot, uses: Sequence[Benchmark], expect: Expect) -> jobs.Look:
         """Looking at a node, and copying to it, would disturb those that share a machine or storage with it."""
@@ -250,7 +260,8 @@ class NodeWalker:
             await self._make_ready(boot, kernel, use, found, checks)
         self._is_in_doubt = False
         self._proved = found.identity.boot_id
-        self._channel.note_proved()
+        self._ready |= _aims(boot, uses)
+        self._channel.note_standing(Standing.READY)
         return found
 
     async def _make_ready(
@@ -466,6 +477,10 @@ class NodeWalker:
     async def _set_aside(self, error: HpcvirtError) -> None:
         await self._channel.state("set aside", error.message)
         await self._channel.event("error", f"set aside: {error.message}. {error.hint}")
+
+
+def _aims(boot: Boot, uses: Iterable[Benchmark]) -> set[tuple[str, str]]:
+    return {(boot.kernel, use.label) for use in uses}
 
 
 def _benchmarks(runs: Iterable[Run]) -> list[Benchmark]:

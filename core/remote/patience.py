@@ -1,8 +1,9 @@
 """Which errors of a node may pass, and for how long it is waited for. The one place that decides this.
 
 A login node stalls, a home is unmounted, an sshd is overloaded: whatever a node that was reached once runs into later
-is waited for up to the campaign's ``patience``. Final at once are a changed host key, a wrong identity, and every
-error that is in no list here: what has limits of its own (a boot, settling, lost attempts), and what is no node's.
+is waited for up to the campaign's ``patience``. Final at once are a changed host key, a wrong identity (of a node, or
+of a program: another one does not turn into the right one), and every error that is in no list here: what has limits
+of its own (a boot, settling, lost attempts), and what is no node's.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from typing import TypeVar
 
 from hpcvirt.core.errors import (
     AlgorithmsDiffer,
-    BinaryDiffers,
     BootRefused,
     ConnectionLost,
     HostKeyUnknown,
@@ -50,21 +50,25 @@ class Standing(IntEnum):
     ANSWERED = 2
     """A script of ours came to its end there."""
     PROVED = 3
-    """It was in a campaign's kernel, with everything that a benchmark needs."""
+    """It was proved in one of the campaign's kernels."""
+    READY = 4
+    """It was ready for the same benchmarks in the same kernel."""
 
 
 NETWORK = (NodeUnreachable, ConnectionLost)
 LOGIN = (SshConfigWrong, PermissionRefused, HostKeyUnknown, AlgorithmsDiffer)
 """Of a node that let us in before: its files or ours are not there, or not readable, for now."""
 DIALOGUE = (OutputUnparsable, NodeSilent)
-STATE = (NodeUnusable, NodeHeld, NodeInUse, BootRefused, ProgramMissing, BinaryDiffers, PreparationFailed)
-"""Of a node that was as the campaign wants it; of another one it is more likely the campaign that is wrong."""
+NODE = (NodeUnusable, NodeHeld, NodeInUse)
+BENCHMARK = (BootRefused, ProgramMissing, PreparationFailed)
+"""Where that was right before; elsewhere it is more likely the campaign that is wrong."""
 
 PASSING: dict[Standing, tuple[type[HpcvirtError], ...]] = {
     Standing.NEW: NETWORK,
     Standing.REACHED: (*NETWORK, *LOGIN),
     Standing.ANSWERED: (*NETWORK, *LOGIN, *DIALOGUE),
-    Standing.PROVED: (*NETWORK, *LOGIN, *DIALOGUE, *STATE),
+    Standing.PROVED: (*NETWORK, *LOGIN, *DIALOGUE, *NODE),
+    Standing.READY: (*NETWORK, *LOGIN, *DIALOGUE, *NODE, *BENCHMARK),
 }
 """What may pass by itself, by how far the node has come."""
 

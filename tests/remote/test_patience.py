@@ -28,10 +28,8 @@ FROM = {
     Standing.NEW: {"NodeUnreachable", "ConnectionLost"},
     Standing.REACHED: {"SshConfigWrong", "PermissionRefused", "HostKeyUnknown", "AlgorithmsDiffer"},
     Standing.ANSWERED: {"OutputUnparsable", "NodeSilent"},
-    Standing.PROVED: {
-        *("NodeUnusable", "NodeHeld", "NodeInUse", "BootRefused"),
-        *("ProgramMissing", "BinaryDiffers", "PreparationFailed"),
-    },
+    Standing.PROVED: {"NodeUnusable", "NodeHeld", "NodeInUse"},
+    Standing.READY: {"BootRefused", "ProgramMissing", "PreparationFailed"},
 }
 """From how far a node has come on an error of it may pass."""
 
@@ -53,8 +51,8 @@ def test_every_error_either_passes_from_some_standing_on_or_never(kind: type[Hpc
 
 
 def test_a_changed_host_key_and_a_wrong_identity_are_final() -> None:
-    for kind in (HostKeyChanged, errors.WrongKernel, errors.NodesAreOne):
-        assert patience_for(kind("x"), Standing.PROVED, PATIENCE_S) == 0
+    for kind in (HostKeyChanged, errors.WrongKernel, errors.NodesAreOne, errors.BinaryDiffers):
+        assert patience_for(kind("x"), Standing.READY, PATIENCE_S) == 0
 
 
 def test_a_campaign_that_is_less_patient_is_so_with_strangers_too() -> None:
@@ -67,7 +65,7 @@ def test_what_was_waited_for_within_is_not_waited_for_without() -> None:
     without = ProgramMissing("y")
     without.__cause__ = within
     for error in (within, without):
-        assert patience_for(error, Standing.PROVED, PATIENCE_S) == 0
+        assert patience_for(error, Standing.READY, PATIENCE_S) == 0
 
 
 class World:
@@ -98,7 +96,7 @@ class World:
     async def on_wait(self, error: HpcvirtError, limit_s: float) -> None:
         self.waits.append((error.message, limit_s))
 
-    async def patiently(self, patience_s: float, standing: Standing = Standing.PROVED) -> str:
+    async def patiently(self, patience_s: float, standing: Standing = Standing.READY) -> str:
         return await patiently(
             self.work, lambda error: patience_for(error, standing, patience_s), self.on_wait, self.sleep
         )
