@@ -143,7 +143,7 @@ class Connecting:
     login_limit_s: float = 15.0
     """For making one connection, each jump host included."""
     patience_s: float = 600.0
-    """How long a node may be unreachable before it is set aside."""
+    """How long what keeps a node from being reached or used is waited for: see ``core.remote.patience``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,8 @@ class ConnectionTable(Table):
     login_limit: Annotated[float, Field(ge=1, le=600)] = 15.0
     """For making one connection, each jump host included."""
     patience: Annotated[float, Field(ge=1)] = 600.0
-    """How long a node may be unreachable before it is set aside."""
+    """How long what keeps a node from being reached or used is waited for, before the node is set aside. One that was
+    never reached is waited for a minute at most."""
 
 
 class ProbeTable(Table):
