@@ -278,7 +278,11 @@ def export(database: Path, what: str, output: Path | None) -> None:
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("--baseline", help="Kernel the others are compared with.")
 @click.option(
-    "--contrast", "contrasts", type=(str, str), multiple=True, metavar="A B",
+    "--contrast",
+    "contrasts",
+    type=(str, str),
+    multiple=True,
+    metavar="A B",
     help="Compare kernel A with kernel B too. Repeatable; each such pair counts in the family.",
 )
 @click.option("--method", type=click.Choice(["paper", "blocked"]), help="Default: blocked from two blocks on.")

@@ -1,8 +1,8 @@
 """How values were recorded: in steps that are too coarse, or cut off at a limit.
 
-A clock that ticks once a second turns 10.4 s and 10.6 s into 10 and 11: where values vary by less than the step, means
-are wrong by up to half of it and no number of runs cures that. A limit (a timeout filed as a value, a counter at its end)
-piles values up at one end.
+A clock that ticks once a second turns 10.4 s and 10.6 s into 10 and 11: where values vary by less than the step,
+means are wrong by up to half of it and no number of runs cures that. A limit (a timeout filed as a value, a counter
+at its end) piles values up at one end.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from hpcvirt.core.stats.batch import Batch, totals
 from hpcvirt.core.stats.diagnose import LEVEL, by_length, negligible
 
 COARSE = 0.55
-"""Sd of values on a grid, in steps, below which rounding moves means: normal values with an sd of 0.27 steps, whose mean
-it moves by up to 7 % of a step, show 0.4; from 0.5 steps on (shown: 0.58) it is less than 0.3 %."""
+"""Sd of recorded values, in steps, below which rounding moves means: by up to 8 % of a step where the sd is truly 0.27
+steps (recorded: about 0.38), by less than 1 % from 0.5 steps on (recorded: 0.57 and more)."""
 FEWEST = 3
 """So many equal values at an end are called a pile."""
 

@@ -23,6 +23,7 @@ FIELDS = tuple(field.name for field in fields(Comparison))
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
+
 def to_json(comparisons: Iterable[Comparison]) -> str:
     """A list of objects. What could not be computed is null; NaN never occurs."""
     rows = [asdict(one) for one in comparisons]

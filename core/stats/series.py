@@ -73,5 +73,7 @@ def _of_recording(grid: Grid, i: int, kernel: str) -> Iterator[Flag]:
         yield Flag("resolution", text, kernel, step)
     for count, end, which in ((grid.at_top[i], grid.top[i], "above"), (grid.at_bottom[i], grid.bottom[i], "below")):
         if count:
-            text = f"{count:g} of {grid.n[i]:g} values of {kernel} are {end:.6g} and none lies {which}: a limit cut them?"
+            text = (
+                f"{count:g} of {grid.n[i]:g} values of {kernel} are {end:.6g} and none lies {which}: a limit cut them?"
+            )
             yield Flag("clipped", text, kernel, float(count))

@@ -80,7 +80,10 @@ def test_drift_is_seen_in_a_file_that_is_grouped_by_node() -> None:
     rng = np.random.default_rng(5)
     node = np.repeat(np.arange(4), 15)
     x = 100 + 10 * node + np.tile(np.linspace(0, 2.5, 15), 4) + rng.normal(0, 1, 60)
-    grouped, interleaved = readings(x, node=node), readings(x.reshape(4, 15).T.reshape(-1), node=np.tile(np.arange(4), 15))
+    grouped, interleaved = (
+        readings(x, node=node),
+        readings(x.reshape(4, 15).T.reshape(-1), node=np.tile(np.arange(4), 15)),
+    )
     assert grouped.drift_p[0] < 1e-4
     assert grouped.drift_p[0] == pytest.approx(interleaved.drift_p[0])
     assert grouped.drift_sd[0] == pytest.approx(interleaved.drift_sd[0])
@@ -263,7 +266,9 @@ def test_false_alarms_are_rare(design: str) -> None:
     n = codes["node"].size
     block_shock = rng.normal(0, 1, (500, shape[0]))[:, codes["block"]] * (settings.unit is Unit.BLOCK)
     series = [
-        Series.of(k, f"b{i}", "t", block_shock[i] + booted(rng, boot_sd, shape), **codes, attempts={"ok": n - 2, "lost": 2})
+        Series.of(
+            k, f"b{i}", "t", block_shock[i] + booted(rng, boot_sd, shape), **codes, attempts={"ok": n - 2, "lost": 2}
+        )
         for i in range(500)
         for k in "AB"
     ]

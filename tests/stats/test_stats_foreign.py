@@ -127,7 +127,14 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_a_status_column_carries_attempts_without_a_value(tmp_path: Path) -> None:
-    rows = ["A,x,t,1.5,ok", "A,x,t,2.5,OK", "A,x,t,,failed", "B,x,t,300,timeout", "B,x,t,2,ok", "B,x,t,not a number,Killed"]
+    rows = [
+        "A,x,t,1.5,ok",
+        "A,x,t,2.5,OK",
+        "A,x,t,,failed",
+        "B,x,t,300,timeout",
+        "B,x,t,2,ok",
+        "B,x,t,not a number,Killed",
+    ]
     a, b = read(write(tmp_path, "\n".join([f"{HEAD},status", *rows]))).series
     assert (a.values.tolist(), dict(a.attempts)) == ([1.5, 2.5], {"ok": 2, "failed": 1})
     assert (b.values.tolist(), dict(b.attempts)) == ([2], {"timeout": 1, "ok": 1, "killed": 1})
