@@ -226,6 +226,8 @@ def _visits(batch: Batch, cells: Cells, pair: tuple[int, int]) -> FloatArray:
     places = totals(group, np.ones(seen.size), n_groups)
     n_blocks = totals(blocks // cells.n_blocks, np.ones(blocks.size), n_groups)
     grid = totals(nodes // batch.n_nodes, np.ones(nodes.size), n_groups) * n_blocks
-    lost = np.array([[0 if row[k] is None else row[k].lost_visits for k in pair] for row in batch.members])
+    members = [[row[k] for k in pair] for row in batch.members]
+    lost = np.array([[0 if one is None else one.lost_visits for one in row] for row in members])
     over = totals(cells.slot, np.ones(cells.slot.size), n_groups * n_kernels).reshape(batch.shape)[:, pair] + lost
-    return np.maximum(over.max(axis=1), np.where(places > n_blocks, grid, places))
+    expected: FloatArray = np.maximum(over.max(axis=1), np.where(places > n_blocks, grid, places))
+    return expected

@@ -78,7 +78,8 @@ def _sd_within_nodes(batch: Batch, n: FloatArray) -> FloatArray:
     mean = batch.by_node(batch.value) / np.maximum(counts, 1)
     group, kernel = np.divmod(batch.slot, len(batch.kernels))
     squares = totals(batch.slot, np.square(batch.value - mean[group, kernel, batch.node]), n.size)
-    return np.sqrt(squares / np.maximum(n - (counts > 0).sum(axis=2).reshape(-1), 1))
+    sd: FloatArray = np.sqrt(squares / np.maximum(n - (counts > 0).sum(axis=2).reshape(-1), 1))
+    return sd
 
 
 def _piled(values: FloatArray, step: FloatArray) -> FloatArray:
