@@ -226,7 +226,7 @@ def label_of(plugin: str, parameters: Mapping[str, object]) -> str:
 
 
 def each_pair_once(pairs: Iterable[tuple[Name, Name]]) -> list[tuple[Name, Name]]:
-    """Pairs in their order, without those that repeat an earlier one either way round: (b, c) and (c, b) are one test."""
+    """Leave out pairs that repeat an earlier one, whichever way round: (b, c) and (c, b) are one test."""
     once: dict[frozenset[Name], tuple[Name, Name]] = {}
     for pair in pairs:
         once.setdefault(frozenset(pair), pair)

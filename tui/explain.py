@@ -20,8 +20,8 @@ FLAGS = {
     "asymmetric-loss": "One of the two loses more than the other. What survived may be the easy part: look at why.",
     "outliers": "Values far from the others. They count all the same; look when they were measured, and on which node.",
     "resolution": "The clock is too coarse for this: no number of runs cures it. Use a finer one, or longer runs.",
-    "clipped": "Equal values at the end of the scale are often a limit that cut larger ones: a timeout, a full counter. "
-    "Means are then wrong. Record such runs as timeouts.",
+    "clipped": "Equal values at one end are often a limit that cut others off: a timeout, a full counter. Means "
+    "are then wrong. Record such runs as timeouts.",
     "boot-effect": "Boots differ by more than their runs: runs are not independent, and p is too small. Compare boots: "
     "method blocked.",
     "autocorrelated": "A run resembles the one before, so there are fewer independent values than runs. Where "

@@ -62,7 +62,7 @@ _ATTEMPT = {
     "void": Sign("!", CARE),
 }
 
-_VERDICT = {
+_VERDICT: dict[str, Sign] = {
     verdict: Sign(verdict.sign, style)
     for verdict, style in (
         (Verdict.FASTER, GOOD),
@@ -99,6 +99,6 @@ def attempt_sign(status: str) -> Sign:
     return _ATTEMPT.get(status, Sign("✗", BAD))
 
 
-def verdict_sign(verdict: Verdict) -> Sign:
-    """Of what the statistics say."""
-    return _VERDICT[verdict]
+def verdict_sign(verdict: str) -> Sign:
+    """Of what the statistics say; a verdict this program does not know is shown plainly."""
+    return _VERDICT.get(verdict, Sign("•", PLAIN))

@@ -13,7 +13,7 @@ import numpy as np
 from hpcvirt.core.model import Better
 from hpcvirt.core.stats.arrays import BoolArray, FloatArray, IntArray
 from hpcvirt.core.stats.batch import Batch, distinct, first, totals
-from hpcvirt.core.stats.model import Series, Unit
+from hpcvirt.core.stats.model import Unit
 from hpcvirt.core.stats.paper import Pairs, tested, tost, without_test
 
 
@@ -305,10 +305,8 @@ def _visits(batch: Batch, cells: Cells, pair: tuple[int, int]) -> FloatArray:
     places = totals(group, np.ones(seen.size), n_groups)
     n_blocks = totals(blocks // cells.n_blocks, np.ones(blocks.size), n_groups)
     grid = totals(nodes // batch.n_nodes, np.ones(nodes.size), n_groups) * n_blocks
-    lost = np.array([[_lost_visits(row[k]) for k in pair] for row in batch.members])
+    members = [[row[k] for k in pair] for row in batch.members]
+    lost = np.array([[0 if one is None else one.lost_visits for one in row] for row in members])
     over = totals(cells.slot, np.ones(cells.slot.size), n_groups * n_kernels).reshape(batch.shape)[:, pair] + lost
-    return np.asarray(np.maximum(over.max(axis=1), np.where(places > n_blocks, grid, places)))
-
-
-def _lost_visits(series: Series | None) -> int:
-    return 0 if series is None else series.lost_visits
+    expected: FloatArray = np.maximum(over.max(axis=1), np.where(places > n_blocks, grid, places))
+    return expected

@@ -12,7 +12,7 @@ from hpcvirt.core.stats.model import Unit
 
 
 def effect_by_node(found: Differences, unit: Unit, n_groups: int, n_nodes: int) -> tuple[FloatArray, FloatArray]:
-    """F and p, each of shape (G,), of the nodes in ``d ~ stratum + node``, R's ``anova(lm(...))``; NaN where untestable.
+    """F and p, each of shape (G,), of the nodes in ``d ~ stratum + node`` (R's ``anova(lm(...))``); NaN: no test.
 
     A stratum is what differences have in common beside the kernel: the block where nodes moved together, else nothing.
     """
@@ -33,7 +33,7 @@ def effect_by_node(found: Differences, unit: Unit, n_groups: int, n_nodes: int) 
 
 
 def _explained(cells: FloatArray, sums: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Sum of squares that the nodes explain within strata, and its degrees of freedom: least squares, cells may be missing.
+    """Sum of squares that the nodes explain within strata, and its degrees of freedom. Cells may be missing.
 
     ``cells`` (G, strata, J) counts differences, ``sums`` (G * J,) adds them up by node, strata's means removed.
     """

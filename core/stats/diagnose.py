@@ -1,4 +1,4 @@
-"""First diagnostics of series: what stands out in the values of one kernel in one metric. They inform; nothing acts on them.
+"""First diagnostics of series: what stands out in the values of one kernel in one metric. Nothing acts on them.
 
 Each test is made at 1 %, whatever alpha is. What boots have in common is no trend and no node: where a node has several
 boots, drift and the nodes' levels are judged by boot means. Spread of the size of rounding is taken for none.
@@ -213,7 +213,7 @@ def _lag_one(runs: Rows, boot: IntArray) -> tuple[FloatArray, FloatArray]:
     together = np.zeros(e.size)
     together[1:] = np.where(at[1:] == at[:-1], e[1:] * e[:-1], 0.0)
     q = totals(runs.slot[order], together, runs.negligible.size) / runs.squares(runs.value - mean)
-    # traces of M A and (M A)^2, M centring a boot of r runs, A half of each neighbour: summed over boots as over rows / r
+    # traces of M A and (M A)^2: M centres a boot of r runs, A takes half of each neighbour; over rows, each 1 / r
     ends = np.where(size > 1, size - 1.5, 0.0)
     trace = runs.total(-(size - 1) / size**2)
     trace2 = runs.total(((size - 1) / 2 - 2 * ends / size + np.square(size - 1) / size**2) / size)

@@ -204,7 +204,7 @@ def losses(batch: Batch, pairs: Pairs) -> FlagTable:
 
 
 LOSS_LEVEL = 0.05
-"""Of the test for unequal losses: a loss that is missed makes a verdict wrong, so this one is quicker than the others."""
+"""Of the test for unequal losses, which is quicker than the others: a loss that is missed makes a verdict wrong."""
 
 _ENOUGH = 64
 """From this many values of each kernel on, some rearrangement is rarer than any alpha over any family."""

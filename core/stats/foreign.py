@@ -322,6 +322,6 @@ def _absent(found: Collection[tuple[str, str, str]]) -> tuple[str, ...]:
     if not (missing := len(kernels) * len(metrics) - len(found)):
         return ()
     return (
-        f"{missing} of {len(kernels) * len(metrics)} combinations of kernel and metric have no line: not compared, and not "
-        "counted in the family",
+        f"{missing} of {len(kernels) * len(metrics)} combinations of kernel and metric have no line: not compared, "
+        "and not counted in the family",
     )

@@ -34,8 +34,8 @@ class OwnCommand(BenchmarkPlugin):
         Parameter(
             "metrics",
             "",
-            "one a line: NAME UNIT higher|lower regex|json|csv FILE WHAT [reduce=HOW] [exact]; FILE is stdout, stderr or "
-            "one of `fetch`, WHAT a pattern with one group, a path such as results.0.rate or results.*.rate, or a "
+            "one a line: NAME UNIT higher|lower regex|json|csv FILE WHAT [reduce=HOW] [exact]; FILE is stdout, stderr "
+            "or one of `fetch`, WHAT a pattern with one group, a path such as results.0.rate or results.*.rate, or a "
             "column's name or number; HOW makes one number of several: last (default), first, max, min, mean or sum; "
             "exact: counts and bytes, whose values have no error",
         ),

@@ -53,6 +53,7 @@ def test_the_family_is_primary_metrics_times_pairs() -> None:
         ((("b", "a"),), 2),
         # The other way round it is the same test.
         ((("a", "b"),), 2),
+        ((("c", "b"), ("b", "c")), 3),
     ],
 )
 def test_a_pair_that_is_named_twice_is_tested_once(contrasts: tuple[tuple[str, str], ...], distinct: int) -> None:
