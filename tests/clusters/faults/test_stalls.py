@@ -18,6 +18,14 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
 RUNS = 3
 
 
+@pytest.fixture(autouse=True)
+def free_nodes(scene: Scene) -> Iterator[None]:
+    """What a failed test left held is held no more."""
+    yield
+    for node in scene.cluster.nodes:
+        node.reboot()
+
+
 def write(scene: Scene, **connection: float) -> None:
     scene.write(runs=RUNS, blocks=1, seconds=1.0, nodes=2, connection={"patience": 60.0, **connection})
 
@@ -43,13 +51,13 @@ def finish(scene: Scene, runner_limit_s: float, runner: object) -> None:
 
 @pytest.fixture
 def stalled_config(scene: Scene) -> Iterator[Path]:
-    """A file that the SSH configuration includes, last; it is nothing at first."""
+    """A file without which the SSH configuration is not read to its end."""
     client = scene.cluster.client
     told = client.config.read_text()
-    included = client.config.with_name("included")
-    included.write_text("")
-    client.config.write_text(f"{told}\nMatch all\n    Include {included}\n")
-    yield included
+    needed = client.config.with_name("needed")
+    needed.write_text("")
+    client.config.write_text(f'{told}\nMatch exec "cat {needed}"\n    ServerAliveInterval 15\n')
+    yield needed
     client.config.write_text(told)
 
 
@@ -132,8 +140,9 @@ def hanging_logins(node: Node) -> Iterator[None]:
     try:
         yield
     finally:
+        # It may have rebooted meanwhile.
         node.path("/tmp/hangs").unlink()
-        rc.unlink()
+        node.path("/etc/ssh/sshrc").unlink()
 
 
 @pytest.mark.slow
