@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hpcvirt.core.clocks import clock_flags
 from hpcvirt.core.disturbance import disturbance_flags
+from hpcvirt.core.interim import Interim, LookRequest, interim, looks_note, marked
 from hpcvirt.core.rebooted import flagged, rebooted_flags, rebooted_within
 from hpcvirt.core.stats import Comparison, Correction, Method, ResultTable, Series, Settings, Unit, Wanted, compare
 from hpcvirt.core.stats.report import notes
@@ -15,24 +16,33 @@ from hpcvirt.core.store.queries import Values, read_campaign_record, read_values
 from hpcvirt.core.store.records import BenchmarkRecord, CampaignRecord
 
 
-def compare_database(path: Path, wanted: Wanted | None = None) -> ResultTable:
+def compare_database(path: Path, wanted: Wanted | None = None, look: LookRequest | None = None) -> ResultTable:
     """Compare the kernels of a database as its campaign was frozen.
 
-    Raises StoreUnusable, and UsageWrong when what is wanted does not fit the data.
+    Before the planned end intervals, p-values and verdicts are withheld unless ``look`` asks for them, which is
+    recorded. Raises StoreUnusable, and UsageWrong when what is wanted does not fit the data.
     """
     wanted = wanted or Wanted()
+    state = interim(path, look, _shown(wanted))
     campaign, benchmarks = read_campaign_record(path)
     series = list(_series(campaign, benchmarks, read_values(path)))
     settings = settings_of(campaign, benchmarks, wanted)
     rows = compare(series, settings) if any(one.values.size for one in series) else ()
-    rows = flagged(rows, rebooted_within(path))
+    rows = marked(flagged(rows, rebooted_within(path)), state)
     footer = (
-        *_footer(campaign, rows, settings, wanted),
+        *_footer(campaign, rows, settings, wanted, state),
+        *looks_note(path),
         *clock_flags(read_timings(path), wanted.baseline or campaign.baseline),
         *disturbance_flags(path),
         *rebooted_flags(path),
     )
     return ResultTable(rows, footer if rows else ())
+
+
+def _shown(wanted: Wanted) -> str:
+    """Say what a look shows."""
+    method = f"method {wanted.method}" if wanted.method else "the frozen method"
+    return f"intervals, p-values and verdicts by {method}"
 
 
 def database_series(path: Path) -> list[Series]:
@@ -48,7 +58,7 @@ def settings_of(
     wanted = wanted or Wanted()
     return Settings(
         baseline=wanted.baseline or campaign.baseline,
-        contrasts=campaign.contrasts,
+        contrasts=(*campaign.contrasts, *wanted.contrasts),
         alpha=campaign.alpha if wanted.alpha is None else wanted.alpha,
         delta=campaign.delta if wanted.delta is None else wanted.delta,
         method=wanted.method or (Method(campaign.method) if campaign.method else None),
@@ -56,6 +66,7 @@ def settings_of(
         unit=Unit(campaign.replication_unit),
         units={benchmark.label: Unit(benchmark.replication_unit) for benchmark in benchmarks},
         correction=wanted.correction or Correction(campaign.correction),
+        planned_blocks=campaign.blocks + campaign.added_blocks,
     )
 
 
@@ -73,17 +84,22 @@ def _series(campaign: CampaignRecord, benchmarks: tuple[BenchmarkRecord, ...], v
                     unit=metric.unit,
                     better=metric.better,
                     primary=metric.is_primary,
+                    exact=metric.is_exact,
                     node=[row.node for row in rows],
                     block=[row.block for row in rows],
                     boot=[row.boot for row in rows],
                     attempts=values.attempts.get((benchmark.id, kernel), {}),
+                    lost_visits=values.lost_visits.get((benchmark.id, kernel), 0),
                 )
 
 
 def _footer(
-    campaign: CampaignRecord, rows: tuple[Comparison, ...], settings: Settings, wanted: Wanted
+    campaign: CampaignRecord, rows: tuple[Comparison, ...], settings: Settings, wanted: Wanted, state: Interim | None
 ) -> tuple[str, ...]:
-    lines = list(notes(rows, settings, campaign.same_kernels))
+    lines = [state.note] if state else []
+    if state is None or not state.is_withheld:
+        # notes tell of families, intervals and verdicts
+        lines += notes(rows, settings, campaign.same_kernels)
     if not campaign.is_rebooted:
         lines.append("no node was rebooted: variation from boot to boot was not sampled")
     frozen = {name: getattr(campaign, name) for name in ("baseline", "alpha", "delta", "correction")}
@@ -92,6 +108,12 @@ def _footer(
         f"{name} {getattr(wanted, name)} (frozen: {value})"
         for name, value in frozen.items()
         if getattr(wanted, name) not in {None, value}
+    ]
+    planned = {frozenset(pair) for pair in campaign.contrasts}
+    changed += [
+        f"contrast {a} against {b} (not planned)"
+        for a, b in wanted.contrasts
+        if campaign.baseline not in {a, b} and frozenset({a, b}) not in planned
     ]
     if changed:
         lines.append(f"not as the campaign was frozen: {', '.join(changed)}")

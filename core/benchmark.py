@@ -44,6 +44,8 @@ class Metric:
     primary: bool = False
     """Primary metrics form the family that is corrected for multiplicity."""
     help: str = ""
+    exact: bool = False
+    """Its values have no error, as counts and bytes: where they do not vary, a difference needs no test."""
 
 
 @dataclass(frozen=True, slots=True)

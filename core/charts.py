@@ -38,6 +38,10 @@ class Charts:
     rows: tuple[Comparison, ...]
     around: Around | None
     """Telemetry around one run. None: there is no run yet."""
+    interim: str = ""
+    """How many of the planned runs are in; empty: the campaign is finished."""
+    is_withheld: bool = False
+    """Whether intervals are withheld until the planned end."""
 
 
 def charts_of_cell(cell: CellDetail) -> Charts:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import TypeVar
@@ -22,6 +23,11 @@ CLOCK_DRIFT = 0.001
 
 GRAIN_S = 0.03
 """Of uptime, and of two readings one after the other."""
+
+JUMP_S = 0.1
+"""What is told of a clock that disagrees with uptime: ten times the steps of uptime."""
+
+PLACES_SHOWN = 3
 
 JITTER_S = 0.25
 """How much longer than usual a round trip may take before a clock is suspected."""
@@ -46,29 +52,61 @@ def database_flags(path: Path) -> tuple[str, ...]:
 
 
 def clock_flags(timings: Sequence[Timing], baseline: str) -> tuple[str, ...]:
-    """A line for each thing that is odd."""
+    """A line for each thing that is odd, whatever number of nodes and kernels it is seen on."""
     return (*_disagreements(timings), *_jumps(timings), *_cpu_shares(timings, baseline))
+
+
+@dataclass(frozen=True, slots=True)
+class _Odd:
+    """Runs of one node and kernel that are odd in the same way."""
+
+    place: str
+    runs: Sequence[Timing]
+    of: int
+    """How many runs there are."""
+
+
+def _told_places(odd: Sequence[_Odd]) -> str:
+    """``n1 under xen: 20 of 20; n2 under xen: 3 of 20``, the most of them first."""
+    ordered = sorted(odd, key=lambda one: -len(one.runs))
+    return _listed([f"{one.place}: {len(one.runs)} of {one.of}" for one in ordered])
+
+
+def _listed(parts: Sequence[str]) -> str:
+    more = [f"and {len(parts) - PLACES_SHOWN} more"] if len(parts) > PLACES_SHOWN else []
+    return "; ".join([*parts[:PLACES_SHOWN], *more])
 
 
 def _disagreements(timings: Sequence[Timing]) -> Iterator[str]:
     """A node's clock against the login node's, beyond the round trip."""
     compared = [one for one in timings if one.elapsed_s is not None]
+    slow, fast = [], []
     for node, members in _by(compared, lambda one: one.node).items():
         # A round trip is part of every attempt; the least is that of a quiet moment.
         sound = [_excess_s(one) for one in members if _excess_s(one) >= 0]
         usual_s = min(sound) if len(sound) >= FEWEST else LONG_ROUND_TRIP_S
         for kernel, runs in _by(members, lambda one: one.kernel).items():
-            slow = [one for one in runs if _excess_s(one) > usual_s + JITTER_S + CLOCK_DRIFT * one.duration_s]
-            fast = [one for one in runs if _excess_s(one) < -GRAIN_S - CLOCK_DRIFT * one.duration_s]
-            yield from (_disagreement(f"{node} under {kernel}", odd, len(runs)) for odd in (slow, fast) if odd)
+            late = [one for one in runs if _excess_s(one) > usual_s + JITTER_S + CLOCK_DRIFT * one.duration_s]
+            early = [one for one in runs if _excess_s(one) < -GRAIN_S - CLOCK_DRIFT * one.duration_s]
+            slow.append(_Odd(f"{node} under {kernel}", late, len(runs)))
+            fast.append(_Odd(f"{node} under {kernel}", early, len(runs)))
+    yield from _disagreement(slow)
+    yield from _disagreement(fast)
 
 
-def _disagreement(where: str, odd: Sequence[Timing], runs: int) -> str:
-    worst = max(odd, key=lambda one: abs(_excess_s(one)))
-    return (
-        f"{where}: in {len(odd)} of {runs} runs its clock and the login node's disagree beyond the round trip "
-        f"(one took {worst.duration_s:.3f} s there, {worst.elapsed_s:.3f} s here)"
-    )
+def _disagreement(places: Sequence[_Odd]) -> Iterator[str]:
+    odd = [one for one in places if one.runs]
+    if odd:
+        worst = max((run for one in odd for run in one.runs), key=lambda run: abs(_excess_s(run)))
+        yield (
+            f"clocks: the node's and the login node's disagree beyond the round trip in {_runs(odd)} "
+            f"({_told_places(odd)}); one took {worst.duration_s:.3f} s there, {worst.elapsed_s:.3f} s here"
+        )
+
+
+def _runs(odd: Sequence[_Odd]) -> str:
+    count = sum(len(one.runs) for one in odd)
+    return "1 run" if count == 1 else f"{count} runs"
 
 
 def _excess_s(one: Timing) -> float:
@@ -76,18 +114,23 @@ def _excess_s(one: Timing) -> float:
 
 
 def _jumps(timings: Sequence[Timing]) -> Iterator[str]:
-    for (node, kernel), members in _by(timings, lambda one: (one.node, one.kernel)).items():
-        jumps = [one.jump_s for one in members if one.jump_s is not None and _is_jump(one.jump_s, one.duration_s)]
-        if jumps:
-            worst = max(jumps, key=abs)
-            yield (
-                f"{node} under {kernel}: its clock jumped in {len(jumps)} of {len(members)} runs (by {worst:+.1f} s); "
-                "those are timed by its uptime"
-            )
+    places = _by(timings, lambda one: f"{one.node} under {one.kernel}")
+    found = [_Odd(place, [one for one in runs if _is_jump(one)], len(runs)) for place, runs in places.items()]
+    odd = [one for one in found if one.runs]
+    if odd:
+        largest = max((run.jump_s or 0.0 for one in odd for run in one.runs), key=abs)
+        yield (
+            f"clocks: the node's jumped in {_runs(odd)} ({_told_places(odd)}), at most by {_signed(largest)}; "
+            "those are timed by its uptime, in steps of 10 ms"
+        )
 
 
-def _is_jump(jump_s: float, duration_s: float) -> bool:
-    return abs(jump_s) > GRAIN_S + CLOCK_DRIFT * abs(duration_s)
+def _is_jump(one: Timing) -> bool:
+    return one.jump_s is not None and abs(one.jump_s) > JUMP_S + CLOCK_DRIFT * abs(one.duration_s)
+
+
+def _signed(seconds: float) -> str:
+    return f"{seconds:+.1f} s" if abs(seconds) >= 1 else f"{1000 * seconds:+.0f} ms"
 
 
 def _cpu_shares(timings: Sequence[Timing], baseline: str) -> Iterator[str]:
@@ -98,16 +141,19 @@ def _cpu_shares(timings: Sequence[Timing], baseline: str) -> Iterator[str]:
         if one.cpu_s is not None and one.duration_s > 0:
             shares[one.benchmark, one.kernel].append(one.cpu_s / one.duration_s)
             shortest[one.benchmark] = min(one.duration_s, shortest.get(one.benchmark, one.duration_s))
+    odd = []
     for (benchmark, kernel), values in shares.items():
         base = shares.get((benchmark, baseline), [])
         if kernel == baseline or min(len(values), len(base)) < FEWEST:
             continue
         here, there = median(values), median(base)
         if abs(here - there) > CPU_APART * max(here, there) + 2 * CPU_GRAIN_S / shortest[benchmark]:
-            yield (
-                f"{benchmark}: (user + system)/real is {here:.2f} under {kernel}, {there:.2f} under {baseline}: "
-                "one of them counts time otherwise, or does other work"
-            )
+            odd.append(f"{benchmark}: {here:.2f} under {kernel}, {there:.2f} under {baseline}")
+    if odd:
+        yield (
+            f"CPU time: (user + system)/real differs between kernels ({_listed(odd)}): "
+            "one of them counts time otherwise, or does other work"
+        )
 
 
 def _by(timings: Sequence[Timing], key: Callable[[Timing], K]) -> dict[K, list[Timing]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from hpcvirt.core.model import Campaign, Expect, Kernel
+from hpcvirt.core.model import Campaign, Expect, Kernel, each_pair_once
 from hpcvirt.core.store.setups import Setup
 
 MEMORY_SLACK = 0.02
@@ -61,10 +61,10 @@ def _all_seen(setups: Iterable[Setup]) -> dict[str, dict[str, str]]:
 
 
 def pairs(campaign: Campaign) -> list[tuple[str, str]]:
-    """Every kernel against the baseline, then the contrasts."""
+    """Every kernel against the baseline, then the contrasts; each pair once, whichever way round."""
     baseline = campaign.analysis.baseline
     against = [(kernel.name, baseline) for kernel in campaign.kernels if kernel.name != baseline]
-    return list(dict.fromkeys((*against, *campaign.analysis.contrasts)))
+    return each_pair_once((*against, *campaign.analysis.contrasts))
 
 
 def _declared(kernel: Kernel) -> Iterator[tuple[str, str]]:

@@ -19,6 +19,8 @@ class HpcvirtError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.waited_s = 0.0
+        """For how long it was waited that this passes; 0: not at all."""
 
 
 class CampaignInvalid(HpcvirtError):

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
 from hpcvirt.core.errors import HpcvirtError
 from hpcvirt.core.model import Campaign
-from hpcvirt.core.stats.model import Series
+from hpcvirt.core.stats.model import Series, Unit
 from hpcvirt.core.stats.power import Spread
-from hpcvirt.core.stats.spread import VarianceSplit, split
-from hpcvirt.core.store.queries import read_campaign_record, read_values, reading
+from hpcvirt.core.stats.spread import CommonVariance, VarianceSplit, common_variance, split
+from hpcvirt.core.store.queries import ValueRow, read_campaign_record, read_values, reading
 from hpcvirt.core.store.setups import Setup, read_setups
 
 MOST_DATABASES = 20
+
+LEAST_SHARED_DF = 4
+"""Degrees of freedom of blocks below which the share of variance common to nodes is taken as not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Experience:
     boot_s: Mapping[str, float] = field(default_factory=dict)
     """Seconds from the order to reboot to the proof of kernel, by kernel. Only of real reboots."""
     spread: Spread | None = None
-    """Of the typical (median) primary metric."""
+    """Of the typical (median) primary metric; ``shared`` from benchmarks whose nodes moved together."""
     setups: tuple[Setup, ...] = ()
     databases: tuple[Path, ...] = ()
     """Those that something was learnt from, the newest first."""
@@ -48,10 +51,17 @@ def learn(databases: Iterable[Path], campaign: Campaign) -> Experience:
     return Experience(
         run_s=run_s,
         boot_s=boot_s,
-        spread=next((one.spread for one in found if one.spread is not None), None),
+        spread=_newest_spread([one.spread for one in found if one.spread is not None]),
         setups=next((one.setups for one in found if one.setups), ()),
         databases=tuple(path for one in found for path in one.databases),
     )
+
+
+def _newest_spread(spreads: Sequence[Spread]) -> Spread | None:
+    """The newest; what is common to nodes from the newest that knows it."""
+    if not spreads:
+        return None
+    return replace(spreads[0], shared=next((one.shared for one in spreads if one.shared is not None), None))
 
 
 def _of(path: Path, campaign: Campaign) -> Experience | None:
@@ -80,25 +90,39 @@ def _spread(path: Path) -> Spread | None:
     campaign, benchmarks = read_campaign_record(path)
     values = read_values(path)
     splits: list[VarianceSplit] = []
+    common: list[CommonVariance] = []
     for benchmark in benchmarks:
         for metric in benchmark.metrics:
-            for kernel in campaign.kernels:
-                rows = values.of(benchmark.id, metric.name, kernel)
-                if metric.is_primary and len(rows) > 1:
-                    found = split(
-                        Series.of(
-                            kernel,
-                            benchmark.label,
-                            metric.name,
-                            [row.value for row in rows],
-                            node=[row.node for row in rows],
-                            block=[row.block for row in rows],
-                            boot=[row.boot for row in rows],
-                        )
-                    )
-                    splits += [] if found is None else [found]
+            if metric.is_primary:
+                kernels = [
+                    _series(kernel, benchmark.label, metric.name, values.of(benchmark.id, metric.name, kernel))
+                    for kernel in campaign.kernels
+                ]
+                splits += [found for one in kernels if (found := split(one)) is not None]
+                if benchmark.replication_unit == Unit.BLOCK and (together := common_variance(kernels)) is not None:
+                    common.append(together)
     boot, run = _typical(splits, "between_boots"), _typical(splits, "within_boots")
-    return None if boot is None or run is None or boot + run == 0 else Spread(boot=boot, run=run)
+    if boot is None or run is None or boot + run == 0:
+        return None
+    return Spread(boot=boot, run=run, shared=_shared(common))
+
+
+def _series(kernel: str, benchmark: str, metric: str, rows: Sequence[ValueRow]) -> Series:
+    return Series.of(
+        kernel,
+        benchmark,
+        metric,
+        [row.value for row in rows],
+        node=[row.node for row in rows],
+        block=[row.block for row in rows],
+        boot=[row.boot for row in rows],
+    )
+
+
+def _shared(common: Sequence[CommonVariance]) -> float | None:
+    """The typical (median) share, from metrics with enough blocks to say anything."""
+    known = [share for one in common if one.df_blocks >= LEAST_SHARED_DF and (share := one.shared) is not None]
+    return median(known) if known else None
 
 
 def _typical(splits: Sequence[VarianceSplit], part: str) -> float | None:

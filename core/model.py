@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeVar
+
+Name = TypeVar("Name")
 
 Value = str | int | float | bool
 """What a benchmark parameter can be."""
@@ -57,6 +60,10 @@ class Expected(StrEnum):
     """The difference is shown to be small."""
     NOT_SIGNIFICANT = "no-significant-difference"
     """No difference is shown, which is less than equivalence."""
+    NO_OVERHEAD = "no-significant-overhead"
+    """It is not shown to be slower; it may be faster."""
+    SMALLER = "smaller-difference"
+    """Its difference is smaller than that from a third kernel, shown or not."""
 
 
 class HostKeys(StrEnum):
@@ -136,7 +143,7 @@ class Connecting:
     login_limit_s: float = 15.0
     """For making one connection, each jump host included."""
     patience_s: float = 600.0
-    """How long a node may be unreachable before it is set aside."""
+    """How long what keeps a node from being reached or used is waited for: see ``core.remote.patience``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +223,14 @@ def label_of(plugin: str, parameters: Mapping[str, object]) -> str:
     """A benchmark in one line: ``stream array_size=2000000 ntimes=10 threads=1``. Empty parameters are left out."""
     words = [f"{name}={value}" for name, value in sorted(parameters.items()) if value != ""]
     return " ".join(" ".join([plugin, *words]).split())
+
+
+def each_pair_once(pairs: Iterable[tuple[Name, Name]]) -> list[tuple[Name, Name]]:
+    """Leave out pairs that repeat an earlier one, whichever way round: (b, c) and (c, b) are one test."""
+    once: dict[frozenset[Name], tuple[Name, Name]] = {}
+    for pair in pairs:
+        once.setdefault(frozenset(pair), pair)
+    return list(once.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,6 +348,8 @@ class Claim:
     source: str = ""
     published: Published | None = None
     """Of ``kernel``."""
+    reference: str | None = None
+    """The kernel from which ``kernel`` is said to differ more than from ``versus``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hpcvirt.core import boot_method
 from hpcvirt.core.benchmark import kept_metrics, load
@@ -12,7 +12,7 @@ from hpcvirt.core.confounds import pairs
 from hpcvirt.core.experience import Experience
 from hpcvirt.core.model import Benchmark, Campaign, Order, Scope
 from hpcvirt.core.plan import phases, runs_in_block, unit_of
-from hpcvirt.core.stats.model import Method, Unit
+from hpcvirt.core.stats.model import Correction, Method, Unit
 from hpcvirt.core.stats.power import Layout, Spread, smallest_difference
 
 
@@ -25,7 +25,12 @@ class Power:
     scope: Scope
     unit: Unit
     detectable: float | None
-    """The smallest difference found with 80 % power after Holm, a fraction. None: none, or nothing to compare."""
+    """The smallest difference found with 80 % power as verdicts are given, a fraction; None: none can be.
+
+    Where nodes move together and what their boots have in common is not known: if all of the variation is common.
+    """
+    at_best: float | None
+    """The same if nodes that move together have nothing in common. None: it is known, or makes no difference."""
     with_one_block_more: float | None
     apart: float | None
     """What it were if its nodes did not move together with a benchmark of all of them. None: they do not, or must."""
@@ -51,6 +56,8 @@ class Prospect:
     unit: Unit
     family: int
     """Primary metrics x pairs of kernels."""
+    correction: Correction
+    """By which verdicts are given: ``none`` also for method ``paper``, whose verdicts go by raw p."""
     spread: Spread
     powers: tuple[Power, ...]
     seconds_of_one_block_more: float
@@ -60,6 +67,14 @@ class Prospect:
         """The smallest difference that is found in every benchmark."""
         found = [power.detectable for power in self.powers if power.detectable is not None]
         return max(found) if found and len(found) == len(self.powers) else None
+
+    @property
+    def at_best(self) -> float | None:
+        """The same if nodes that move together have nothing in common. None: it is known, or makes no difference."""
+        if self.detectable is None or all(power.at_best is None for power in self.powers):
+            return None
+        found = (power.detectable if power.at_best is None else power.at_best for power in self.powers)
+        return max(one for one in found if one is not None)
 
     @property
     def detectable_with_one_block_more(self) -> float | None:
@@ -90,6 +105,7 @@ def prospect(campaign: Campaign, spread: Spread | None = None, known: Experience
         are_boots_counted=all(name in known.boot_s for name in rebooting),
         unit=_unit(campaign, campaign.benchmarks),
         family=family(campaign),
+        correction=correction_of(campaign),
         spread=spread,
         powers=tuple(_powers(campaign, spread)),
         seconds_of_one_block_more=_seconds(campaign, known, design.runs // design.blocks, 1),
@@ -99,6 +115,12 @@ def prospect(campaign: Campaign, spread: Spread | None = None, known: Experience
 def family(campaign: Campaign) -> int:
     """How many tests are made: primary metrics x (kernels against the baseline, and contrasts), each pair once."""
     return len(pairs(campaign)) * sum(metric.primary for use in campaign.benchmarks for metric in kept_metrics(use))
+
+
+def correction_of(campaign: Campaign) -> Correction:
+    """How verdicts are corrected: by an explicit method ``paper`` they go by raw p."""
+    is_raw = campaign.analysis.method == Method.PAPER
+    return Correction.NONE if is_raw else Correction(campaign.analysis.correction)
 
 
 def _unit(campaign: Campaign, uses: Sequence[Benchmark]) -> Unit:
@@ -114,6 +136,8 @@ def has_one_block(campaign: Campaign) -> bool:
 
 def _powers(campaign: Campaign, spread: Spread) -> list[Power]:
     found = []
+    # two ends where it is not known what nodes have in common
+    best = replace(spread, shared=0.0) if spread.shared is None else None
     for uses in phases(campaign):
         unit = _unit(campaign, uses)
         for scope in Scope:
@@ -122,15 +146,17 @@ def _powers(campaign: Campaign, spread: Spread) -> list[Power]:
                 free = Unit.NODE_BLOCK if unit is Unit.BLOCK and scope is Scope.NODE else None
                 more = None if has_one_block(campaign) else _detectable(campaign, scope, unit, spread, 1)
                 now = _detectable(campaign, scope, unit, spread)
+                is_open = best is not None and unit is Unit.BLOCK and scope is Scope.NODE and len(campaign.nodes) > 1
+                at_best = _detectable(campaign, scope, unit, best) if best is not None and is_open else None
                 apart = None if free is None else _detectable(campaign, scope, free, spread)
-                found.append(Power(labels, scope, unit, now, more, apart))
+                found.append(Power(labels, scope, unit, now, at_best, more, apart))
     return found
 
 
 def _detectable(campaign: Campaign, scope: Scope, unit: Unit, spread: Spread, more: int = 0) -> float | None:
-    tests = family(campaign)
-    if tests == 0:
+    if family(campaign) == 0:
         return None
+    tests = 1 if correction_of(campaign) is Correction.NONE else family(campaign)
     design = campaign.design
     each = runs_in_block(design, design.blocks)
     # All runs of a kernel where runs are what is compared.

@@ -48,6 +48,14 @@ def number(word: str) -> float | None:
     return float("nan") if _NO_NUMBER.fullmatch(word) else None
 
 
+def printed_range(word: str) -> tuple[float, float]:
+    """Return the lowest and the highest value that are rounded to a number as it is printed."""
+    mantissa, _, exponent = re.sub("[eEdD]", "e", word).partition("e")
+    half = float(f"5e{int(exponent or 0) - len(mantissa.partition('.')[2]) - 1}")
+    middle = float(f"{mantissa}e{exponent or 0}")
+    return middle - half, middle + half
+
+
 def first(objections: Iterable[Objection]) -> Objection:
     """What weighs most of what speaks against an output; ok if nothing does."""
     return next(iter(objections), (Status.OK, ""))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +12,12 @@ import click
 
 from hpcvirt.core.errors import UsageWrong
 from hpcvirt.core.stats import Comparison, Settings, Verdict
-from hpcvirt.core.stats.report import HEADINGS, cells, notes, to_csv, to_json, to_markdown
+from hpcvirt.core.stats.report import HEADINGS, notes, table_cells, to_csv, to_json, to_markdown
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.table import Table
+    from rich.text import Text
 
 
 class Format(StrEnum):
@@ -28,15 +29,13 @@ class Format(StrEnum):
     MARKDOWN = "markdown"
 
 
-STYLES = {
+STYLES: Mapping[Verdict | None, str] = {
     Verdict.FASTER: "green",
     Verdict.SLOWER: "red",
     Verdict.TRIVIAL: "cyan",
     Verdict.EQUIVALENT: "blue",
     Verdict.INCONCLUSIVE: "dim",
 }
-
-_RIGHT = {"n", "mean", "difference", "CI", "p", "p adjusted", "p equivalence"}
 
 
 def analyze_file(
@@ -53,8 +52,11 @@ def analyze_file(
     return comparisons, (*notes(comparisons, settings, same), *found.notes)
 
 
-def print_analysis(data: Path, layout: Format, wanted: Mapping[str, Any]) -> None:
-    """Analyze a database or a CSV file and print it. Raises as ``compare_database`` and ``analyze_file`` do."""
+def print_analysis(data: Path, layout: Format, wanted: Mapping[str, Any], *, as_if_final: bool = False) -> None:
+    """Analyze a database or a CSV file and print it. Raises as ``compare_database`` and ``analyze_file`` do.
+
+    ``as_if_final``: show verdicts of an unfinished campaign too, and record that.
+    """
     from hpcvirt.core.stats import Correction, Method, Unit
     from hpcvirt.tui.launch import is_database
 
@@ -63,15 +65,20 @@ def print_analysis(data: Path, layout: Format, wanted: Mapping[str, Any]) -> Non
     given |= {name: kind(given[name]) for name, kind in kinds.items() if name in given}
     if is_database(data):
         from hpcvirt.core.analysis import compare_database
+        from hpcvirt.core.interim import LookRequest
+        from hpcvirt.core.process import operator
         from hpcvirt.core.stats import Wanted
 
         if "unit" in given:
             raise UsageWrong(
                 f"{data}: what was replicated is in the database's design", hint="--unit is for CSV files: leave it out"
             )
-        found = compare_database(data, Wanted(**given))
+        look = LookRequest(operator(), f"analyze --format {layout}") if as_if_final else None
+        found = compare_database(data, Wanted(**given), look)
         comparisons, footer = found.rows, found.footer
     else:
+        if as_if_final:
+            raise UsageWrong(f"{data}: a CSV file has no planned end", hint="leave --as-if-final out")
         comparisons, footer = analyze_file(data, Settings(**given))
     if not comparisons and layout is Format.TABLE:
         click.echo("nothing to compare yet: no two kernels have results", err=True)
@@ -82,7 +89,7 @@ def print_analysis(data: Path, layout: Format, wanted: Mapping[str, Any]) -> Non
     else:
         from rich.console import Console
 
-        Console().print(rendered)
+        Console(width=None if sys.stdout.isatty() else UNLIMITED).print(rendered)
 
 
 def render(comparisons: Sequence[Comparison], format: Format, footer: Sequence[str] = ()) -> str | RenderableType:  # noqa: A002
@@ -99,60 +106,100 @@ def render(comparisons: Sequence[Comparison], format: Format, footer: Sequence[s
 
 
 def table(comparisons: Sequence[Comparison], footer: Sequence[str] = ()) -> RenderableType:
-    """A table per benchmark and baseline; a narrow terminal gets the columns that decide."""
+    """Return one table for all benchmarks, and the notes; a narrow terminal gets the columns that decide."""
     from rich.console import Group
     from rich.text import Text
 
-    parts: list[RenderableType] = []
-    for (benchmark, baseline), members in groupby(comparisons, key=lambda one: (one.benchmark, one.baseline)):
-        parts += [Text(f"{benchmark}, against {baseline}", style="bold"), _Fitting(tuple(members)), Text()]
-    return Group(*parts, *(Text(line, style="dim") for line in footer))
+    return Group(_Fitting(in_order(comparisons)), Text(), *(Text(line, style="dim") for line in footer))
+
+
+def in_order(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """Sort by benchmark and metric, both in the order in which they come."""
+    metrics = dict.fromkeys((one.benchmark, one.metric) for one in comparisons)
+    benchmarks = {name: place for place, name in enumerate(dict.fromkeys(name for name, _ in metrics))}
+    places = {key: (benchmarks[key[0]], place) for place, key in enumerate(metrics)}
+    return sorted(comparisons, key=lambda one: places[one.benchmark, one.metric])
 
 
 class _Fitting:
-    """Rows of one benchmark, with as many columns as the terminal has room for."""
+    """All rows, with as many columns as the terminal has room for."""
 
     def __init__(self, rows: Sequence[Comparison]) -> None:
+        from hpcvirt.tui.phrases import short_labels
+
         self._rows = rows
+        self._is_withheld = all(one.interim and one.verdict is None for one in rows)
+        self._labels = short_labels(list(dict.fromkeys(one.benchmark for one in rows)))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
-        wide = self._grid(WIDE)
-        wanted = console.measure(wide, options=options.update(max_width=1000)).maximum
-        yield wide if wanted <= options.max_width else self._grid(NARROW)
+        grid = self._grid(WIDE, is_short=False)
+        if self._width(grid, console, options) > options.max_width:
+            yield from self._legend()
+            narrow = self._narrow()
+            for omitted in (None, set(), {"CI"}, {"CI", "p"}):
+                columns = WIDE if omitted is None else {name: narrow[name] for name in narrow if name not in omitted}
+                grid = self._grid(columns, is_short=True)
+                if self._width(grid, console, options) <= options.max_width:
+                    break
+        yield grid
 
-    def _grid(self, columns: Mapping[int, str]) -> Table:
+    @staticmethod
+    def _width(grid: Table, console: Console, options: ConsoleOptions) -> int:
+        return console.measure(grid, options=options.update(max_width=UNLIMITED)).maximum
+
+    def _legend(self) -> Iterator[Text]:
+        """What short names of benchmarks stand for."""
+        from rich.text import Text
+
+        yield from (Text(f"{short}: {label}") for label, short in self._labels.items() if short != label)
+        baselines = dict.fromkeys(one.baseline for one in self._rows)
+        if len(baselines) == 1:
+            yield Text(f"against {next(iter(baselines))}")
+
+    def _narrow(self) -> Mapping[str, str]:
+        """Without the benchmark where there is only one, and without what all are compared with."""
+        omitted = {"benchmark"} if len(self._labels) == 1 else set()
+        omitted |= {"against"} if len({one.baseline for one in self._rows}) == 1 else set()
+        return {name: heading for name, heading in NARROW.items() if name not in omitted}
+
+    def _grid(self, columns: Mapping[str, str], *, is_short: bool) -> Table:
         """Every cell is a Text: names are data, not markup."""
         from rich.table import Table
         from rich.text import Text
 
+        shown = {name: heading for name, heading in columns.items() if not (self._is_withheld and name in WITHHELD)}
         grid = Table(box=None, pad_edge=False, header_style="bold")
-        for index, heading in columns.items():
-            grid.add_column(heading, justify="right" if HEADINGS[index] in _RIGHT else "left", no_wrap=True)
-        for one in self._rows:
-            shown = list(cells(one))
-            if columns is NARROW:
+        for name, heading in shown.items():
+            grid.add_column(heading, justify="right" if name in RIGHT else "left", no_wrap=True)
+        for one, cells in zip(self._rows, table_cells(self._rows), strict=True):
+            row = dict(zip(HEADINGS, cells, strict=True))
+            row["benchmark"] = self._labels[one.benchmark] if is_short else one.benchmark
+            if "flags" not in shown:
                 # Whoever wants to know what would decide it makes the terminal wider.
-                shown[VERDICT] = shown[VERDICT].partition(" (")[0]
-            row = [Text(shown[index]) for index in columns]
-            row[list(columns).index(VERDICT)].stylize(STYLES[one.verdict])
-            grid.add_row(*row)
+                row["verdict"] = row["verdict"].partition(" (")[0]
+            styles = {"verdict": STYLES.get(one.verdict, "dim") if one.primary else "dim"}
+            grid.add_row(*(Text(row[name], style=styles.get(name, "")) for name in shown))
         return grid
 
 
-VERDICT = HEADINGS.index("verdict")
-NARROW = {1: "metric", 2: "kernel", 7: "diff", 8: "CI", 9: "p", 10: "p adj", VERDICT: "verdict"}
-"""Columns of ``cells`` by index, and what stands over them."""
-WIDE = {
-    1: "metric",
-    2: "kernel",
-    3: "n",
-    4: "mean",
-    6: "baseline mean",
-    7: "difference",
-    8: "CI",
-    9: "p",
-    10: "p adjusted",
-    11: "p equivalence",
-    VERDICT: "verdict",
-    13: "flags",
+UNLIMITED = 100_000
+"""Columns of an output that is no terminal: nothing is cut or wrapped there."""
+
+RIGHT = frozenset({"n", "mean", "baseline mean", "difference", "CI", "deciding CI", "p", "p adjusted", "p equivalence"})
+WITHHELD = frozenset({"CI", "deciding CI", "p", "p adjusted", "p equivalence"})
+"""Columns that are empty before the planned end."""
+
+NARROW = {
+    "benchmark": "benchmark",
+    "metric": "metric",
+    "kernel": "kernel",
+    "against": "against",
+    "difference": "diff",
+    "CI": "CI",
+    "p": "p",
+    "p adjusted": "p adj",
+    "verdict": "verdict",
 }
+"""Columns of ``table_cells``, and what stands over them."""
+_ORDER = (*HEADINGS[: HEADINGS.index("CI") + 1], "deciding CI", *HEADINGS[HEADINGS.index("p") : -1])
+WIDE = {name: name for name in _ORDER}

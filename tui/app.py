@@ -298,6 +298,7 @@ class HpcvirtApp(App[None]):
                 view=None,
                 notice="",
                 method="",
+                is_as_if_final=False,
                 table=None,
                 table_ok=-1,
                 table_problem="",
@@ -370,22 +371,22 @@ class HpcvirtApp(App[None]):
         state, snapshot = self.state, self.state.snapshot
         if self._main.pane != "results" or snapshot is None or state.is_computing or not state.is_comparable:
             return
-        if snapshot.ok == state.table_ok:
+        if snapshot.ok == state.table_ok or _is_kept_look(state, state.table_ok):
             return
         is_hurried = state.table is None or snapshot.is_finished
         if is_hurried or self._is_rested():
             self._computing_since = time.monotonic()
             self._change(replace(state, is_computing=True))
-            self._compute(snapshot.path, snapshot.ok, state.method)
+            self._compute(snapshot.path, snapshot.ok, state.method, state.is_as_if_final)
 
     @work(thread=True, exit_on_error=False, group="results")
-    def _compute(self, database: Path, ok: int, method: str) -> None:
+    def _compute(self, database: Path, ok: int, method: str, is_look: bool) -> None:
         try:
-            table = self.backend.compare(database, method)
+            table = self.backend.compare(database, method, as_if_final=is_look)
         except Exception as error:  # noqa: BLE001 - a fault in the statistics is said where the table would be
-            self.post_message(messages.ResultsComputed(database, ok, None, _in_words(error), method))
+            self.post_message(messages.ResultsComputed(database, ok, None, _in_words(error), method, is_look))
         else:
-            self.post_message(messages.ResultsComputed(database, ok, table, method=method))
+            self.post_message(messages.ResultsComputed(database, ok, table, "", method, is_look))
 
     def _is_rested(self) -> bool:
         """Whether it is time to work out anew what changes with each run."""
@@ -396,7 +397,8 @@ class HpcvirtApp(App[None]):
     def _results_computed(self, message: messages.ResultsComputed) -> None:
         self._computed_at = time.monotonic()
         state = replace(self.state, is_computing=False)
-        if (message.database, message.method) == (self.state.database, self.state.method):
+        wanted = (self.state.database, self.state.method, self.state.is_as_if_final)
+        if (message.database, message.method, message.is_look) == wanted:
             state = replace(state, table=message.table, table_ok=message.ok, table_problem=message.problem)
         self._change(state)
         self._compute_if_wanted()
@@ -406,6 +408,38 @@ class HpcvirtApp(App[None]):
         self._change(replace(self.state, method=message.method, table_ok=-1))
         self._computed_at = 0.0
         self._compute_if_wanted()
+
+    @on(messages.LookWanted)
+    def _look_wanted(self, message: messages.LookWanted) -> None:
+        """Nothing that was worked out under the other wish stays in sight."""
+        cleared = replace(self.state, table=None, table_ok=-1, charts=None, charts_ok=-1)
+        self._change(replace(cleared, is_as_if_final=message.is_wanted))
+        self._computed_at = 0.0
+        self._compute_if_wanted()
+
+    def ask_look(self) -> None:
+        """Ask before verdicts of an unfinished campaign are shown; once they are, hide them."""
+        if self.state.is_as_if_final:
+            self.post_message(messages.LookWanted(is_wanted=False))
+            return
+        from hpcvirt.tui.screens.dialogs import ConfirmDialog
+
+        lines = [
+            (
+                Content(""),
+                Content(
+                    "The campaign is not finished. Its error rates hold for the planned end only: stopping or adding "
+                    "blocks because of what is seen now raises them."
+                ),
+            ),
+            (Content(""), Content("Each look at intervals, p-values and verdicts is recorded in the database.")),
+        ]
+        dialog = ConfirmDialog("Show as if final?", lines, yes="show, and record the look", no="wait for the end")
+        self.push_screen(dialog, self._look_answered)
+
+    def _look_answered(self, answer: bool | None) -> None:
+        if answer:
+            self.post_message(messages.LookWanted(is_wanted=True))
 
     @on(messages.CopyAsked)
     def _copy_asked(self, message: messages.CopyAsked) -> None:
@@ -481,26 +515,28 @@ class HpcvirtApp(App[None]):
         state, snapshot = self.state, self.state.snapshot
         if self._main.pane != "plots" or snapshot is None or state.is_charting or snapshot.ok == state.charts_ok:
             return
+        if _is_kept_look(state, state.charts_ok):
+            return
         is_hurried = state.charts is None or snapshot.is_finished
         if is_hurried or self._is_rested():
             self._computing_since = time.monotonic()
             self._change(replace(state, is_charting=True))
-            self._read_charts(snapshot.path, snapshot.ok)
+            self._read_charts(snapshot.path, snapshot.ok, state.is_as_if_final)
 
     @work(thread=True, exit_on_error=False, group="charts")
-    def _read_charts(self, database: Path, ok: int) -> None:
+    def _read_charts(self, database: Path, ok: int, is_look: bool) -> None:
         try:
-            charts = self.backend.charts(database)
+            charts = self.backend.charts(database, as_if_final=is_look)
         except Exception as error:  # noqa: BLE001 - a fault is said where the plot would be
-            self.post_message(messages.ChartsRead(database, ok, None, _in_words(error)))
+            self.post_message(messages.ChartsRead(database, ok, None, _in_words(error), is_look))
         else:
-            self.post_message(messages.ChartsRead(database, ok, charts))
+            self.post_message(messages.ChartsRead(database, ok, charts, "", is_look))
 
     @on(messages.ChartsRead)
     def _charts_read(self, message: messages.ChartsRead) -> None:
         self._computed_at = time.monotonic()
         state = replace(self.state, is_charting=False)
-        if message.database == self.state.database:
+        if (message.database, message.is_look) == (self.state.database, self.state.is_as_if_final):
             state = replace(state, charts=message.charts, charts_ok=message.ok, charts_problem=message.problem)
         self._change(state)
 
@@ -783,6 +819,11 @@ def run_screen(campaign_path: Path | None, database: Path | None) -> int:
 def _file_words(text: str) -> str:
     """Text as a part of a file's name."""
     return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-")[:60]
+
+
+def _is_kept_look(state: State, ok: int) -> bool:
+    """Whether a look at an unfinished campaign is in sight: it stays what was recorded, whatever comes in meanwhile."""
+    return state.is_as_if_final and ok >= 0 and state.snapshot is not None and not state.snapshot.is_finished
 
 
 def _in_words(error: Exception) -> str:

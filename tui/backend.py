@@ -18,6 +18,7 @@ from hpcvirt.tui.shelf import Entry
 
 if TYPE_CHECKING:
     from hpcvirt.core.charts import Charts
+    from hpcvirt.core.interim import LookRequest
     from hpcvirt.core.preflight import Finding
     from hpcvirt.core.stats import Comparison, ResultTable
     from hpcvirt.core.store.attempts import AttemptDetail, AttemptPage
@@ -78,8 +79,11 @@ class Backend(Protocol):
     def write_wish(self, database: Path, kind: str) -> None:
         """Ask the runner for pause, resume, stop or abort."""
 
-    def compare(self, database: Path, method: str = "") -> ResultTable:
-        """The comparisons as they stand now. ``method``: by another test than was frozen."""
+    def compare(self, database: Path, method: str = "", *, as_if_final: bool = False) -> ResultTable:
+        """The comparisons as they stand now. ``method``: by another test than was frozen.
+
+        ``as_if_final``: with verdicts of an unfinished campaign too, which is recorded.
+        """
 
     def cell(self, database: Path, row: Comparison) -> tuple[CellDetail, Charts]:
         """What a comparison is made of, and the same to be drawn."""
@@ -102,8 +106,8 @@ class Backend(Protocol):
     def wish_run(self, database: Path, kind: str, run: int) -> str:
         """Skip or requeue a run; what to tell the operator."""
 
-    def charts(self, database: Path) -> Charts:
-        """What plots show, as it stands now."""
+    def charts(self, database: Path, *, as_if_final: bool = False) -> Charts:
+        """What plots show, as it stands now. ``as_if_final``: as ``compare`` takes it."""
 
     def save_plot(self, picture: Picture, stem: Path) -> tuple[Path, ...]:
         """Write a plot as SVG, text and CSV beside the database; the files."""
@@ -222,12 +226,13 @@ class LocalBackend:
         who = this_process()
         queries.write_wish(database, kind, f"screen on {who.host}, pid {who.pid}")
 
-    def compare(self, database: Path, method: str = "") -> ResultTable:
+    def compare(self, database: Path, method: str = "", *, as_if_final: bool = False) -> ResultTable:
         """In the other process."""
         from hpcvirt.core.stats import Method, Wanted
 
         wanted = Wanted(method=Method(method) if method else None)
-        table: ResultTable = self._calculator.ask("hpcvirt.core.analysis:compare_database", database, wanted)
+        look = _look("screen: Results") if as_if_final else None
+        table: ResultTable = self._calculator.ask("hpcvirt.core.analysis:compare_database", database, wanted, look)
         return table
 
     def cell(self, database: Path, row: Comparison) -> tuple[CellDetail, Charts]:
@@ -281,11 +286,12 @@ class LocalBackend:
 
         return wish_runs(database, kind, [run])
 
-    def charts(self, database: Path) -> Charts:
+    def charts(self, database: Path, *, as_if_final: bool = False) -> Charts:
         """In the other process; plotext is imported here."""
         import hpcvirt.tui.plots.drawing  # noqa: F401 - so that the first plot does not wait for it
 
-        charts: Charts = self._calculator.ask("hpcvirt.core.charting:read_charts", database)
+        look = _look("screen: Plots") if as_if_final else None
+        charts: Charts = self._calculator.ask("hpcvirt.core.charting:read_charts", database, None, look)
         return charts
 
     def save_plot(self, picture: Picture, stem: Path) -> tuple[Path, ...]:
@@ -299,3 +305,10 @@ class LocalBackend:
         from hpcvirt.core.export import write_measurements_csv
 
         return write_measurements_csv(database, target)
+
+
+def _look(view: str) -> LookRequest:
+    from hpcvirt.core.interim import LookRequest
+    from hpcvirt.core.process import operator
+
+    return LookRequest(operator(), view)

@@ -162,8 +162,14 @@ def new(name: str) -> None:
 @click.argument("campaign")
 @click.option("--boot-sd", type=FRACTION, help="Variation between boots, a fraction. Default: as measured, or 0.01.")
 @click.option("--run-sd", type=FRACTION, help="Variation within boots, a fraction. Default: as measured, or 0.01.")
+@click.option(
+    "--shared",
+    type=FRACTION,
+    help="Share of the variance between boots that nodes moving together have in common. Default: as measured, "
+    "or both ends.",
+)
 @_choice_options
-def plan(campaign: str, boot_sd: float | None, run_sd: float | None, **picked: Any) -> None:
+def plan(campaign: str, boot_sd: float | None, run_sd: float | None, shared: float | None, **picked: Any) -> None:
     """Schedule, hours, and the smallest difference the design can show. Runs nothing.
 
     Times and variation come from earlier databases of these nodes where the results go, else from the
@@ -172,7 +178,7 @@ def plan(campaign: str, boot_sd: float | None, run_sd: float | None, **picked: A
     from hpcvirt.tui.launch import campaign_path
     from hpcvirt.tui.plan import print_plan
 
-    print_plan(campaign_path(campaign), _choice(picked), boot_sd, run_sd)
+    print_plan(campaign_path(campaign), _choice(picked), boot_sd, run_sd, shared)
 
 
 @app.command()
@@ -278,23 +284,36 @@ def export(database: Path, what: str, output: Path | None) -> None:
 @app.command()
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("--baseline", help="Kernel the others are compared with.")
+@click.option(
+    "--contrast",
+    "contrasts",
+    type=(str, str),
+    multiple=True,
+    metavar="A B",
+    help="Compare kernel A with kernel B too. Repeatable; each such pair counts in the family.",
+)
 @click.option("--method", type=click.Choice(["paper", "blocked"]), help="Default: blocked from two blocks on.")
 @click.option("--unit", type=click.Choice(["block", "node-block"]), help="Replication unit of a CSV file's data.")
 @click.option("--alpha", type=float, help="Level of the tests.")
 @click.option("--delta", type=float, help="Half-width of the band of equivalence, as a fraction: 0.02 is 2 %.")
 @click.option("--correction", type=click.Choice(["holm", "bh", "none"]), help="Default: holm.")
 @click.option(
+    "--as-if-final", is_flag=True, help="Show intervals, p and verdicts of an unfinished campaign; records the look."
+)
+@click.option(
     "--format", "layout", type=click.Choice(["table", "csv", "json", "markdown"]), default="table", show_default=True
 )
-def analyze(data: Path, layout: str, **wanted: Any) -> None:
+def analyze(data: Path, layout: str, as_if_final: bool, **wanted: Any) -> None:
     """Verdicts: what is faster, slower, equivalent, or not decided.
 
+    Before the planned end of a campaign only means and differences are shown.
+
     DATA is a results database, or a CSV file with the columns kernel, benchmark, metric, value and
-    optionally unit, better, primary, node, block, boot, run.
+    optionally unit, better, primary, exact, node, block, boot, run, status (only values of status ok count).
     """
     from hpcvirt.tui.analyze import Format, print_analysis
 
-    print_analysis(data, Format(layout), wanted)
+    print_analysis(data, Format(layout), wanted, as_if_final=as_if_final)
 
 
 @app.command("diff-env")

@@ -117,13 +117,17 @@ class Forecast:
     """Of everything: reboots as far as they were timed before."""
     are_boots_counted: bool
     detectable: float | None
-    """The smallest difference found with 80 % power after Holm; None: none, or nothing to compare."""
+    """The smallest difference found with 80 % power as verdicts are given; None: none, or nothing to compare."""
     with_one_block_more: float | None
     seconds_of_one_block_more: float
     boot_sd: float
     run_sd: float
     is_measured: bool
     """Whether the variation comes from earlier databases."""
+    at_best: float | None = None
+    """What is found if nodes that move together have nothing in common; None: that is known, or makes no difference."""
+    after: str = "after Holm"
+    """How verdicts are corrected."""
     warnings: tuple[str, ...] = ()
     """In what else than names the kernels differ; what moving together costs. A sentence each."""
 
@@ -202,7 +206,11 @@ def _shows(told: Forecast) -> list[Outlook]:
     if told.detectable is not None:
         whence = "as before" if told.is_measured else "assumed"
         varies = f"boots vary by {_percent(told.boot_sd)}, runs by {_percent(told.run_sd)} ({whence})"
-        lines.append(Outlook(f"finds {_percent(told.detectable)}", f"at 80 % power after Holm, if {varies}"))
+        found = _percent(told.detectable)
+        if told.at_best is not None:
+            found = f"{100 * told.at_best:.2g}–{found}"
+            varies += "; more the more nodes that move together have in common"
+        lines.append(Outlook(f"finds {found}", f"at 80 % power {told.after}, if {varies}"))
     if told.with_one_block_more is not None:
         price = f"for about {duration(told.seconds_of_one_block_more)} more"
         lines.append(Outlook("one more block", f"finds {_percent(told.with_one_block_more)}, {price}"))

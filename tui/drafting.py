@@ -19,6 +19,7 @@ from hpcvirt.core.plan import make_plan, phases
 from hpcvirt.core.prospect import has_one_block, prospect, run_seconds
 from hpcvirt.tui import launch
 from hpcvirt.tui.draft import Draft, DraftBenchmark, DraftKernel, DraftParameter, Forecast, Pick, changed
+from hpcvirt.tui.plan import AFTER
 
 
 def load_draft(path: Path) -> Draft:
@@ -96,6 +97,8 @@ def _forecast(campaign: Campaign, known: Experience, pick: Pick) -> Forecast | N
         seconds=told.seconds,
         are_boots_counted=told.are_boots_counted,
         detectable=told.detectable,
+        at_best=told.at_best,
+        after=AFTER[told.correction],
         with_one_block_more=told.detectable_with_one_block_more,
         seconds_of_one_block_more=told.seconds_of_one_block_more,
         boot_sd=told.spread.boot,

@@ -9,6 +9,7 @@ from itertools import combinations
 from textual.binding import Binding
 from textual.content import Content
 
+from hpcvirt.core.stats.model import Verdict
 from hpcvirt.tui import signs
 from hpcvirt.tui.signs import MUTED
 
@@ -64,6 +65,8 @@ def _pane(key: str, name: str, title: str, tooltip: str) -> Key:
 
 _CHOOSER, _SETUP, _RESULTS, _PLOTS, _RUNS = ("chooser",), ("setup",), ("results",), ("plots",), ("runs",)
 
+_PEEK = "Show or hide verdicts before the planned end; asks, and records the look"
+
 KEYS = (
     _pane("0", "chooser", "Open", "Campaign files and databases, and what goes on in them: open another one"),
     _pane("1", "setup", "Setup", "Kernels, benchmarks, runs: what the campaign is"),
@@ -80,7 +83,7 @@ KEYS = (
     Key("p", "resume", "Resume", "Campaign", "Resume", "Go on where it was left"),
     Key("x", "stop", "Stop", "Campaign", "Stop", "Stop after the runs under way; p goes on later"),
     Key("X", "abort", "Abort", "Campaign", "Abort", "End the runs under way now, as aborted; asks"),
-    Key("P", "peek", "Peek", "Results", "Peek", "Show or hide interim intervals, p and verdicts", _RESULTS),
+    Key("P", "peek", "As if final", "Results", "As if final", _PEEK, (*_RESULTS, *_PLOTS)),
     Key("slash", "filter", "Filter", "Results", "Filter", "Only rows that contain some words", (*_RESULTS, *_RUNS)),
     Key("o", "sort", "Sort", "Results", "Sort", "Order the rows by the next column", _RESULTS),
     Key("O", "reverse", "Reverse", "Results", "Reverse", "Turn the order of the rows round", _RESULTS, False),
@@ -189,16 +192,16 @@ def _nodes() -> list[Content]:
 
 
 def _verdicts() -> list[Content]:
-    told = [
-        ("faster", "different by more than delta, in the good direction"),
-        ("slower", "different by more than delta, in the bad direction"),
-        ("trivial", "different, but within delta"),
-        ("equivalent", "within delta, and no difference shown"),
-        ("inconclusive", "neither shown: the data cannot tell"),
-    ]
+    meanings = {
+        Verdict.FASTER: "different by more than delta, in the good direction",
+        Verdict.SLOWER: "different by more than delta, in the bad direction",
+        Verdict.TRIVIAL: "different, but within delta",
+        Verdict.EQUIVALENT: "within delta, and no difference shown",
+        Verdict.INCONCLUSIVE: "neither shown: the data cannot tell",
+    }
     lines = [Content.styled("Verdicts", "bold $primary")]
-    for word, meaning in told:
-        sign = signs.verdict_sign(word)
-        lines.append(Content.assemble((f"  {sign.mark} {word.ljust(14)}", sign.style), (meaning, MUTED)))
+    for verdict, meaning in meanings.items():
+        sign = signs.verdict_sign(verdict)
+        lines.append(Content.assemble((f"  {sign.mark} {verdict.ljust(14)}", sign.style), (meaning, MUTED)))
     flags = "two flags: what is to be known about a row; Enter explains them"
     return [*lines, Content.assemble((f"  {'!2'.ljust(16)}", signs.CARE), (flags, MUTED))]

@@ -165,6 +165,8 @@ class ResultsComputed(Message):
     problem: str = ""
     method: str = ""
     """Wanted when it was computed."""
+    is_look: bool = False
+    """Wanted as if the campaign were finished."""
 
 
 @dataclass
@@ -172,6 +174,13 @@ class MethodWanted(Message):
     """The operator wants the comparisons by another test; empty: as they were frozen."""
 
     method: str
+
+
+@dataclass
+class LookWanted(Message):
+    """The operator wants an unfinished campaign shown as if it were finished, or no longer."""
+
+    is_wanted: bool
 
 
 @dataclass
@@ -200,6 +209,8 @@ class ChartsRead(Message):
     ok: int
     charts: Charts | None
     problem: str = ""
+    is_look: bool = False
+    """Wanted as if the campaign were finished."""
 
 
 @dataclass

@@ -12,10 +12,10 @@ import click
 from hpcvirt.core.config import Choice
 from hpcvirt.core.confounds import Confound, confounds
 from hpcvirt.core.experience import Experience, learn
-from hpcvirt.core.model import Boot, Campaign
+from hpcvirt.core.model import Boot, Campaign, Scope
 from hpcvirt.core.plan import make_plan
 from hpcvirt.core.prospect import Power, Prospect, has_one_block, prospect, run_seconds
-from hpcvirt.core.stats.model import Unit
+from hpcvirt.core.stats.model import Correction, Unit
 from hpcvirt.core.stats.power import Spread
 from hpcvirt.tui.launch import chosen, experienced
 from hpcvirt.tui.phrases import count, listing, short_labels
@@ -25,18 +25,20 @@ LONGEST_LIST = 60
 MOST_BENCHMARKS = 20
 
 
-def print_plan(path: Path, choice: Choice, boot_sd: float | None, run_sd: float | None) -> None:
-    """Print it; ``boot_sd`` and ``run_sd``: fractions, None: as measured. Raises CampaignInvalid."""
+def print_plan(
+    path: Path, choice: Choice, boot_sd: float | None, run_sd: float | None, shared: float | None = None
+) -> None:
+    """Print it; ``boot_sd``, ``run_sd`` and ``shared``: fractions, None: as measured. Raises CampaignInvalid."""
     file, left_out = chosen(path, choice)
     campaign = file.campaign
     known = learn(experienced(path), campaign)
     spread = known.spread or Spread()
-    if boot_sd is not None or run_sd is not None:
-        spread = replace(
-            spread,
-            boot=spread.boot if boot_sd is None else boot_sd,
-            run=spread.run if run_sd is None else run_sd,
-        )
+    spread = replace(
+        spread,
+        boot=spread.boot if boot_sd is None else boot_sd,
+        run=spread.run if run_sd is None else run_sd,
+        shared=spread.shared if shared is None else shared,
+    )
     told = prospect(campaign, spread, known)
     whence = _whence(known.spread is not None, boot_sd, run_sd)
     click.echo("\n".join([*summary(campaign, told, known, whence), *left_out, "", *schedule(campaign)]))
@@ -97,15 +99,41 @@ def _powers(campaign: Campaign, told: Prospect, whence: str) -> Iterator[str]:
         yield "nothing to compare"
         return
     spread = f"boots vary by {_percent(told.spread.boot)} and runs by {_percent(told.spread.run)} ({whence})"
+    after = AFTER[told.correction]
     names = short_labels([use.label for use in campaign.benchmarks])
     for power in told.powers:
         about = listing([names[label] for label in power.benchmarks], LONGEST_LIST)
         if power.detectable is None:
             yield f"{about}: too few {'runs' if power.unit is Unit.RUN else 'blocks'} to ever show a difference"
             continue
-        yield f"{about}: finds a difference of {_percent(power.detectable)} with 80 % power after Holm, if {spread}"
+        yield f"{about}: finds a difference of {_range(power)} with 80 % power {after}, if {spread}"
+        yield from _in_common(campaign, power, told.spread.shared)
         yield from _together(power)
     yield from _more(campaign, told)
+
+
+AFTER = {
+    Correction.HOLM: "after Holm",
+    Correction.BH: "after Benjamini-Hochberg, nothing else being different",
+    Correction.NONE: "on raw p",
+}
+
+
+def _range(power: Power) -> str:
+    at_most = _percent(power.detectable or 0.0)
+    return at_most if power.at_best is None else f"{_percent(power.at_best)} to {at_most}"
+
+
+def _in_common(campaign: Campaign, power: Power, shared: float | None) -> Iterator[str]:
+    if power.unit is not Unit.BLOCK or power.scope is Scope.CLUSTER or len(campaign.nodes) == 1:
+        return
+    if shared is None:
+        yield (
+            "  the first if boots of nodes that move together have nothing in common, the second if all of their "
+            "variation is common: not measured yet (--shared)"
+        )
+    else:
+        yield f"  {100 * shared:.0f} % of the variance between boots is common to nodes that move together"
 
 
 def _together(power: Power) -> Iterator[str]:

@@ -61,6 +61,7 @@ def _lines(plugin: BenchmarkPlugin) -> list[str]:
         f"{plugin.name}: {plugin.title} ({plugin.category}, scope {plugin.scope})",
         *(
             f"  metric    {one.name}: {one.unit}, {one.better} is better{', primary' if one.primary else ''}"
+            f"{', exact' if one.exact else ''}"
             for one in plugin.metrics
         ),
         *(f"  parameter {one.name} = {_shown(one)}: {one.help}" for one in plugin.parameters),

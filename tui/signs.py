@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hpcvirt.core.stats.model import Verdict
 from hpcvirt.core.store.runner_state import RunnerState
 
 MUTED = "$foreground 60%"
@@ -61,12 +62,15 @@ _ATTEMPT = {
     "void": Sign("!", CARE),
 }
 
-_VERDICT = {
-    "faster": Sign("▲", GOOD),
-    "slower": Sign("▼", BAD),
-    "trivial": Sign("◇", MUTED),
-    "equivalent": Sign("=", LIVELY),
-    "inconclusive": Sign("?", CARE),
+_VERDICT: dict[str, Sign] = {
+    verdict: Sign(verdict.sign, style)
+    for verdict, style in (
+        (Verdict.FASTER, GOOD),
+        (Verdict.SLOWER, BAD),
+        (Verdict.TRIVIAL, MUTED),
+        (Verdict.EQUIVALENT, LIVELY),
+        (Verdict.INCONCLUSIVE, CARE),
+    )
 }
 
 
@@ -96,5 +100,5 @@ def attempt_sign(status: str) -> Sign:
 
 
 def verdict_sign(verdict: str) -> Sign:
-    """Of what the statistics say."""
+    """Of what the statistics say; a verdict this program does not know is shown plainly."""
     return _VERDICT.get(verdict, Sign("•", PLAIN))

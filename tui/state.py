@@ -43,6 +43,8 @@ class State:
     """Of the last check of this campaign."""
     method: str = ""
     """By which the comparisons are wanted; empty: as frozen."""
+    is_as_if_final: bool = False
+    """Verdicts of an unfinished campaign are wanted; each time they are worked out is recorded as a look."""
     table: ResultTable | None = None
     table_ok: int = -1
     """Ok runs that were in when the table was computed."""

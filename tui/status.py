@@ -11,6 +11,7 @@ import click
 from hpcvirt.core.clocks import database_flags
 from hpcvirt.core.disturbance import disturbance_flags
 from hpcvirt.core.errors import HpcvirtError
+from hpcvirt.core.interim import looks_note
 from hpcvirt.core.rebooted import rebooted_flags
 from hpcvirt.core.store.queries import read_snapshot
 from hpcvirt.core.store.records import Amendment, NodeCard, Snapshot
@@ -45,6 +46,7 @@ def print_one(path: Path) -> None:
 
 def _remarks(path: Path) -> list[str]:
     told = {
+        "looks": looks_note(path),
         "rebooted within a boot": rebooted_flags(path),
         "clocks": database_flags(path),
         "disturbed": disturbance_flags(path),

@@ -10,7 +10,7 @@ from hpcvirt.core.benchmark import complete, load
 from hpcvirt.core.config.faults import nearest
 from hpcvirt.core.config.meaning import faults as faults_of
 from hpcvirt.core.errors import CampaignInvalid
-from hpcvirt.core.model import Benchmark, Campaign, Value
+from hpcvirt.core.model import Benchmark, Campaign, Claim, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +62,17 @@ def choose(campaign: Campaign, choice: Choice) -> Campaign:
             alpha=campaign.analysis.alpha if choice.alpha is None else choice.alpha,
             delta=campaign.analysis.delta if choice.delta is None else choice.delta,
         ),
-        claims=tuple(c for c in campaign.claims if {c.kernel, c.versus} <= names and c.benchmark in unchanged),
+        claims=tuple(c for c in campaign.claims if _is_chosen(c, names) and c.benchmark in unchanged),
     )
     faults += _level_faults(chosen)
     faults += list(faults_of(chosen))
     if faults:
         raise CampaignInvalid(faults, hint="choose among what the campaign file has")
     return chosen
+
+
+def _is_chosen(claim: Claim, kernels: set[str]) -> bool:
+    return {claim.kernel, claim.versus, claim.reference or claim.kernel} <= kernels
 
 
 def _level_faults(campaign: Campaign) -> list[str]:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from hpcvirt.core.config.tables import FileTable
 
+_OF_BACKSLASH = re.compile(r"Unescaped '\\|hex value|Unicode scalar")
 _PLACE = re.compile(r" \((?:at (line \d+, column \d+)|at end of document)\)$")
 
 
@@ -25,6 +26,13 @@ def of_syntax(error: tomllib.TOMLDecodeError, text: str) -> str:
     place = found[1] or f"line {text.rstrip().count(chr(10)) + 1}, at the end of the file"
     said = words[: found.start()]
     return f"{place}: {said[:1].lower()}{said[1:]}"
+
+
+def remedy_of_syntax(error: tomllib.TOMLDecodeError) -> str:
+    """Say what to do about a fault of TOML's syntax."""
+    if _OF_BACKSLASH.search(str(error)):
+        return "in double quotes a backslash begins an escape sequence; use a literal string: '...' or '''...'''"
+    return "mend the TOML syntax at that line"
 
 
 def of_form(error: ValidationError) -> Iterator[str]:

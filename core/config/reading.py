@@ -104,8 +104,7 @@ def parse_campaign(text: str, source: str = "campaign") -> Campaign:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        hint = "mend the TOML syntax at that line"
-        raise _refused(source, [words.of_syntax(error, text)], hint) from error
+        raise _refused(source, [words.of_syntax(error, text)], words.remedy_of_syntax(error)) from error
     except (RecursionError, ValueError) as error:  # nested, or a number, beyond all measure
         raise _refused(source, [f"{type(error).__name__}: {error}"], "this is no campaign file") from error
     try:

@@ -131,7 +131,8 @@ class ConnectionTable(Table):
     login_limit: Annotated[float, Field(ge=1, le=600)] = 15.0
     """For making one connection, each jump host included."""
     patience: Annotated[float, Field(ge=1)] = 600.0
-    """How long a node may be unreachable before it is set aside."""
+    """How long what keeps a node from being reached or used is waited for, before the node is set aside. One that was
+    never reached is waited for a minute at most."""
 
 
 class ProbeTable(Table):
@@ -250,12 +251,25 @@ class ClaimTable(Table):
     """Which of its uses: every one that has these values."""
     metric: Text | Annotated[list[Text], Field(min_length=1)]
     """Names of metrics."""
-    kernel: Text
+    kernel: Text | None = None
     """The kernel that it is about."""
-    versus: Text | Annotated[list[Text], Field(min_length=1)]
+    versus: Text | Annotated[list[Text], Field(min_length=1)] | None = None
     """What it is compared with."""
-    expect: Literal["faster", "slower", "different", "equivalent", "no-significant-difference"]
-    """What the data should say. faster: higher in a rate, lower in a time."""
+    among: Annotated[list[Text], Field(min_length=2)] | None = None
+    """In place of kernel and versus: each two of these kernels, of which neither is better."""
+    expect: Literal[
+        "faster",
+        "slower",
+        "different",
+        "equivalent",
+        "no-significant-difference",
+        "no-significant-overhead",
+        "smaller-difference",
+    ]
+    """What the data should say. faster: higher in a rate, lower in a time. no-significant-overhead: not shown to be
+    slower. smaller-difference: than the difference from reference."""
+    reference: Text | None = None
+    """For smaller-difference: a third kernel; kernel differs from it more than from versus."""
     between: Annotated[list[Percent], Field(min_length=2, max_length=2)] | None = None
     """The metric's difference from versus in %, lowest and highest: [-17, -11]."""
     source: str = ""

@@ -82,8 +82,9 @@ def _claims(tables: Tables, before: Sequence[Claim], chosen: Campaign) -> Iterat
         for claim in chosen.claims:
             if claim.number == number:
                 use = next(use for use in chosen.benchmarks if use.label == claim.benchmark)
-                told = {"metric": claim.metric, "versus": claim.versus, "parameters": dict(use.parameters)}
-                yield {**table, **told}
+                pair = {"kernel": claim.kernel, "versus": claim.versus}
+                narrowed = {"metric": claim.metric, **pair, "parameters": dict(use.parameters)}
+                yield {name: value for name, value in {**table, **narrowed}.items() if name != "among"}
 
 
 def _lines(table: Mapping[str, Any]) -> Iterator[str]:

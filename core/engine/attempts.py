@@ -21,12 +21,9 @@ from hpcvirt.core.engine.spools import Spools
 from hpcvirt.core.engine.wishes import Interrupted
 from hpcvirt.core.errors import (
     BenchmarkBroken,
-    ConnectionLost,
     HpcvirtError,
     NodeHeld,
-    NodeUnreachable,
     NodeUnusable,
-    OutputUnparsable,
 )
 from hpcvirt.core.launcher import SCRIPT, Launch, Place, launch, spread, take_ranks
 from hpcvirt.core.model import Expect, Kernel, Run, Status
@@ -38,9 +35,6 @@ END_S = 60.0
 LEAVE_S = 20.0
 STOOD_STILL_S = 5.0
 """Whoever sees so much later that a limit is over cannot say for how long a run was under way."""
-
-PAUSE_S = 1.0
-"""Between two tries to collect over a connection that is lost again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +113,13 @@ class Attempts:
             return await self._end_unwanted(order, attempt, started)
         except (NodeHeld, NodeUnusable) as error:
             await self._file_end(order, attempt, Ended(Status.LOST, f"not started: {error.message}"))
-            raise
-        except (ConnectionLost, NodeUnreachable, OutputUnparsable) as error:
+            if not self._channel.may_pass(error):
+                raise
+            # The node is looked at again, which waits.
+            return Status.LOST
+        except HpcvirtError as error:
+            if not self._channel.may_pass(error):
+                raise
             await self._channel.event("warning", f"{error.message}; the run goes on there and will be collected")
             left_s = max(run.benchmark.timeout_s - (time.monotonic() - started), 1.0)
             return await self._collect(order, attempt, left_s)
@@ -136,6 +135,7 @@ class Attempts:
     async def collect(self, order: Order, attempt: OpenAttempt) -> Status:
         """What an earlier life of the runner left under way."""
         await self._channel.event("info", f"{told(order.run)}: begun by an earlier runner, and now collected")
+        self._channel.note_reached()
         status = await self._collect(order, attempt.id, order.run.benchmark.timeout_s - _passed_s(attempt))
         for each in self._occupied(order):
             # Lost with the runner, not by a node.
@@ -173,9 +173,12 @@ class Attempts:
 
     async def clear(self, kernel: Kernel, attempt: str) -> jobs.Witness:
         """After such a run. Raises what the connection raises, and NodeUnusable when processes cannot be ended."""
-        await self._link.connect_again(self._patience_s)
         script = jobs.clear(self._node.scratch, attempt, self.seat, kernel.wrap, kernel.env, _probe(kernel))
-        witness = jobs.parse_witness(script, await self._link.run(script, END_S))
+
+        async def cleared() -> jobs.Witness:
+            return jobs.parse_witness(script, await self._link.run(script, END_S))
+
+        witness = await self._channel.insist(cleared, self._patience_s)
         await self._tell_cleaned(witness.cleaned, "the run")
         if witness.left:
             raise _unkillable(self._node.name)
@@ -275,30 +278,24 @@ class Attempts:
         """Find out what became of an attempt whose connection is gone, waiting for it if it still runs."""
         run = order.run
         self._mark(order, attempt)
-        started = time.monotonic()
-        while True:
-            await self._channel.state("collecting", run.benchmark.label)
-            patience_s = self._ground.campaign.connecting.patience_s
-            await self._ground.wishes.unless_aborted(self._link.connect_again(patience_s))
-            script = jobs.collect(self._node.scratch, attempt, self.seat)
-            left_s = limit_s - (time.monotonic() - started)
-            try:
-                work = self._exchange(script, max(left_s, 1.0))
-                reply = await self._ground.wishes.unless_unwanted(run.id, work)
-            except TimeoutError:
-                why = f"longer than {run.benchmark.timeout_s:g} s"
-                return await self._end(order, attempt, Status.TIMEOUT, why, None)
-            except Interrupted:
-                return await self._end_unwanted(order, attempt, None)
-            except (ConnectionLost, NodeUnreachable, OutputUnparsable) as error:
-                # However often: what runs there is not lost, and its time limit holds.
-                if left_s <= 0:
-                    why = f"longer than {run.benchmark.timeout_s:g} s, and not collected: {error.message}"
-                    return await self._end(order, attempt, Status.TIMEOUT, why, None)
-                await self._channel.event("warning", f"not collected yet: {error.message}")
-                await asyncio.sleep(PAUSE_S)
-            else:
-                return await self._file(order, attempt, reply, None)
+        await self._channel.state("collecting", run.benchmark.label)
+        script = jobs.collect(self._node.scratch, attempt, self.seat)
+        wishes, give_up_at = self._ground.wishes, time.monotonic() + limit_s
+
+        async def collected() -> jobs.Reply | None:
+            """None: too late, or unwanted by now. However often the connection is lost, what runs there is not."""
+            await wishes.unless_aborted(self._link.connect())
+            with suppress(TimeoutError, Interrupted):
+                work = self._exchange(script, max(give_up_at - time.monotonic(), 1.0))
+                return await wishes.unless_unwanted(run.id, work)
+            return None
+
+        reply = await self._channel.insist(collected, is_abortable=True)
+        if reply is not None:
+            return await self._file(order, attempt, reply, None)
+        if wishes.aborting.is_set() or wishes.is_skipped(run.id):
+            return await self._end_unwanted(order, attempt, None)
+        return await self._end(order, attempt, Status.TIMEOUT, f"longer than {run.benchmark.timeout_s:g} s", None)
 
     async def _end_unwanted(self, order: Order, attempt: str, started: float | None) -> Status:
         """End an attempt that the operator aborted or skipped. Raises Interrupted when all shall end."""
@@ -321,18 +318,9 @@ class Attempts:
         return filed
 
     async def _ended(self, attempt: str, patience_s: float) -> jobs.Reply:
-        """What the node says of an attempt that it was told to end; asked again when the connection is lost."""
-        cuts = 0
-        while True:
-            script = jobs.end(self._node.scratch, attempt, self.seat)
-            await self._link.connect_again(patience_s)
-            try:
-                return await self._exchange(script, END_S)
-            except (ConnectionLost, NodeUnreachable, OutputUnparsable) as error:
-                cuts += 1
-                self._channel.refuse_too_many(cuts, "answers")
-                await self._channel.event("warning", f"not ended yet: {error.message}")
-                await asyncio.sleep(PAUSE_S)
+        """What the node says of an attempt that it was told to end; asked again while it does not answer."""
+        script = jobs.end(self._node.scratch, attempt, self.seat)
+        return await self._channel.insist(lambda: self._exchange(script, END_S), patience_s)
 
     async def _file(
         self,

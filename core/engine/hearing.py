@@ -5,34 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum, auto
 
-from hpcvirt.core.errors import (
-    AlgorithmsDiffer,
-    BootFailed,
-    ConnectionLost,
-    HostKeyChanged,
-    HostKeyUnknown,
-    HpcvirtError,
-    NodeUnreachable,
-    OutputUnparsable,
-    PermissionRefused,
-    WrongKernel,
-)
+from hpcvirt.core.errors import BootFailed, HostKeyChanged, HpcvirtError, WrongKernel
 from hpcvirt.core.model import Kernel, Node
+from hpcvirt.core.remote.patience import PASSING, Standing
 from hpcvirt.core.store.bringups import Bringup
 
 TELL_AGAIN_S = 60.0
 """After so long, or a quarter of its limit, a node that did not confirm an order and lives on has not heard it."""
 
-AWAY = (
-    NodeUnreachable,
-    ConnectionLost,
-    PermissionRefused,
-    OutputUnparsable,
-    TimeoutError,
-    HostKeyChanged,
-    HostKeyUnknown,
-    AlgorithmsDiffer,
-)
+AWAY: tuple[type[Exception], ...] = (*PASSING[Standing.ANSWERED], HostKeyChanged, TimeoutError)
 """What a node that goes down or comes up answers with: network, sshd and homes go and come one by one, an initramfs may
 have an sshd of its own, and an address another holder for a while."""
 

@@ -77,6 +77,7 @@ def judge(
         report = _in_its_life_and_time(reply, proved, limit_s) or report
     if reply.state is JobState.FINISHED:
         report = _placed(report, launched, reply) if launched else report
+    report = _noting_complete(report, reply, plugin, parameters)
     report, blamed = _of_members(report, reply.state, members)
     before, after = reply.before, reply.after
     return Ended(
@@ -153,6 +154,19 @@ def _in_its_life_and_time(reply: Reply, proved: str | None, limit_s: float | Non
         return None
     took_s = after.uptime_s - before.uptime_s
     return Report(Status.TIMEOUT, f"longer than {limit_s:g} s: {took_s:g} s") if took_s > limit_s else None
+
+
+def _noting_complete(report: Report, reply: Reply, plugin: BenchmarkPlugin, parameters: Mapping[str, Value]) -> Report:
+    """Of a run that took too long: whether it had printed its whole report, and hung then or was just too slow."""
+    if report.status is not Status.TIMEOUT or reply.state in {JobState.NEVER, JobState.REBOOTED}:
+        return report
+    # Without times: what is measured from outside is no report. What we ended has no exit status that means anything.
+    exit_status = reply.exit_status if reply.state is JobState.FINISHED else 0
+    printed = dataclasses.replace(reply, before=None, after=None, exit_status=exit_status)
+    found = _parsed(printed, plugin, parameters)
+    if found.status is not Status.OK or not found.readings:
+        return report
+    return dataclasses.replace(report, reason=f"{report.reason}; its report was already complete")
 
 
 def _of_members(report: Report, state: JobState, members: Sequence[Member]) -> tuple[Report, tuple[str, ...]]:

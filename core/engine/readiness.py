@@ -99,9 +99,8 @@ async def _check(place: Place, label: str, program: Program) -> Check:
     if program.sha256 is not None:
         return program.name, program.sha256, "node"
     script = jobs.fetch(place.node.scratch, program.path)
-    answer = await place.channel.run(script)
     try:
-        content = jobs.parse_fetch(script, answer)
+        content = jobs.parse_fetch(script, await place.channel.run(script))
     except NodeUnusable as error:
         told = f"{place.node.name}: {program.name} of {label} cannot be hashed: {error.message}"
         raise ProgramMissing(told, hint=f"let this user read {clean_line(program.path)}: chmod +r") from error

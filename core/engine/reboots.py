@@ -31,14 +31,15 @@ from hpcvirt.core.errors import (
     NodeInUse,
     NodeUnusable,
     OutputUnparsable,
-    PermissionRefused,
     RebootsUnconfirmed,
+    SshConfigWrong,
     WrongKernel,
 )
 from hpcvirt.core.model import ALL_NODES, Boot, Campaign, Expect, Kernel, Node
 from hpcvirt.core.plan import make_plan
 from hpcvirt.core.remote import job as jobs
 from hpcvirt.core.remote.connection import NodeConnection
+from hpcvirt.core.remote.patience import LOGIN
 from hpcvirt.core.remote.shell import RemoteShell
 from hpcvirt.core.store import bringups
 from hpcvirt.core.store.bringups import Bringup, Consent, Step
@@ -100,6 +101,7 @@ class Reboots:
         self._seat = seat
         self._consent = consent
         self._shell = RemoteShell(link)
+        self._told: set[str] = set()
 
     @property
     def _node(self) -> Node:
@@ -234,17 +236,15 @@ class Reboots:
         """File a new try. The boot_id of the life that shall end is read.
 
         Of a node that did not come back from the try ``before`` it is known. Raises OutputUnparsable where it
-        answers and cannot tell.
+        answers and cannot tell, and goes on like that.
         """
         refuse_unconfirmed(self._campaign, self._consent)
         await self._channel.state("booting", f"{kernel.name}: looking")
         try:
             old = await self._boot_id()
-        except OutputUnparsable:
-            raise
         except AWAY as error:
-            # Who is refused is refused by a node that lives, perhaps by its administrator.
-            if before is not None and not isinstance(error, PermissionRefused):
+            # Who is kept from logging in knows nothing of the node: it may live, and others may work on it.
+            if before is not None and not isinstance(error, (*LOGIN, OutputUnparsable)):
                 # Nobody can be working there, and nothing can be read. It may be on its way by the order before.
                 return await self._filed(boot, before.new_boot_id or before.old_boot_id, before.nonce)
             old = await self._channel.again(self._boot_id)
@@ -292,12 +292,18 @@ class Reboots:
             await self._channel.event("info", told)
             return Heard.MAYBE
         except AWAY as error:
-            await self._channel.event("warning", f"it cannot be told to boot {kernel.name} yet: {told_by(error)}")
+            await self._tell_once(f"it cannot be told to boot {kernel.name} yet: {told_by(error)}")
             return Heard.NO
         await self._reach(tried, Step.ACCEPTED)
         await self._channel.state("booting", f"{kernel.name}: ordered")
         await self._channel.event("info", f"reboot into {kernel.name} ordered (block {boot.block})")
         return Heard.YES
+
+    async def _tell_once(self, message: str) -> None:
+        """A line in the log for each cause, not for each try."""
+        if message not in self._told:
+            self._told.add(message)
+            await self._channel.event("warning", message)
 
     async def _await_new_life(self, tried: Bringup, kernel: Kernel, tell: Tell | None = None) -> None:
         """Until it answers with another boot_id; who has not heard is told again.
@@ -321,7 +327,8 @@ class Reboots:
                 found, seen = None, f"no answer: {told_by(error)}"
                 await self._link.close()
                 # Nobody goes down by an order that was not heard.
-                is_gone = is_gone or (heard is not Heard.NO and await self._gone(tried, kernel))
+                is_told = heard is not Heard.NO and not isinstance(error, SshConfigWrong)
+                is_gone = is_gone or (is_told and await self._gone(tried, kernel))
             if found is not None and found != tried.old_boot_id:
                 return await self._back(tried, kernel, found)
             if clock() > give_up_at:

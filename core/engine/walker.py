@@ -39,6 +39,7 @@ from hpcvirt.core.model import ALL_NODES, Benchmark, Boot, Expect, Kernel, Node,
 from hpcvirt.core.remote import job as jobs
 from hpcvirt.core.remote.connection import NodeConnection
 from hpcvirt.core.remote.identity import Identity, mismatches, storage_mismatch
+from hpcvirt.core.remote.patience import Standing
 from hpcvirt.core.store import bringups
 from hpcvirt.core.store.database import Database, OpenAttempt
 
@@ -69,6 +70,8 @@ class NodeWalker:
         self.attempts = Attempts(ground, self._channel, connection, seat, self._frozen)
         self._prepared: dict[str, tuple[str | None, str]] = {}
         """By label of a benchmark: boot_id and kernel for which it was made ready last."""
+        self._ready: set[tuple[str, str]] = set()
+        """Kernels and benchmarks for which the node was ready once."""
         self._warned: set[tuple[str | None, str, str]] = set()
         """Boot_id, kernel and benchmark of what was warned of."""
         self._was_looked_at = False
@@ -180,8 +183,10 @@ class NodeWalker:
         await self._channel.state("proving", kernel.name)
         prove = partial(self._verify, boot, uses)
         self._expected = None
+        self._note_aims(boot, uses)
         if methods.load(kernel.boot).reboots:
-            found = await self._reboots.bring_up(boot, kernel, prove, is_wrong=is_wrong)
+            bring_up = partial(self._reboots.bring_up, boot, kernel, prove, is_wrong=is_wrong)
+            found = await self._channel.wait_for(bring_up)
         else:
             await self._channel.connect()
             found = await prove(kernel.expect)
@@ -215,10 +220,17 @@ class NodeWalker:
         return self._expected[1]
 
     async def _verify(self, boot: Boot, uses: Sequence[Benchmark], expect: Expect) -> jobs.Look:
-        """Lock the node, prove that it is in the kernel, and see that the artifacts are the frozen ones.
+        """Lock the node, prove that it is in the kernel, and see that the artifacts are the frozen ones."""
+        self._note_aims(boot, uses)
+        return await self._channel.wait_for(partial(self._verified_in_place, boot, uses, expect))
 
-        Looking at a node, and copying to it, would disturb those that share a machine or storage with it.
-        """
+    def _note_aims(self, boot: Boot, uses: Sequence[Benchmark]) -> None:
+        """What was right here in this kernel before can be wrong for a while; what never was is wrong."""
+        if self._ready:
+            self._channel.note_standing(Standing.READY if _aims(boot, uses) <= self._ready else Standing.PROVED)
+
+    async def _verified_in_place(self, boot: Boot, uses: Sequence[Benchmark], expect: Expect) -> jobs.Look:
+        """Looking at a node, and copying to it, would disturb those that share a machine or storage with it."""
         async with self._ground.places:
             for _ in range(self._ground.campaign.design.losses):
                 with suppress(Rebooted):
@@ -254,6 +266,8 @@ class NodeWalker:
             await self._make_ready(boot, kernel, use, found, checks)
         self._is_in_doubt = False
         self._proved = found.identity.boot_id
+        self._ready |= _aims(boot, uses)
+        self._channel.note_standing(Standing.READY)
         return found
 
     async def _make_ready(
@@ -488,6 +502,10 @@ class NodeWalker:
     async def _set_aside(self, error: HpcvirtError) -> None:
         await self._channel.state("set aside", error.message)
         await self._channel.event("error", f"set aside: {error.message}. {error.hint}")
+
+
+def _aims(boot: Boot, uses: Iterable[Benchmark]) -> set[tuple[str, str]]:
+    return {(boot.kernel, use.label) for use in uses}
 
 
 def _benchmarks(runs: Iterable[Run]) -> list[Benchmark]:

@@ -65,6 +65,8 @@ class Access:
     """Where an accepted key goes."""
     host_key_name: str
     """Under which the node stands in the known hosts."""
+    configurations: tuple[str, ...] = ()
+    """OpenSSH's configuration files that were read."""
 
 
 def resolve(node: Node, credentials: Credentials, connecting: Connecting) -> Access:
@@ -99,6 +101,7 @@ def resolve(node: Node, credentials: Credentials, connecting: Connecting) -> Acc
         known_hosts=tuple(files),
         writable_known_hosts=files[0],
         host_key_name=str(config.get("HostKeyAlias") or found.host),
+        configurations=tuple(options["config"] or ()),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import random
 import socket
 import threading
 import warnings
@@ -28,6 +27,7 @@ from hpcvirt.core.remote.access import Access, Credentials, hop, resolve
 from hpcvirt.core.remote.dialogue import Dialogue
 from hpcvirt.core.remote.hostkeys import HostKeyWitness, fingerprint
 from hpcvirt.core.remote.job import LARGEST_ANSWER_BYTES, Script
+from hpcvirt.core.remote.patience import Standing, patience_for, patiently
 from hpcvirt.core.remote.refusals import refusal
 from hpcvirt.core.remote.staying import CHUNK_BYTES, StayingShell, too_long
 from hpcvirt.core.text import clean_line
@@ -36,8 +36,6 @@ __all__ = ["Credentials", "Handshakes", "NodeConnection"]
 
 T = TypeVar("T")
 
-FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 30.0
 CLOSE_LIMIT_S = 5.0
 
 
@@ -67,7 +65,14 @@ class NodeConnection:
         self._handshakes = handshakes or Handshakes(self._connecting.handshakes)
         self._connections: list[asyncssh.SSHClientConnection] = []
         self._shell: StayingShell | None = None
-        self._was_in = False
+        self.was_in = False
+        """It let us in at least once."""
+        self._configurations: tuple[str, ...] = ()
+        """Files that said how to reach the node when it let us in last."""
+        self._readings: dict[str, asyncio.Future[Access]] = {}
+        """By node or jump host: a configuration that was not read in time, and is still being read."""
+        self._shown: dict[str, str] = {}
+        """By node or jump host: fingerprint of the key with which it was reached last."""
         self.times_made = 0
         """How often it was made: another number later says that it was lost in between."""
         self._lock = asyncio.Lock()
@@ -106,30 +111,19 @@ class NodeConnection:
             await self.close()
             async with self._handshakes.places:
                 self._connections = await self._made()
-            self._was_in = True
+            self.was_in = True
             self.times_made += 1
 
     async def connect_again(self, limit_s: float) -> None:
-        """Connect, trying again with growing pauses while the node is unreachable.
+        """Connect, trying again with growing pauses while what keeps us out may pass.
 
-        Raises what ``connect`` raises: NodeUnreachable after ``limit_s``, the others at once. Who was let in
-        before and is refused now is refused by a node in the middle of its boot, without its homes or with
-        pam_nologin: that is waited for as well.
+        Raises what ``connect`` raises: at once where waiting cannot help, else after ``limit_s``.
         """
-        loop = asyncio.get_running_loop()
-        give_up_at = loop.time() + limit_s
-        pause_s = FIRST_PAUSE_S
-        while True:
-            try:
-                return await self.connect()
-            except (NodeUnreachable, PermissionRefused) as error:
-                if isinstance(error, PermissionRefused) and not self._was_in:
-                    raise
-                if loop.time() + pause_s > give_up_at:
-                    raise
-            # All nodes of a cluster come back at once: they are not asked all at once.
-            await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+        def patience(error: HpcvirtError) -> float:
+            return patience_for(error, Standing.REACHED if self.was_in else Standing.NEW, limit_s)
+
+        await patiently(self.connect, patience)
 
     async def run(self, script: Script, limit_s: float) -> bytes:
         """Send a script to the node's /bin/sh and return everything it wrote to stdout.
@@ -201,6 +195,7 @@ class NodeConnection:
     async def _made(self) -> list[asyncssh.SSHClientConnection]:
         """The connection to the node, behind those to its jump hosts."""
         access = await self._resolved(self.node)
+        self._refuse_lost_configuration(access)
         nodes = [hop(spec, self.node) for spec in access.jump.split(",") if spec] + [self.node]
         made: list[asyncssh.SSHClientConnection] = []
         try:
@@ -210,13 +205,28 @@ class NodeConnection:
         except BaseException:
             await _abort(made)
             raise
+        self._configurations = access.configurations
         return made
 
+    def _refuse_lost_configuration(self, access: Access) -> None:
+        """Without it another machine may have the node's name, or another user its login. Raises SshConfigWrong."""
+        missing = [path for path in self._configurations if path not in access.configurations]
+        if missing:
+            raise SshConfigWrong(
+                f"{self.node.name} ({self.node.host}): {', '.join(missing)} is not there any more",
+                hint="is the file system of your home mounted? after a deliberate change: `run` again",
+            )
+
     async def _resolved(self, node: Node) -> Access:
+        # One that was not read in time is not begun once more beside itself.
+        reading = self._readings.pop(node.name, None) or _apart(
+            lambda: resolve(node, self._credentials, self._connecting)
+        )
         try:
             async with asyncio.timeout(self._connecting.login_limit_s):
-                return await _apart(lambda: resolve(node, self._credentials, self._connecting))
+                return await asyncio.shield(reading)
         except TimeoutError as error:
+            self._readings[node.name] = reading
             told = ValueError(f"its SSH configuration was not read within {self._connecting.login_limit_s:g} s")
             raise _unusable(node, told) from error
         except (OSError, ValueError, asyncssh.Error) as error:
@@ -229,7 +239,7 @@ class NodeConnection:
             # The operator knows, and asked for it.
             warnings.filterwarnings("ignore", message="Diffie-Hellman over finite fields")
             warnings.filterwarnings("ignore", message=".* has been moved to cryptography.hazmat.decrepit")
-        witness = HostKeyWitness(access, self._connecting.host_keys)
+        witness = HostKeyWitness(access, self._connecting.host_keys, self._shown.get(node.name, ""))
         options: dict[str, Any] = {"client_factory": lambda: witness, "tunnel": tunnel}
         try:
             async with asyncio.timeout(self._connecting.login_limit_s):
@@ -238,7 +248,7 @@ class NodeConnection:
             raise _meant(node, access, witness, error, self._connecting.login_limit_s) from error
         key = connection.get_server_host_key()
         if key is not None:
-            self.host_key = fingerprint(key)
+            self.host_key = self._shown[node.name] = fingerprint(key)
         if witness.accepted and witness.shown is not None:
             self.accepted_host_key = fingerprint(witness.shown)
         return connection
@@ -288,10 +298,12 @@ async def _drained(stream: asyncssh.SSHReader[bytes]) -> None:
         pass
 
 
-async def _apart(work: Callable[[], T]) -> T:
+def _apart(work: Callable[[], T]) -> asyncio.Future[T]:
     """Work in a thread that nothing waits for: a `Match exec` of the operator's configuration may never end."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
+    # Nobody may be there any more to hear of its failure.
+    future.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def file(result: T | None, error: BaseException | None) -> None:
         if future.done():
@@ -311,7 +323,7 @@ async def _apart(work: Callable[[], T]) -> T:
             loop.call_soon_threadsafe(file, result, failure)
 
     threading.Thread(target=run, name="ssh configuration", daemon=True).start()
-    return await future
+    return future
 
 
 def _unusable(node: Node, error: Exception) -> HpcvirtError:

@@ -21,9 +21,11 @@ LONGEST_BANNER = 2000
 class HostKeyWitness(asyncssh.SSHClient):
     """Is asked by asyncssh about a key that no file vouches for; remembers what it was shown."""
 
-    def __init__(self, access: Access, policy: HostKeys) -> None:
+    def __init__(self, access: Access, policy: HostKeys, shown_before: str = "") -> None:
+        """``shown_before``: fingerprint of the key with which the node was reached earlier in this process."""
         self._access = access
         self._policy = policy
+        self._shown_before = shown_before
         self.shown: asyncssh.SSHKey | None = None
         self.accepted = False
         self.known = 0
@@ -45,6 +47,9 @@ class HostKeyWitness(asyncssh.SSHClient):
         self.known = sum(len(keys) for keys in found[:3])
         if self.known or self._policy is not HostKeys.ACCEPT_NEW:
             return False
+        if self._shown_before:
+            # The file that had its key is gone, perhaps with its file system: nothing is written in its place.
+            return fingerprint(key) == self._shown_before
         write_down(Path(self._access.writable_known_hosts), host, port, key)
         self.accepted = True
         return True
@@ -53,7 +58,7 @@ class HostKeyWitness(asyncssh.SSHClient):
         """Why the connection was refused, as an error an operator can act on."""
         name = entry_name(self._access.host_key_name, self._access.port)
         shown = "" if self.shown is None else f" It showed {fingerprint(self.shown)}."
-        if self.known or self.shown is None:
+        if self.known or self.shown is None or self._is_another(self.shown):
             # asyncssh asks only about keys it does not know: a revoked or expired one it refuses by itself.
             return HostKeyChanged(
                 f"{where}: its host key is not the one in {_listed(self._access)}: {words}.{shown}",
@@ -65,6 +70,11 @@ class HostKeyWitness(asyncssh.SSHClient):
             hint=f"compare it with the node's own, then `ssh {self._access.host}` once by hand; or, on a network "
             'you trust, host_keys = "accept-new" under [connection] in the campaign file',
         )
+
+    def _is_another(self, key: asyncssh.SSHKey) -> bool:
+        """Than that of the same kind with which the node was reached before, whatever the files have by now."""
+        shown = fingerprint(key)
+        return shown.split()[0] == self._shown_before.partition(" ")[0] and shown != self._shown_before
 
 
 def _listed(access: Access) -> str:

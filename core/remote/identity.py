@@ -54,6 +54,8 @@ class Moment:
     user_s: float | None = None
     """CPU time of all processes that ended under the shell so far."""
     system_s: float | None = None
+    slack_s: float = 0.0
+    """How far apart the readings of clock and uptime may be, beside the grain of uptime."""
 
 
 def parse_identity(text: bytes) -> tuple[Identity, Moment]:
@@ -77,8 +79,10 @@ def parse_identity(text: bytes) -> tuple[Identity, Moment]:
         memory_kib=_number(values.get("memory", "").removeprefix("MemTotal:").split()[:1]),
         probe=values.get("probe") or None,
     )
-    clock, uptime = values.get("clock"), values.get("uptime", "").partition(" ")[0]
-    return identity, Moment(_seconds(clock), _seconds(uptime), *_cpu_times(lines))
+    clock, uptime, then = (
+        _seconds(values.get(key, "").partition(" ")[0]) for key in ("clock", "uptime", "uptime_then")
+    )
+    return identity, Moment(clock, uptime, *_cpu_times(lines), slack_s=_passed(uptime, then) or 0.0)
 
 
 def _cpu_times(lines: Iterable[str]) -> tuple[float | None, float | None]:
@@ -200,8 +204,10 @@ def elapsed_s(before: Moment, after: Moment) -> float | None:
     clock = _passed(before.clock_s, after.clock_s)
     if before.uptime_s is None or after.uptime_s is None:
         return clock
-    if clock is None or uptime is None or abs(clock - uptime) > _UPTIME_GRAIN_S + 0.001 * uptime:
+    if clock is None or uptime is None:
         return uptime
+    tolerance_s = _UPTIME_GRAIN_S + before.slack_s + after.slack_s + 0.001 * uptime
+    return uptime if abs(clock - uptime) > tolerance_s else clock
     return clock
 
 
@@ -211,7 +217,7 @@ def cpu_s(before: Moment, after: Moment) -> tuple[float | None, float | None]:
 
 
 _UPTIME_GRAIN_S = 0.03
-"""/proc/uptime has hundredths, at both ends, and the two clocks are read one after the other."""
+"""/proc/uptime has hundredths, at both ends. How far apart it and the clock were read is measured."""
 
 
 def _passed(first: float | None, last: float | None) -> float | None:

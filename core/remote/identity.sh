@@ -12,8 +12,17 @@ hv_read() { # KEY FILE
     hv_first "$2" 2>/dev/null && printf '%s %s\n' "$1" "$hv_value"
 }
 hv_clock() { # and what the shell's children have used of the CPU
-    date '+clock %s.%N'
     hv_read uptime /proc/uptime
+    # Where the shell has the time it forbids nobody to set it, and stays as it is. Elsewhere it comes from the environment.
+    [ -z "${EPOCHREALTIME:-}" ] || EPOCHREALTIME=
+    hv_value=${EPOCHREALTIME:-}
+    if [ -n "$hv_value" ]; then
+        printf 'clock %s.%s\n' "${hv_value%[.,]*}" "${hv_value#*[.,]}"
+    else
+        date '+clock %s.%N'
+    fi
+    # Once more: on a busy node a program takes its time, and this says how much.
+    hv_read uptime_then /proc/uptime
     times
 }
 hv_take() { # FILE: to hv_told, all of it

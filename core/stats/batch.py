@@ -56,6 +56,10 @@ class Batch:
         """(G, K)."""
         return len(self.members), len(self.kernels)
 
+    def exact(self) -> BoolArray:
+        """(G,) metrics whose values have no error."""
+        return np.array([first(row).exact for row in self.members], dtype=bool)
+
     def sums(self, rows: FloatArray) -> FloatArray:
         """(G, K) sums of a column with one entry per row."""
         groups, kernels = self.shape
@@ -165,7 +169,7 @@ def boot_means(batch: Batch) -> Batch:
 
 
 def first(row: Sequence[Series | None]) -> Series:
-    """The first series of a group: what it says of unit, better and primary holds for all."""
+    """The first series of a group: what it says of unit, better, primary and exact holds for all."""
     return next(one for one in row if one is not None)
 
 
@@ -216,9 +220,10 @@ def _members(series: Sequence[Series], kernels: dict[str, int]) -> list[list[Ser
         if row[at] is not None:
             raise UsageWrong(f"{one.benchmark} {one.metric}: kernel {one.kernel} is given twice")
         other = next((s for s in row if s is not None), one)
-        if (other.unit, other.better, other.primary) != (one.unit, one.better, one.primary):
+        if any(getattr(other, name) != getattr(one, name) for name in ("unit", "better", "primary", "exact")):
             raise UsageWrong(
-                f"{one.benchmark} {one.metric}: {other.kernel} and {one.kernel} differ in unit, better or primary",
+                f"{one.benchmark} {one.metric}: {other.kernel} and {one.kernel} differ in unit, better, primary "
+                "or exact",
                 hint="one metric has one unit and one good direction",
             )
         row[at] = one

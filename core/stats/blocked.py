@@ -6,16 +6,15 @@ lower is better (costs add up) and harmonic where higher is better (for a rate, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from hpcvirt.core.model import Better
-from hpcvirt.core.stats import student
 from hpcvirt.core.stats.arrays import BoolArray, FloatArray, IntArray
 from hpcvirt.core.stats.batch import Batch, distinct, first, totals
 from hpcvirt.core.stats.model import Unit
-from hpcvirt.core.stats.paper import Pairs, tested, tost
+from hpcvirt.core.stats.paper import Pairs, tested, tost, without_test
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,18 +51,40 @@ class Estimate:
     sd: FloatArray
     se: FloatArray
     df: FloatArray
-    nodes: FloatArray
-    """Values per block that count as independent: the nodes for ``node-block``, else 1."""
+    block_variance: FloatArray
+    """Squared standard error times blocks, were no cell missing."""
+    df_per_block: FloatArray
+    """Degrees of freedom that each block beyond the first adds, were no cell missing."""
     blocks: FloatArray
     """Blocks with a value."""
-    node_f: FloatArray
-    """F of the test that the effect differs between nodes; NaN for ``block``."""
-    node_df: FloatArray
-    """Its first degrees of freedom; the second are ``df``."""
     residual: FloatArray
     """(M,) departure of each unit from its mean, of all groups."""
     residual_group: IntArray
     """(M,)"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NodeSpread:
+    """Cells of each node and how their d scatter about the node's mean, each of shape (G, J)."""
+
+    count: FloatArray
+    mean: FloatArray
+    squares: FloatArray
+    """Sum of squared residuals."""
+
+    @property
+    def df(self) -> FloatArray:
+        """Degrees of freedom of each node's own variance."""
+        return np.maximum(self.count - 1, 0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BlockMeans:
+    """The t-test of block means over nodes, beside that of ``node-block``; each array of shape (G,)."""
+
+    t: FloatArray
+    df: FloatArray
+    p: FloatArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,15 +96,15 @@ class PairedOutcome:
     t: FloatArray
     df: FloatArray
     p: FloatArray
-    low: FloatArray
-    """Of the logarithm of the ratio, at 1 - alpha."""
-    high: FloatArray
     p_equivalence: FloatArray
     constant: BoolArray
     not_positive: BoolArray
     """Some boot mean has no logarithm."""
     unpaired: FloatArray
     """Places (node and block) that some kernel has values from, but not both of this pair."""
+    spread: NodeSpread
+    """Whatever the unit is."""
+    block_means: BlockMeans
 
 
 def cells_of(batch: Batch) -> Cells:
@@ -102,10 +123,24 @@ def cells_of(batch: Batch) -> Cells:
     return Cells(slot, key % places, log_mean, n_blocks)
 
 
-def compare(batch: Batch, pairs: Pairs, unit: Unit, alpha: float, delta: float) -> tuple[PairedOutcome, ...]:
-    """Test each pair with ``block`` or ``node-block`` as the unit of replication."""
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How a pair is tested. It comes from the design, never from the data."""
+
+    unit: Unit
+    """``block`` or ``node-block``."""
+    per_node: bool
+    """Of ``node-block``: each node has a variance of its own; else the nodes share one."""
+
+
+PER_NODE_FROM = 5
+"""Planned blocks from which each node has a variance of its own. With fewer it would cost a third of the power."""
+
+
+def compare(batch: Batch, pairs: Pairs, rule: Rule, delta: float) -> tuple[PairedOutcome, ...]:
+    """Test each pair."""
     cells = cells_of(batch)
-    return tuple(_one_pair(batch, cells, pair, unit, alpha, delta) for pair in pairs)
+    return tuple(_one_pair(batch, cells, pair, rule, delta) for pair in pairs)
 
 
 def overall_means(batch: Batch) -> FloatArray:
@@ -130,28 +165,47 @@ def differences(cells: Cells, pair: tuple[int, int], n_kernels: int) -> Differen
     return Differences(key // size, place // cells.n_blocks, place % cells.n_blocks, logs[0][here] - logs[1][there])
 
 
-def by_node_block(found: Differences, n_groups: int, n_nodes: int) -> Estimate:
-    """Mean of node means of d; pooled residual variance about them; df = cells - nodes."""
+def node_spread(found: Differences, n_groups: int, n_nodes: int) -> tuple[NodeSpread, FloatArray]:
+    """How d scatter on each node, and (M,) their residuals."""
     key = found.group * n_nodes + found.node
     count = totals(key, np.ones(key.size), n_groups * n_nodes)
     mean = totals(key, found.d, count.size) / np.maximum(count, 1)
     residual = found.d - mean[key]
-    count, mean = count.reshape(n_groups, n_nodes), mean.reshape(n_groups, n_nodes)
-    nodes = (count > 0).sum(axis=1).astype(np.float64)
-    n = count.sum(axis=1)
-    df = n - nodes
-    squares = totals(found.group, np.square(residual), n_groups)
-    estimate = mean.sum(axis=1) / nodes
-    sd = np.sqrt(squares / np.where(df > 0, df, np.nan))
-    weights = np.where(count > 0, 1 / np.maximum(count, 1), 0.0).sum(axis=1)
-    total = totals(found.group, found.d, n_groups) / n
-    between = np.sum(count * np.square(mean - total[:, None]), axis=1) / (nodes - 1)
-    node_f = np.where((nodes > 1) & (sd > 0), between / np.square(sd), np.nan)
+    squares = totals(key, np.square(residual), count.size)
+    shape = n_groups, n_nodes
+    return NodeSpread(count.reshape(shape), mean.reshape(shape), squares.reshape(shape)), residual
+
+
+def by_node_block(found: Differences, n_groups: int, n_nodes: int, *, per_node: bool) -> Estimate:
+    """Mean of node means of d, by one variance per node or by one for all; see ``Rule``."""
+    spread, residual = node_spread(found, n_groups, n_nodes)
+    nodes = (spread.count > 0).sum(axis=1).astype(np.float64)
+    within_df = spread.df.sum(axis=1)
+    pooled = spread.squares.sum(axis=1) / np.where(within_df > 0, within_df, np.nan)
+    variance = _node_variances(spread, pooled, per_node=per_node)
+    # a_j = s_j^2 / (n_j J^2) (Satterthwaite 1946)
+    parts = np.where(spread.count > 0, variance / np.maximum(spread.count, 1), 0.0) / np.square(nodes)[:, None]
+    se = np.sqrt(parts.sum(axis=1))
+    df = _satterthwaite(parts, np.where(spread.df > 0, spread.df, within_df[:, None])) if per_node else within_df
     return Estimate(
-        n=n, mean=estimate, sd=sd, se=sd * np.sqrt(weights) / np.maximum(nodes, 1), df=df,
-        nodes=nodes, blocks=_blocks(found, n_groups), node_f=node_f, node_df=nodes - 1,
+        n=spread.count.sum(axis=1), mean=spread.mean.sum(axis=1) / nodes, sd=np.sqrt(pooled), se=se,
+        df=np.where(np.isfinite(df), df, within_df), block_variance=variance.sum(axis=1) / np.square(nodes),
+        df_per_block=_satterthwaite(variance, np.ones_like(variance)), blocks=_blocks(found, n_groups),
         residual=residual, residual_group=found.group,
     )  # fmt: skip
+
+
+def _node_variances(spread: NodeSpread, pooled: FloatArray, *, per_node: bool) -> FloatArray:
+    """(G, J): 0 for nodes without a cell. A node with one cell takes the pooled variance of the others."""
+    has_own = (spread.df > 0) & per_node
+    variance = np.where(has_own, spread.squares / np.maximum(spread.df, 1), pooled[:, None])
+    return np.where(spread.count > 0, variance, 0.0)
+
+
+def _satterthwaite(parts: FloatArray, df: FloatArray) -> FloatArray:
+    """(G,) degrees of freedom of a sum of parts (G, J) of a variance, each with its own."""
+    squares = np.where(parts > 0, np.square(parts) / df, 0.0)
+    return np.asarray(np.square(parts.sum(axis=1)) / squares.sum(axis=1))
 
 
 def _blocks(found: Differences, n_groups: int) -> FloatArray:
@@ -171,37 +225,54 @@ def by_block(found: Differences, n_groups: int, n_blocks: int) -> Estimate:
     residual = value - mean[group]
     sd = np.sqrt(totals(group, np.square(residual), n_groups) / np.where(df > 0, df, np.nan))
     se = sd / np.sqrt(n)
-    none = np.full(n_groups, np.nan)
     return Estimate(
-        n=n, mean=mean, sd=sd, se=se, df=df, nodes=np.ones(n_groups), blocks=n, node_f=none, node_df=none,
+        n=n, mean=mean, sd=sd, se=se, df=df, block_variance=np.square(sd), df_per_block=np.ones(n_groups), blocks=n,
         residual=residual, residual_group=group,
     )  # fmt: skip
 
 
-def _one_pair(
-    batch: Batch, cells: Cells, pair: tuple[int, int], unit: Unit, alpha: float, delta: float
-) -> PairedOutcome:
+def _one_pair(batch: Batch, cells: Cells, pair: tuple[int, int], rule: Rule, delta: float) -> PairedOutcome:
     n_groups, n_kernels = batch.shape
     found = differences(cells, pair, n_kernels)
-    if unit is Unit.NODE_BLOCK:
-        one = by_node_block(found, n_groups, batch.n_nodes)
-    else:
-        one = by_block(found, n_groups, cells.n_blocks)
-    constant, t, p = tested(one.mean, one.se, one.df, _rounding_size(cells, n_groups, n_kernels))
-    width = student.critical(alpha / 2, one.df) * one.se
+    size = _rounding_size(cells, n_groups, n_kernels)
+    block_means = by_block(found, n_groups, cells.n_blocks)
+    one = block_means
+    if rule.unit is Unit.NODE_BLOCK:
+        one = by_node_block(found, n_groups, batch.n_nodes, per_node=rule.per_node)
+    constant, t, p = tested(one.mean, one.se, one.df, size)
     margin = np.full(n_groups, np.log1p(delta))
+    p_equivalence = np.where(constant, np.nan, tost(one.mean, one.se, one.df, margin))
+    p, p_equivalence = without_test(batch.exact() & constant, one.mean, margin, p, p_equivalence)
     return PairedOutcome(
         found=found,
-        estimate=one,
+        estimate=_without_roundings(one, constant),
         t=t,
         df=np.where(np.isnan(t), np.nan, one.df),
         p=p,
-        low=np.where(constant, np.nan, one.mean - width),
-        high=np.where(constant, np.nan, one.mean + width),
-        p_equivalence=np.where(constant, np.nan, tost(one.mean, one.se, one.df, margin)),
+        p_equivalence=p_equivalence,
         constant=constant,
         not_positive=totals(found.group, np.isnan(found.d).astype(np.float64), n_groups) > 0,
-        unpaired=_places(cells, n_groups, n_kernels) - totals(found.group, np.ones(found.d.size), n_groups),
+        unpaired=_visits(batch, cells, pair) - totals(found.group, np.ones(found.d.size), n_groups),
+        spread=node_spread(found, n_groups, batch.n_nodes)[0],
+        block_means=_beside(block_means, size, rule),
+    )
+
+
+def _beside(means: Estimate, size: FloatArray, rule: Rule) -> BlockMeans:
+    _, t, p = tested(means.mean, means.se, means.df, size)
+    if rule.unit is Unit.BLOCK:
+        t, p = np.full_like(t, np.nan), np.full_like(p, np.nan)
+    return BlockMeans(t, np.where(np.isnan(t), np.nan, means.df), p)
+
+
+def _without_roundings(one: Estimate, constant: BoolArray) -> Estimate:
+    """Where nothing varies, no spread at all instead of that of roundings."""
+    return replace(
+        one,
+        sd=np.where(constant, 0.0, one.sd),
+        se=np.where(constant, 0.0, one.se),
+        block_variance=np.where(constant, 0.0, one.block_variance),
+        residual=np.where(constant[one.residual_group], 0.0, one.residual),
     )
 
 
@@ -219,7 +290,23 @@ def _rounding_size(cells: Cells, n_groups: int, n_kernels: int) -> FloatArray:
     return largest
 
 
-def _places(cells: Cells, n_groups: int, n_kernels: int) -> FloatArray:
-    size = int(cells.place.max(initial=0)) + 1
+def _visits(batch: Batch, cells: Cells, pair: tuple[int, int]) -> FloatArray:
+    """(G,) visits to a node in a block that should have given a pair of values, those lost by every kernel included.
+
+    Those with values and those known to be lost, at least every node of the data in every block of the data, unless
+    each block has a node of its own.
+    """
+    n_groups, n_kernels = batch.shape
+    size = batch.n_nodes * cells.n_blocks
     seen, _ = distinct(cells.slot // n_kernels * size + cells.place)
-    return totals(seen // size, np.ones(seen.size), n_groups)
+    group, place = seen // size, seen % size
+    nodes, _ = distinct(group * batch.n_nodes + place // cells.n_blocks)
+    blocks, _ = distinct(group * cells.n_blocks + place % cells.n_blocks)
+    places = totals(group, np.ones(seen.size), n_groups)
+    n_blocks = totals(blocks // cells.n_blocks, np.ones(blocks.size), n_groups)
+    grid = totals(nodes // batch.n_nodes, np.ones(nodes.size), n_groups) * n_blocks
+    members = [[row[k] for k in pair] for row in batch.members]
+    lost = np.array([[0 if one is None else one.lost_visits for one in row] for row in members])
+    over = totals(cells.slot, np.ones(cells.slot.size), n_groups * n_kernels).reshape(batch.shape)[:, pair] + lost
+    expected: FloatArray = np.maximum(over.max(axis=1), np.where(places > n_blocks, grid, places))
+    return expected

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from hpcvirt.core.errors import UsageWrong
-from hpcvirt.core.model import Better
+from hpcvirt.core.model import Better, each_pair_once
 from hpcvirt.core.stats.arrays import BoolArray, FloatArray
 from hpcvirt.core.stats.batch import Batch, first, lay_out
-from hpcvirt.core.stats.flags import FlagTable, merged
+from hpcvirt.core.stats.flags import FlagTable, merged, out_of_reach
 from hpcvirt.core.stats.model import Comparison, Correction, Method, Series, Settings, Summary, Unit, Verdict
-from hpcvirt.core.stats.multiplicity import adjust
+from hpcvirt.core.stats.multiplicity import adjust, deciding_levels
 from hpcvirt.core.stats.paper import Pairs
 from hpcvirt.core.stats.precision import Need, more_units
 from hpcvirt.core.stats.ways import Columns, Tested, by_summaries, tested, ways
@@ -22,9 +23,9 @@ from hpcvirt.core.stats.ways import Columns, Tested, by_summaries, tested, ways
 def compare(series: Sequence[Series], settings: Settings | None = None) -> tuple[Comparison, ...]:
     """Compare kernels with the baseline, and the planned contrasts, in every metric of every benchmark.
 
-    Comparisons come in the order in which metrics, then kernels first appear. A pair of which one kernel has
-    no values at all in a metric is still reported and counted. Raises UsageWrong where a kernel is not known
-    or series contradict each other.
+    Comparisons come in the order in which metrics, then kernels first appear. A pair counts in a metric where both
+    kernels have a series, be it without values: a series says that the kernel was to be measured there. Raises
+    UsageWrong where a kernel is not known or series contradict each other.
     """
     used = settings or Settings()
     # what overflows or is not defined becomes None, and a flag says why
@@ -37,9 +38,10 @@ def _compare(series: Sequence[Series], used: Settings) -> tuple[Comparison, ...]
     pairs = planned_pairs(batch.kernels, used)
     if not pairs:
         return ()
-    by_group = ways(batch, used)
+    of_pairs = ways(batch, pairs, used)
+    kinds = dict.fromkeys(way for row in of_pairs for way in row)
     parts = [
-        tested(batch, np.array([way == one for one in by_group]), pairs, used, way) for way in dict.fromkeys(by_group)
+        tested(batch, np.array([[way == one for one in row] for row in of_pairs]), pairs, used, way) for way in kinds
     ]
     return _conclude(batch, pairs, parts, used)
 
@@ -57,7 +59,10 @@ def compare_summaries(summaries: Sequence[Summary], settings: Settings | None = 
 
 
 def planned_pairs(kernels: Sequence[str], settings: Settings) -> Pairs:
-    """Every kernel against the baseline, then the contrasts, each once. Raises UsageWrong for unknown kernels."""
+    """Every kernel against the baseline, then the contrasts, each pair once, whichever way round.
+
+    Raises UsageWrong for unknown kernels.
+    """
     if not kernels:
         return ()
     baseline = kernels[0] if settings.baseline is None else settings.baseline
@@ -67,8 +72,8 @@ def planned_pairs(kernels: Sequence[str], settings: Settings) -> Pairs:
             raise UsageWrong(f"kernel {name!r} is not in the data", hint="known: " + ", ".join(kernels))
     at = {name: i for i, name in enumerate(kernels)}
     pairs = [(at[name], at[baseline]) for name in kernels if name != baseline]
-    pairs += [(at[a], at[b]) for a, b in settings.contrasts if a != b]
-    return tuple(dict.fromkeys(pairs))
+    pairs += [(at[a], at[b]) for a, b in settings.contrasts]
+    return tuple(each_pair_once(pairs))
 
 
 def verdict(p: float | None, q: float | None, rises: bool, better: Better, alpha: float) -> Verdict:
@@ -82,55 +87,81 @@ def verdict(p: float | None, q: float | None, rises: bool, better: Better, alpha
 
 
 def _facts(one: Summary) -> dict[str, Any]:
-    return {"unit": one.unit, "better": one.better, "primary": one.primary}
+    return {"unit": one.unit, "better": one.better, "primary": one.primary, "exact": one.exact}
 
 
 def _conclude(batch: Batch, pairs: Pairs, parts: Sequence[Tested], settings: Settings) -> tuple[Comparison, ...]:
     columns = _gathered(batch, pairs, parts)
-    exists = np.array([[row[i] is not None or row[b] is not None for i, b in pairs] for row in batch.members])
+    exists = np.array([[row[i] is not None and row[b] is not None for i, b in pairs] for row in batch.members])
     primary = np.array([first(row).primary for row in batch.members])
     family = exists & primary[:, None]
+    # outside the family, and where the paper's method was asked for, the raw p decides
+    adjusted = family & (settings.method is not Method.PAPER)
     for name in ("p", "p_equivalence"):
         columns[f"{name}_adjusted"] = np.full(exists.shape, np.nan)
         columns[f"{name}_adjusted"][family] = adjust(columns[name][family], settings.correction)
-    flags = merged([part.flags_of_whole() for part in parts])
-    way_of = {int(g): part for part in parts for g in np.flatnonzero(part.at)}
-    columns["more"] = _more(columns, parts, family, settings)
+        columns[f"{name}_deciding"] = np.where(adjusted, columns[f"{name}_adjusted"], columns[name])
+    columns |= _intervals(columns, parts, adjusted, settings)
+    is_blocked = np.zeros(exists.shape, dtype=bool)
+    for part in parts:
+        is_blocked[part.mask] = part.method is Method.BLOCKED
+    level = _first_level(adjusted, settings)
+    reach = out_of_reach(columns["n"], columns["n_baseline"], is_blocked, level, settings.alpha)
+    flags = merged([*(part.flags_of_whole() for part in parts), reach])
+    way_of = {at: part for part in parts for at in map(tuple, np.argwhere(part.mask).tolist())}
+    columns["more"] = _more(columns, parts, adjusted, settings)
     numbers: dict[str, Sequence[float | None]] = {name: _plain(column[exists]) for name, column in columns.items()}
     numbers |= {name: columns[name][exists].astype(np.int64).tolist() for name in _WHOLE}
+    numbers["adjusted"] = adjusted[exists].tolist()
     drafts = zip(np.argwhere(exists).tolist(), zip(*numbers.values(), strict=True), strict=True)
     size = int(family.sum())
     return tuple(
-        _comparison(batch, pairs, (g, p), way_of[g], dict(zip(numbers, row, strict=True)), flags, size, settings)
+        _comparison(batch, pairs, (g, p), way_of[g, p], dict(zip(numbers, row, strict=True)), flags, size, settings)
         for (g, p), row in drafts
     )
 
 
-def _more(columns: Columns, parts: Sequence[Tested], family: BoolArray, settings: Settings) -> FloatArray:
-    """Further units for what is inconclusive, at the level that the first step of the correction would ask for."""
-    more = np.full(family.shape, np.nan)
-    size = max(int(family.sum()), 1)
+def _intervals(columns: Columns, parts: Sequence[Tested], adjusted: BoolArray, settings: Settings) -> Columns:
+    """Of the ratio: at alpha, and at the level that decided."""
+    level = np.where(np.isnan(columns["p"]), np.nan, settings.alpha)
+    level[adjusted] = deciding_levels(columns["p"][adjusted], settings.correction, settings.alpha)
+    names = ("ci_low", "ci_high", "ci_low_decision", "ci_high_decision")
+    found = {name: np.full(level.shape, np.nan) for name in (*names, "sign")}
     for part in parts:
-        raw = ~family[part.at] if part.method is Method.BLOCKED else np.ones(family[part.at].shape, dtype=bool)
-        p, q = (
-            np.where(raw, columns[name][part.at], columns[f"{name}_adjusted"][part.at])
-            for name in ("p", "p_equivalence")
-        )
-        open_ = ~(p < settings.alpha) & ~(q < settings.alpha)
-        corrected = ~raw & (settings.correction is not Correction.NONE)
-        level = np.where(corrected, settings.alpha / size, settings.alpha)[open_]
-        found = np.full(p.shape, np.nan)
-        found[open_] = more_units(Need(*(getattr(part.need, name)[open_] for name in Need.__slots__)), level)
-        more[part.at] = found
+        inside = part.mask[part.at]
+        ends = (*part.effect.interval(settings.alpha), *part.effect.interval(level[part.at]))
+        for name, end in zip(found, (*ends, part.effect.difference), strict=True):
+            found[name][part.mask] = end[inside]
+    known = np.isfinite(found["ci_low_decision"]) & np.isfinite(found["ci_high_decision"])
+    return found | {"ci_level_decision": np.where(known, 1 - level, np.nan)}
+
+
+def _more(columns: Columns, parts: Sequence[Tested], adjusted: BoolArray, settings: Settings) -> FloatArray:
+    """Further units for what is inconclusive, at the level that the first step of the correction would ask for."""
+    open_ = ~(columns["p_deciding"] < settings.alpha) & ~(columns["p_equivalence_deciding"] < settings.alpha)
+    level = _first_level(adjusted, settings)
+    more = np.full(adjusted.shape, np.nan)
+    for part in parts:
+        asked = open_ & part.mask
+        at = asked[part.at]
+        need = Need(*(getattr(part.need, name)[at] for name in Need.__slots__))
+        more[asked] = more_units(need, level[asked])
     return more
+
+
+def _first_level(adjusted: BoolArray, settings: Settings) -> FloatArray:
+    """What the first step of the correction asks for; alpha where the raw p decides."""
+    corrected = adjusted & (settings.correction is not Correction.NONE)
+    return np.where(corrected, settings.alpha / max(int(adjusted.sum()), 1), settings.alpha)
 
 
 def _gathered(batch: Batch, pairs: Pairs, parts: Sequence[Tested]) -> Columns:
     names = dict.fromkeys(name for part in parts for name in part.columns)
     columns = {name: np.full((batch.shape[0], len(pairs)), np.nan) for name in names}
     for part in parts:
+        inside = part.mask[part.at]
         for name, column in part.columns.items():
-            columns[name][part.at] = column
+            columns[name][part.mask] = column[inside]
     return columns
 
 
@@ -149,10 +180,8 @@ def _comparison(
 ) -> Comparison:
     here, there = pairs[at[1]]
     one = first(batch.members[at[0]])
-    # the paper's verdicts were on raw p; a metric that is not primary belongs to no family
-    suffix = "" if way.method is Method.PAPER or not one.primary else "_adjusted"
-    rises = (numbers["t"] or 0.0) > 0
-    found = verdict(numbers["p" + suffix], numbers["p_equivalence" + suffix], rises, one.better, settings.alpha)
+    p, q = numbers.pop("p_deciding"), numbers.pop("p_equivalence_deciding")
+    rises = (numbers.pop("sign") or 0.0) > 0
     more = numbers.pop("more")
     return Comparison(
         benchmark=one.benchmark,
@@ -165,16 +194,25 @@ def _comparison(
         method=way.method,
         replication_unit=way.unit,
         mean_kind=_mean_kind(way.method, one.better),
-        verdict=found,
+        verdict=verdict(p, q, rises, one.better, settings.alpha),
         family=family,
         correction=settings.correction,
         alpha=settings.alpha,
         delta=settings.delta,
         more=None if more is None else int(more),
         more_unit=None if more is None else _more_unit(way.unit),
+        ratio_of_means=_quotient(numbers["mean"], numbers["mean_baseline"]),
         flags=flags.get(at, ()),
         **numbers,  # type: ignore[arg-type]
     )
+
+
+def _quotient(mean: float | None, base: float | None) -> float | None:
+    """None where it is not defined or larger than any float."""
+    if mean is None or not base:
+        return None
+    quotient = mean / base
+    return quotient if isfinite(quotient) else None
 
 
 def _more_unit(unit: Unit) -> Unit:

@@ -7,16 +7,27 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from hpcvirt.core.stats.arrays import BoolArray, FloatArray
-from hpcvirt.core.stats.batch import Batch
+from hpcvirt.core.stats.batch import Batch, totals
 from hpcvirt.core.stats.blocked import PairedOutcome
-from hpcvirt.core.stats.diagnose import LEVEL, f_upper, fisher, normality, smallest_p
-from hpcvirt.core.stats.model import Flag, Settings
+from hpcvirt.core.stats.by_node import effect_by_node
+from hpcvirt.core.stats.diagnose import LEVEL, ROUNDING, fisher, negligible, normality, smallest_p
+from hpcvirt.core.stats.model import Flag, Unit
 from hpcvirt.core.stats.paper import Moments, Outcome, Pairs, residuals
 
 FlagTable = Mapping[tuple[int, int], tuple[Flag, ...]]
 """By (group, pair)."""
 
-CONSTANT = Flag("constant", "no value differs from another under either kernel: there is no spread to test with")
+CONSTANT = Flag("constant", "nothing varies and the kernels do not differ: there is no spread to test with")
+CONSTANT_VALUES = Flag(
+    "constant",
+    "no value of a kernel differs from another on the same node, but the kernels differ: there is no spread to test "
+    "with; more values cannot change that. Declare the metric `exact` if it is a count",
+)
+CONSTANT_RATIO = Flag(
+    "constant",
+    "the kernels differ by the same ratio in every visit: there is no spread to test with; more blocks cannot change "
+    "that. Declare the metric `exact` if it is a count",
+)
 NO_COMMON_NODE = Flag("no-common-node", "the kernels share no node: their difference cannot be told from the nodes'")
 NO_FREEDOM = Flag("too-few", "what is left after the nodes' terms has no degrees of freedom: no test")
 ZERO_MEAN = Flag("zero-mean", "the baseline's mean is zero: no ratio and no band of equivalence")
@@ -41,13 +52,17 @@ def where(marked: BoolArray, flag: Flag) -> FlagTable:
     return dict.fromkeys(at, (flag,))
 
 
-def paper_edges(outcome: Outcome) -> FlagTable:
-    """Why a test could not be made, or not wholly."""
+def paper_edges(outcome: Outcome, n: FloatArray, pairs: Pairs) -> FlagTable:
+    """Why a test could not be made, or not wholly; ``n`` has shape (G, K)."""
+    here, there = np.array(pairs).T
+    enough = np.minimum(n[:, here], n[:, there]) > 1
+    untested = np.isfinite(outcome.difference) & np.isnan(outcome.t) & outcome.estimable & ~outcome.constant
     return merged(
         [
-            where(outcome.constant, CONSTANT),
+            where(outcome.constant & (outcome.p == 1) & np.isnan(outcome.p_equivalence), CONSTANT),
+            where(outcome.constant & np.isnan(outcome.p), CONSTANT_VALUES),
             where(~outcome.estimable, NO_COMMON_NODE),
-            where(np.isfinite(outcome.se) & np.isnan(outcome.t) & outcome.estimable & ~outcome.constant, NO_FREEDOM),
+            where(untested & enough, NO_FREEDOM),
             where(outcome.margin == 0, ZERO_MEAN),
         ]
     )
@@ -87,7 +102,9 @@ def blocked_edges(batch: Batch, outcomes: Sequence[PairedOutcome]) -> FlagTable:
     whole = np.all(batch.not_finite == 0, axis=1)
     tables: list[FlagTable] = []
     for p, one in enumerate(outcomes):
-        tables += [{(g, p): (CONSTANT,)} for g in np.flatnonzero(one.constant).tolist()]
+        same = one.constant & (one.p == 1) & np.isnan(one.p_equivalence)
+        tables += [{(g, p): (CONSTANT,)} for g in np.flatnonzero(same).tolist()]
+        tables += [{(g, p): (CONSTANT_RATIO,)} for g in np.flatnonzero(one.constant & np.isnan(one.p)).tolist()]
         tables += [{(g, p): (NOT_POSITIVE,)} for g in np.flatnonzero(one.not_positive & whole).tolist()]
         tables += [{(g, p): (_few_units(one.estimate.n[g]),)} for g in np.flatnonzero(one.estimate.df < 1).tolist()]
         tables += [{(g, p): (_unpaired(one.unpaired[g]),)} for g in np.flatnonzero(one.unpaired > 0).tolist()]
@@ -99,52 +116,73 @@ def _few_units(n: float) -> Flag:
 
 
 def _unpaired(places: float) -> Flag:
-    text = f"on {places:g} of the visits to a node in a block, one of the two kernels has no value"
+    text = f"on {places:g} of the visits to a node in a block, one of the two kernels or both have no value"
     return Flag("missing-cells", text, None, float(places))
 
 
-ONE_BLOCK = Flag("one-block", "all of it is one block: what the boot did and what the kernel does cannot be told apart")
+ONE_BLOCK = Flag(
+    "one-block",
+    "one boot of a kernel, as far as the data say: the effect of that boot cannot be separated from the kernel's",
+)
 
 
-def one_block(outcome: Outcome) -> FlagTable:
-    """Said of every comparison that would have been blocked."""
-    return where(np.ones(outcome.p.shape, dtype=bool), ONE_BLOCK)
+def one_block(boots: FloatArray, pairs: Pairs) -> FlagTable:
+    """Pairs of which one kernel has runs of a single boot of each node; ``boots`` (G, K) is 0 without runs."""
+    here, there = np.array(pairs).T
+    fewest = np.minimum(boots[:, here], boots[:, there])
+    return where(fewest == 1, ONE_BLOCK)
 
 
-def paper_diagnostics(batch: Batch, found: Moments, pairs: Pairs, settings: Settings) -> FlagTable:
+VARYING = Flag("exact-varies", "the metric is declared exact, but its values vary: it is tested like any other")
+
+
+def varying(batch: Batch, p: FloatArray, constant: BoolArray) -> FlagTable:
+    """Metrics declared exact that are not; ``p`` and ``constant`` have shape (G, P)."""
+    return where(batch.exact()[:, None] & np.isfinite(p) & ~constant, VARYING)
+
+
+def paper_diagnostics(batch: Batch, found: Moments, pairs: Pairs) -> FlagTable:
     """What the t-test on runs assumes and does not find."""
     n_groups, n_kernels = batch.shape
     rest = residuals(batch, found.mean, found.node_term)
     w, p = normality(np.nan_to_num(rest), batch.slot, n_groups * n_kernels)
-    odd = np.flatnonzero((p < LEVEL) & (batch.not_finite.reshape(-1) == 0)).tolist()
+    noise = batch.counts().reshape(-1) * np.square(negligible(batch))
+    usable = (batch.not_finite.reshape(-1) == 0) & (batch.sums(np.square(rest)).reshape(-1) > noise)
+    odd = np.flatnonzero((p < LEVEL) & usable).tolist()
     by_kernel = {
         divmod(slot, n_kernels): (_not_normal(w[slot], p[slot], batch.kernels[slot % n_kernels]),) for slot in odd
     }
-    here, there = np.array(pairs).T
-    counts = np.stack([found.n[:, here], found.n[:, there]], axis=2).astype(np.int64)
-    few = {
-        (g, i): (_never(smallest_p(*counts[g, i].tolist()), settings.alpha),)
-        for g, i in np.argwhere(counts.min(axis=2) < _ENOUGH).tolist()
-        if counts[g, i].min() > 1 and smallest_p(*counts[g, i].tolist()) > settings.alpha
-    }
-    return merged([few, of_pairs(by_kernel, pairs)])
+    return of_pairs(by_kernel, pairs)
 
 
-def blocked_diagnostics(batch: Batch, outcomes: Sequence[PairedOutcome], settings: Settings) -> FlagTable:
+def blocked_diagnostics(batch: Batch, outcomes: Sequence[PairedOutcome], unit: Unit) -> FlagTable:
     """What the paired t-test assumes and does not find."""
     tables: list[FlagTable] = []
     for i, one in enumerate(outcomes):
         estimate = one.estimate
-        usable = np.isfinite(estimate.mean)
+        squares = totals(estimate.residual_group, np.square(estimate.residual), batch.shape[0])
+        usable = np.isfinite(estimate.mean) & (squares > estimate.n * ROUNDING**2)
         w, p = normality(np.nan_to_num(estimate.residual), estimate.residual_group, batch.shape[0])
         tables.append({(g, i): (_not_normal(w[g], p[g], None),) for g in np.flatnonzero(usable & (p < LEVEL)).tolist()})
-        node_p = f_upper(estimate.node_f, estimate.node_df, estimate.df)
-        tables.append(
-            {(g, i): (_by_node(estimate.node_f[g], node_p[g]),) for g in np.flatnonzero(node_p < LEVEL).tolist()}
-        )
-        few = [g for g in np.flatnonzero(estimate.df > 0).tolist() if smallest_p(int(estimate.n[g])) > settings.alpha]
-        tables.append({(g, i): (_never(smallest_p(int(estimate.n[g])), settings.alpha),) for g in few})
+        f, p = effect_by_node(one.found, unit, batch.shape[0], batch.n_nodes)
+        tables.append({(g, i): (_by_node(f[g], p[g]),) for g in np.flatnonzero(p < LEVEL).tolist()})
     return merged(tables)
+
+
+def out_of_reach(
+    n: FloatArray, n_baseline: FloatArray, is_paired: BoolArray, level: FloatArray, alpha: float
+) -> FlagTable:
+    """Comparisons whose smallest p by rearrangement is above their level; arrays of shape (G, P).
+
+    ``level`` is what the first step of the correction asks for: alpha over the size of the family.
+    """
+    table: dict[tuple[int, int], tuple[Flag, ...]] = {}
+    fewest = np.fmin(n, n_baseline)
+    for g, p in np.argwhere((fewest > 1) & (fewest < _ENOUGH)).tolist():
+        smallest = smallest_p(int(n[g, p]), None if is_paired[g, p] else int(n_baseline[g, p]))
+        if smallest > level[g, p]:
+            table[g, p] = (_never(smallest, float(level[g, p]), alpha),)
+    return table
 
 
 def losses(batch: Batch, pairs: Pairs) -> FlagTable:
@@ -157,16 +195,19 @@ def losses(batch: Batch, pairs: Pairs) -> FlagTable:
     }
     by_kernel = {at: (_losses(batch.kernels[at[1]], *found),) for at, found in told.items() if found[0]}
     uneven = {
-        (g, p): _uneven(batch.kernels[i], *_split(told[g, i]), *_split(told[g, b]))
+        (g, p): _uneven(batch.kernels[i], batch.kernels[b], *_split(told[g, i]), *_split(told[g, b]))
         for p, (i, b) in enumerate(pairs)
         for g in range(batch.shape[0])
-        if (g, i) in by_kernel and (g, b) in told
+        if (g, i) in told and (g, b) in told and not by_kernel.keys().isdisjoint({(g, i), (g, b)})
     }
     return merged([of_pairs(by_kernel, pairs), uneven])
 
 
-_ENOUGH = 12
-"""From this many values of each kernel on, some rearrangement is rarer than any usual alpha."""
+LOSS_LEVEL = 0.05
+"""Of the test for unequal losses, which is quicker than the others: a loss that is missed makes a verdict wrong."""
+
+_ENOUGH = 64
+"""From this many values of each kernel on, some rearrangement is rarer than any alpha over any family."""
 
 
 def _not_normal(w: float, p: float, kernel: str | None) -> Flag:
@@ -178,9 +219,10 @@ def _by_node(f: float, p: float) -> Flag:
     return Flag("kernel-by-node", f"the kernel's effect differs between nodes (F = {f:.3g})", None, float(f), float(p))
 
 
-def _never(smallest: float, alpha: float) -> Flag:
+def _never(smallest: float, level: float, alpha: float) -> Flag:
+    family = "" if level == alpha else f" ({alpha:g} over the family of {round(alpha / level)})"
     text = (
-        f"too few to reach {alpha:g} by rearrangement alone (its smallest p is {smallest:.2g}): "
+        f"too few to reach {level:.3g}{family} by rearrangement alone (its smallest p is {smallest:.2g}): "
         "any difference shown rests on the normal distribution"
     )
     return Flag("too-few", text, None, smallest)
@@ -196,12 +238,13 @@ def _losses(kernel: str, lost: int, attempts: Mapping[str, int]) -> Flag:
     return Flag("losses", text, kernel, float(lost))
 
 
-def _uneven(kernel: str, lost: int, kept: int, lost_there: int, kept_there: int) -> tuple[Flag, ...]:
-    if not lost_there + kept_there:
+def _uneven(kernel: str, baseline: str, lost: int, kept: int, lost_there: int, kept_there: int) -> tuple[Flag, ...]:
+    if not (lost + kept and lost_there + kept_there):
+        return ()
+    p = fisher(lost, kept, lost_there, kept_there, tied=0.5)
+    if p >= LOSS_LEVEL:
         return ()
     more = lost / (lost + kept) - lost_there / (lost_there + kept_there)
-    if more <= 0:
-        return ()
-    p = fisher(lost, kept, lost_there, kept_there)
-    text = f"{kernel} loses {100 * more:.1f} % more of all attempts than the baseline does (Fisher p = {p:.2g})"
-    return (Flag("asymmetric-loss", text, kernel, more, p),)
+    loser, other = (kernel, baseline) if more > 0 else (baseline, kernel)
+    text = f"{loser} loses {100 * abs(more):.1f} % more of all attempts than {other} (Fisher's mid-p = {p:.2g})"
+    return (Flag("asymmetric-loss", text, loser, abs(more), p),)

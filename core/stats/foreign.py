@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
 
 from hpcvirt.core.errors import UsageWrong
-from hpcvirt.core.model import Better, label_of
+from hpcvirt.core.model import Better, Status, label_of
 from hpcvirt.core.stats.model import Series, Summary
 from hpcvirt.core.text import clean_line
 
 RUN_COLUMNS = ("kernel", "benchmark", "metric", "value")
 SUMMARY_COLUMNS = ("kernel", "benchmark", "metric", "mean", "sd", "n")
-OPTIONAL_COLUMNS = ("unit", "better", "primary", "node", "block", "boot", "run")
+OPTIONAL_COLUMNS = ("unit", "better", "primary", "exact", "node", "block", "boot", "run", "status")
+
+Facts = tuple[str, Better, bool, bool]
+"""Unit, better, primary, exact."""
 
 _WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _SHOWN = 20
@@ -41,18 +45,40 @@ class _Gathering:
     """One metric under one kernel, while the file is read."""
 
     first_line: int
-    facts: tuple[str, Better, bool]
+    facts: Facts
     values: list[float] = field(default_factory=list)
     node: list[str] = field(default_factory=list)
     block: list[str] = field(default_factory=list)
     boot: list[str] = field(default_factory=list)
+    attempts: Counter[str] = field(default_factory=Counter)
+    """By status; empty where the file has no such column."""
+    failed_at: set[tuple[str, str]] = field(default_factory=set)
+    """Node and block of attempts without a value."""
+
+    @property
+    def lost_visits(self) -> int:
+        """Visits to a node in a block without any value."""
+        return len(self.failed_at - set(zip(self.node, self.block, strict=True)))
+
+    def add(self, row: Mapping[str, str], status: str | None, value: float | None) -> None:
+        """Take in one line: its value, or that it has none."""
+        if status is not None:
+            self.attempts[status] += 1
+        if value is None:
+            self.failed_at.add((row.get("node", ""), row.get("block", "")))
+            return
+        self.values.append(value)
+        self.node.append(row.get("node", ""))
+        self.block.append(row.get("block", ""))
+        self.boot.append(row.get("boot", ""))
 
 
 def read(path: Path) -> Foreign:
     """Read a file of runs (``RUN_COLUMNS``) or of summaries (``SUMMARY_COLUMNS``), both with further columns.
 
-    The order of lines is the run order; columns may stand in any order and unknown ones are left alone. Raises
-    FileInvalid with every fault, each with its line number and reason.
+    The order of lines is the run order; columns may stand in any order and unknown ones are left alone. A line whose
+    ``status`` is not ok is an attempt without a value. Raises FileInvalid with every fault, each with its line number
+    and reason.
     """
     faults: list[str] = []
     try:
@@ -116,48 +142,67 @@ def _label(row: Mapping[str, str]) -> str:
 
 def _runs(rows: Iterator[tuple[int, dict[str, str]]], header: list[str], faults: list[str]) -> Foreign:
     found: dict[tuple[str, str, str], _Gathering] = {}
-    facts: dict[tuple[str, str], tuple[int, tuple[str, Better, bool]]] = {}
+    facts: dict[tuple[str, str], tuple[int, Facts]] = {}
     seen: dict[tuple[str, ...], int] = {}
+    failures: list[dict[str, str]] = []
     for line, row in rows:
         try:
-            key = _key(row)
-            said = _facts(row)
-            value = _number(row, "value")
+            status = _status(row)
+            value = _number(row, "value") if status in {None, Status.OK} else None
+            if value is None and not row["metric"]:
+                _key(row | {"metric": "any"})
+                failures.append(row)
+                continue
+            key, said = _key(row), _facts(row)
             _same(facts, key[1:], line, said)
-            _once(seen, row, line)
+            if value is not None:
+                _once(seen, row, line)
         except ValueError as error:
             faults.append(f"line {line}: {error}")
             continue
-        one = found.setdefault(key, _Gathering(line, said))
-        one.values.append(value)
-        one.node.append(row.get("node", ""))
-        one.block.append(row.get("block", ""))
-        one.boot.append(row.get("boot", ""))
+        found.setdefault(key, _Gathering(line, said)).add(row, status, value)
+    _add_failures(found, facts, failures)
     for key, one in found.items():
         faults += [f"line {one.first_line}: {fault}" for fault in _gaps(key, one)]
-    return Foreign(series=_series(found), notes=_assumed(header))
+    if found and not any(one.values for one in found.values()):
+        faults.append(f"no line has the status {Status.OK}, so there is no value")
+    return Foreign(series=_series(found), notes=(*_assumed(header), *_absent(found)))
 
 
 def _summaries(rows: Iterator[tuple[int, dict[str, str]]], header: list[str], faults: list[str]) -> Foreign:
     found: dict[tuple[str, str, str], Summary] = {}
-    facts: dict[tuple[str, str], tuple[int, tuple[str, Better, bool]]] = {}
+    facts: dict[tuple[str, str], tuple[int, Facts]] = {}
     for line, row in rows:
         try:
             key = _key(row)
-            unit, better, primary = said = _facts(row)
-            one = Summary(*key, _number(row, "mean"), _spread(row), _count(row), unit, better, primary)
+            unit, better, primary, exact = said = _facts(row)
+            one = Summary(*key, _number(row, "mean"), _spread(row), _count(row), unit, better, primary, exact)
             _same(facts, key[1:], line, said)
             _new(key, found)
         except ValueError as error:
             faults.append(f"line {line}: {error}")
             continue
         found[key] = one
-    return Foreign(summaries=tuple(found.values()), notes=_assumed(header))
+    return Foreign(summaries=tuple(found.values()), notes=(*_assumed(header), *_absent(found)))
 
 
 def _new(key: tuple[str, str, str], found: Mapping[tuple[str, str, str], Summary]) -> None:
     if key in found:
         raise ValueError(f"{' '.join(key)}: there is a summary of it already")
+
+
+def _add_failures(
+    found: dict[tuple[str, str, str], _Gathering],
+    facts: Mapping[tuple[str, str], tuple[int, Facts]],
+    failures: Iterable[Mapping[str, str]],
+) -> None:
+    """Count attempts that failed before they had a metric in every metric of their benchmark."""
+    for row in failures:
+        kernel, benchmark, _ = _key({**row, "metric": "any"})
+        for name, metric in facts:
+            if name == benchmark:
+                one = found.setdefault((kernel, name, metric), _Gathering(0, facts[name, metric][1]))
+                one.add(row, _status(row), None)
 
 
 def _key(row: Mapping[str, str]) -> tuple[str, str, str]:
@@ -168,13 +213,28 @@ def _key(row: Mapping[str, str]) -> tuple[str, str, str]:
     return kernel, benchmark, metric
 
 
-def _facts(row: Mapping[str, str]) -> tuple[str, Better, bool]:
-    better, primary = row.get("better", "").lower(), row.get("primary", "").lower()
+def _facts(row: Mapping[str, str]) -> Facts:
+    better = row.get("better", "").lower()
     if better not in {"", *Better}:
         raise ValueError(f"better is {clean_line(better, 40)!r}; it must be higher or lower")
-    if primary not in {"", *_WORDS}:
-        raise ValueError(f"primary is {clean_line(primary, 40)!r}; it must be true or false")
-    return clean_line(row.get("unit", "")), Better(better or Better.LOWER), _WORDS.get(primary, True)
+    primary, exact = _boolean(row, "primary", default=True), _boolean(row, "exact", default=False)
+    return clean_line(row.get("unit", "")), Better(better or Better.LOWER), primary, exact
+
+
+def _boolean(row: Mapping[str, str], name: str, *, default: bool) -> bool:
+    word = row.get(name, "").lower()
+    if word not in {"", *_WORDS}:
+        raise ValueError(f"{name} is {clean_line(word, 40)!r}; it must be true or false")
+    return _WORDS.get(word, default)
+
+
+def _status(row: Mapping[str, str]) -> str | None:
+    """How the attempt of a line ended, in small letters; None: the file does not say."""
+    if "status" not in row:
+        return None
+    if status := clean_line(row["status"], 40).casefold():
+        return status
+    raise ValueError("no status")
 
 
 def _number(row: Mapping[str, str], name: str) -> float:
@@ -202,13 +262,13 @@ def _count(row: Mapping[str, str]) -> int:
 
 
 def _same(
-    facts: dict[tuple[str, str], tuple[int, tuple[str, Better, bool]]],
+    facts: dict[tuple[str, str], tuple[int, Facts]],
     group: tuple[str, ...],
     line: int,
-    said: tuple[str, Better, bool],
+    said: Facts,
 ) -> None:
     first, before = facts.setdefault((group[0], group[1]), (line, said))
-    for name, old, new in zip(("unit", "better", "primary"), before, said, strict=True):
+    for name, old, new in zip(("unit", "better", "primary", "exact"), before, said, strict=True):
         if old != new:
             raise ValueError(f"{name} of {group[0]} {group[1]} is {new!s}, but {old!s} in line {first}")
 
@@ -236,9 +296,12 @@ def _series(found: Mapping[tuple[str, str, str], _Gathering]) -> tuple[Series, .
             unit=one.facts[0],
             better=one.facts[1],
             primary=one.facts[2],
+            exact=one.facts[3],
             node=map(node, one.node),
             block=map(block, one.block),
             boot=map(boot, one.boot) if any(one.boot) else None,
+            attempts=one.attempts,
+            lost_visits=one.lost_visits,
         )
         for key, one in found.items()
     )
@@ -251,3 +314,14 @@ def _coder() -> Callable[[str], int]:
 
 def _assumed(header: list[str]) -> tuple[str, ...]:
     return () if "better" in header else ("no column better: lower is taken for better in every metric",)
+
+
+def _absent(found: Collection[tuple[str, str, str]]) -> tuple[str, ...]:
+    kernels = {kernel for kernel, _, _ in found}
+    metrics = {(benchmark, metric) for _, benchmark, metric in found}
+    if not (missing := len(kernels) * len(metrics) - len(found)):
+        return ()
+    return (
+        f"{missing} of {len(kernels) * len(metrics)} combinations of kernel and metric have no line: not compared, "
+        "and not counted in the family",
+    )

@@ -59,6 +59,20 @@ class Verdict(StrEnum):
     INCONCLUSIVE = "inconclusive"
     """Neither a difference nor equivalence is shown."""
 
+    @property
+    def sign(self) -> str:
+        """What stands before the word wherever a verdict is shown, so that none is told by colour alone."""
+        return _SIGNS[self]
+
+
+_SIGNS = {
+    Verdict.FASTER: "▲",
+    Verdict.SLOWER: "▼",
+    Verdict.TRIVIAL: "◇",
+    Verdict.EQUIVALENT: "=",
+    Verdict.INCONCLUSIVE: "?",
+}
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
@@ -83,6 +97,10 @@ class Series:
     """How many attempts ended in which status, ``ok`` among them. Empty: not known."""
     has_boots: bool = False
     """Whether ``boot`` was recorded; else every run stands for itself."""
+    exact: bool = False
+    """The values have no error, as counts and bytes: where they do not vary, a difference needs no test."""
+    lost_visits: int = 0
+    """How many visits to a node in a block are over without a value."""
 
     @classmethod
     def of(
@@ -99,6 +117,8 @@ class Series:
         block: Iterable[int] | None = None,
         boot: Iterable[int] | None = None,
         attempts: Mapping[str, int] | None = None,
+        exact: bool = False,
+        lost_visits: int = 0,
     ) -> Series:
         """A series from anything iterable; absent codes are one node, one block, no boots known.
 
@@ -118,7 +138,8 @@ class Series:
             raise ValueError(f"{benchmark} {metric} {kernel}: values, node, block and boot differ in shape")
         return cls(
             kernel, benchmark, metric, unit, Better(better), data, *arrays,
-            primary=primary, attempts=dict(attempts or {}), has_boots=boot is not None,
+            primary=primary, attempts=dict(attempts or {}), has_boots=boot is not None, exact=exact,
+            lost_visits=lost_visits,
         )  # fmt: skip
 
 
@@ -135,6 +156,7 @@ class Summary:
     unit: str = ""
     better: Better = Better.LOWER
     primary: bool = True
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +177,16 @@ class Settings:
     units: Mapping[str, Unit] = field(default_factory=dict)
     """By benchmark, where it is not ``unit``: phases of one campaign may differ."""
     correction: Correction = Correction.HOLM
+    planned_blocks: int | None = None
+    """Of the design, added ones included. None: as many as the data have."""
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha < 1:
             raise UsageWrong(f"alpha is {self.alpha}; it must lie between 0 and 1", hint="the usual value is 0.05")
         if not 0 < self.delta < 1:
             raise UsageWrong(f"delta is {self.delta}; it must lie between 0 and 1", hint="0.02 means 2 %")
+        if same := next((a for a, b in self.contrasts if a == b), None):
+            raise UsageWrong(f"contrast: kernel {same!r} is compared with itself", hint="name two kernels")
         if self.unit not in {Unit.BLOCK, Unit.NODE_BLOCK}:
             raise UsageWrong(f"unit is {self.unit}", hint="use block or node-block")
 
@@ -218,6 +244,11 @@ class Comparison:
     ci_low: float | None
     """Of the ratio, at 1 - alpha, not adjusted for the family."""
     ci_high: float | None
+    ci_low_decision: float | None
+    """Of the ratio, at the level that decided: it excludes 1 exactly where a difference is shown."""
+    ci_high_decision: float | None
+    ci_level_decision: float | None
+    """That level, as 0.9994."""
     t: float | None
     df: float | None
     p: float | None
@@ -225,12 +256,19 @@ class Comparison:
     t_student: float | None
     df_student: float | None
     p_student: float | None
+    t_block_means: float | None
+    """Unit ``node-block`` only: the t-test of block means over nodes, beside the one that decides."""
+    df_block_means: float | None
+    p_block_means: float | None
     p_adjusted: float | None
     """Within the family; None for metrics that are not primary."""
     p_equivalence: float | None
     """The larger of the two one-sided p-values (TOST)."""
     p_equivalence_adjusted: float | None
-    verdict: Verdict
+    verdict: Verdict | None
+    """None: withheld, as the campaign is not finished."""
+    adjusted: bool
+    """Whether the verdict goes by the adjusted p; else by the raw one."""
     family: int
     """Planned tests in the family: primary metrics x pairs."""
     correction: Correction
@@ -240,6 +278,10 @@ class Comparison:
     """Inconclusive: how many more units would decide it, if the spread stays as it is."""
     more_unit: Unit | None
     """What ``more`` counts: blocks, boots or runs of each kernel."""
+    ratio_of_means: float | None = None
+    """``mean`` over ``mean_baseline``, beside ``ratio``."""
+    interim: bool = False
+    """The campaign was not finished: intervals, p-values and verdict are withheld, or were asked for all the same."""
     flags: tuple[Flag, ...] = ()
 
 
@@ -265,6 +307,8 @@ class Wanted:
     alpha: float | None = None
     delta: float | None = None
     correction: Correction | None = None
+    contrasts: tuple[tuple[str, str], ...] = ()
+    """Further pairs, beside those of the campaign."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Adjusted p-values for a family that was planned before the data."""
+"""Adjusted p-values for a family that was planned before the data, and the levels that decided."""
 
 from __future__ import annotations
 
@@ -30,3 +30,21 @@ def adjust(p: FloatArray, correction: Correction, family: int | None = None) -> 
     result = np.empty_like(p)
     np.put_along_axis(result, order, np.where(np.isnan(ranked), np.nan, np.minimum(stepped, 1)), axis=-1)
     return result
+
+
+def deciding_levels(p: FloatArray, correction: Correction, alpha: float) -> FloatArray:
+    """The level of each interval that excludes no difference exactly where the adjusted p is below alpha.
+
+    ``p`` (N,) is the family. With R of N rejected: Holm's r-th smallest p was compared with alpha / (N - r + 1), and
+    those beyond the first one not rejected have that one's level; Benjamini and Hochberg's all have R alpha / N, which
+    is also the level of Benjamini and Yekutieli (2005) for intervals of what was selected. NaN where p is NaN.
+    """
+    size = p.size
+    if correction is Correction.NONE or size == 0:
+        return np.where(np.isnan(p), np.nan, alpha)
+    rejected = int(np.sum(adjust(p, correction) < alpha))
+    if correction is Correction.BH:
+        return np.where(np.isnan(p), np.nan, max(rejected, 1) * alpha / size)
+    rank = np.empty(size)
+    rank[np.argsort(p, kind="stable")] = np.arange(1, size + 1)
+    return np.where(np.isnan(p), np.nan, alpha / (size - np.minimum(rank, rejected + 1) + 1))

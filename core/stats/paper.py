@@ -19,6 +19,9 @@ from hpcvirt.core.stats.batch import Batch
 Pairs = tuple[tuple[int, int], ...]
 """(kernel, the one it is compared with), as indices."""
 
+ROUNDING = 10 * float(np.finfo(np.float64).eps)
+"""Relative spread up to which values count as the same: R's criterion for "data are essentially constant"."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moments:
@@ -29,13 +32,13 @@ class Moments:
     mean: FloatArray
     """(G, K) adjusted for nodes. NaN where there is none."""
     squares: FloatArray
-    """(G, K) sum of squared residuals."""
+    """(G, K) sum of squared residuals; 0 where they are roundings."""
     freedom: FloatArray
     """(G, K) residual degrees of freedom that belong to this kernel: n - 1 with one node."""
     node_term: FloatArray
     """(G, J) the node's departure from the mean of nodes."""
     nodes: FloatArray
-    """(G,) number of nodes with values."""
+    """(G,) number of nodes whose terms were estimated."""
     coefficients: NodeFit | None
     """None with one node."""
 
@@ -73,16 +76,13 @@ class Outcome:
     t_student: FloatArray
     df_student: FloatArray
     p_student: FloatArray
-    low: FloatArray
-    """Of the difference, at 1 - alpha."""
-    high: FloatArray
     margin: FloatArray
     """Of the equivalence test."""
     p_equivalence: FloatArray
     constant: BoolArray
     """No spread beyond rounding: nothing to test with."""
     estimable: BoolArray
-    """The two kernels share nodes, directly or through others."""
+    """The two kernels share nodes, directly or through others; also where one of them has no value."""
 
 
 def moments(batch: Batch) -> Moments:
@@ -91,15 +91,16 @@ def moments(batch: Batch) -> Moments:
     n = counts.sum(axis=2)
     mean = np.where(n > 0, batch.sums(batch.value) / n, np.nan)
     mean[batch.not_finite > 0] = np.nan
-    nodes = (counts.sum(axis=1) > 0).sum(axis=1).astype(np.float64)
+    nodes = (counts.sum(axis=1) > 0).sum(axis=1)
     if not np.any(nodes > 1):
         term = np.zeros((counts.shape[0], batch.n_nodes))
-        return Moments(n, mean, _squares(batch, mean, term), np.maximum(n - 1, 0), term, nodes, None)
-    return _node_adjusted(batch, counts, n, mean, nodes)
+        one_node = np.ones(nodes.shape)
+        return Moments(n, mean, _squares(batch, mean, term), np.maximum(n - 1, 0), term, one_node, None)
+    return _node_adjusted(batch, counts, n, mean)
 
 
-def compare(found: Moments, pairs: Pairs, offset: FloatArray, alpha: float, delta: float) -> Outcome:
-    """Test each pair. ``offset`` (G,) is what the means were shifted by, on their scale."""
+def compare(found: Moments, pairs: Pairs, offset: FloatArray, delta: float, exact: BoolArray) -> Outcome:
+    """Test each pair. ``offset`` (G,) is what the means were shifted by, on their scale; ``exact`` (G,)."""
     here, there = (np.array([pair[i] for pair in pairs], dtype=np.int64) for i in (0, 1))
     difference = found.mean[:, here] - found.mean[:, there]
     weights, estimable = _weights(found, here, there)
@@ -110,13 +111,13 @@ def compare(found: Moments, pairs: Pairs, offset: FloatArray, alpha: float, delt
     size = np.maximum(base, np.abs(found.mean[:, here] + offset[:, None]))
     constant, t, p = tested(difference, se, df, size)
     _, t_student, p_student = tested(difference, se_student, df_student, size)
-    width = student.critical(alpha / 2, df) * se
     margin = delta * base
+    p_equivalence = np.where(constant, np.nan, tost(difference, se, df, margin))
+    p, p_equivalence = without_test(exact[:, None] & constant, difference, margin, p, p_equivalence)
     return Outcome(
         difference, se, t, np.where(np.isnan(t), np.nan, df), p,
         t_student, np.where(np.isnan(t_student), np.nan, df_student), p_student,
-        np.where(constant, np.nan, difference - width), np.where(constant, np.nan, difference + width),
-        margin, np.where(constant, np.nan, tost(difference, se, df, margin)), constant, estimable,
+        margin, p_equivalence, constant, estimable,
     )  # fmt: skip
 
 
@@ -125,14 +126,22 @@ def tested(
 ) -> tuple[BoolArray, FloatArray, FloatArray]:
     """(constant, t, two-sided p). Where nothing varies, t is not defined: p is 1 if there is no difference, else NaN.
 
-    "Nothing varies" is R's criterion for "data are essentially constant": a standard error below ten
-    roundings of the larger mean.
+    "Nothing varies" is a standard error below ``ROUNDING`` of the larger mean.
     """
-    rounding = 10 * np.finfo(np.float64).eps * size
+    rounding = ROUNDING * size
     constant = (se <= rounding) & ~np.isnan(difference)
     t = np.where(constant | (df <= 0), np.nan, difference / se)
     p = student.two_sided(t, df)
     return constant, t, np.where(constant & (np.abs(difference) <= rounding), 1.0, p)
+
+
+def without_test(
+    known: BoolArray, difference: FloatArray, margin: FloatArray, p: FloatArray, p_equivalence: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """(p, p of equivalence): where ``known``, the difference has no error, and each p is 0 or 1."""
+    p = np.where(known & np.isnan(p), 0.0, p)
+    outside = (np.abs(difference) >= margin).astype(np.float64)
+    return p, np.where(known & (margin > 0), outside, p_equivalence)
 
 
 def tost(difference: FloatArray, se: FloatArray, df: FloatArray, margin: FloatArray) -> FloatArray:
@@ -149,10 +158,12 @@ def residuals(batch: Batch, mean: FloatArray, node_term: FloatArray) -> FloatArr
 
 
 def _squares(batch: Batch, mean: FloatArray, node_term: FloatArray) -> FloatArray:
-    return batch.sums(np.square(residuals(batch, mean, node_term)))
+    squares = batch.sums(np.square(residuals(batch, mean, node_term)))
+    rounding = ROUNDING * np.abs(mean + batch.shift[:, None])
+    return np.where(squares <= np.square(rounding) * batch.counts(), 0.0, squares)
 
 
-def _node_adjusted(batch: Batch, counts: FloatArray, n: FloatArray, mean: FloatArray, nodes: FloatArray) -> Moments:
+def _node_adjusted(batch: Batch, counts: FloatArray, n: FloatArray, mean: FloatArray) -> Moments:
     fit = _node_fit(counts, n, batch.not_finite == 0)
     share = _shares(counts, n)
     sums = np.where(fit.fitted[:, :, None], batch.by_node(batch.value), 0.0)
@@ -163,6 +174,7 @@ def _node_adjusted(batch: Batch, counts: FloatArray, n: FloatArray, mean: FloatA
     taken = np.einsum("gkj,gjj->gk", fit.used, fit.inverse)
     taken -= n * np.einsum("gki,gij,gkj->gk", share, fit.inverse, share)
     freedom = np.maximum(n - 1 - np.where(fit.fitted, taken, 0.0), 0.0)
+    nodes = (fit.used.sum(axis=1) > 0).sum(axis=1).astype(np.float64)
     return Moments(n, adjusted, _squares(batch, adjusted, term), freedom, term, nodes, fit)
 
 
@@ -201,20 +213,23 @@ def _node_weights(
     unequal = share[:, here, :] - share[:, there, :]
     through = np.einsum("gij,gpj->gpi", fit.inverse, unequal)
     reached = np.einsum("gij,gpj->gpi", fit.normal, through)
-    estimable = np.all(np.abs(reached - unequal) < 1e-8, axis=2)
+    estimable = np.all(np.abs(reached - unequal) < 1e-8, axis=2) | (n[:, here] == 0) | (n[:, there] == 0)
     used_share = _shares(fit.used, n)
     swept = through[:, :, None, :] - np.einsum("gkj,gpj->gpk", used_share, through)[:, :, :, None]
     per_row = own[:, :, :, None] - np.where(fit.fitted[:, None, :, None], swept, 0.0)
     squared = np.einsum("gkj,gpkj->gpk", fit.counts, np.square(per_row))
-    return squared, estimable
+    negligible = squared < 1e-24 * squared.max(axis=2, keepdims=True)
+    return np.where(negligible, 0.0, squared), estimable
 
 
 def _welch(found: Moments, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Standard error and Welch-Satterthwaite df (Welch 1947), less one for each node beyond the first."""
-    parts = np.where(weights > 0, weights * found.variance[:, None, :], 0.0)
+    # a kernel that has no part in a difference has none in its variance either, however few its values
+    parts = np.where(weights == 0, 0.0, weights * found.variance[:, None, :])
     variance = parts.sum(axis=2)
     fractions = np.where(variance[:, :, None] > 0, parts / variance[:, :, None], np.nan)
-    df = 1 / np.sum(np.square(fractions) / np.maximum(found.n - 1, 0)[:, None, :], axis=2)
+    lost = np.where(weights == 0, 0.0, np.square(fractions) / np.maximum(found.n - 1, 0)[:, None, :])
+    df = 1 / lost.sum(axis=2)
     return np.sqrt(variance), df - np.maximum(found.nodes - 1, 0)[:, None]
 
 

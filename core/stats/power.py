@@ -1,16 +1,16 @@
 """What a design can show: the smallest difference it finds, and the blocks a difference needs.
 
-All is for the first step of Holm's correction, alpha / family: what is found there is found whatever the other
-metrics do.
+With a correction all is for its first step, alpha / family: what is found there is found whatever the other metrics do.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import expm1, inf, log, log1p, sqrt
 
 from hpcvirt.core.stats import student
+from hpcvirt.core.stats.blocked import PER_NODE_FROM
 from hpcvirt.core.stats.model import Comparison, Correction, Method, Unit
 
 USUAL = 0.8
@@ -39,8 +39,8 @@ class Spread:
     """Between boots of one node."""
     run: float = 0.01
     """Between runs of one boot."""
-    shared: float = 0.0
-    """Fraction of the boots' variance that nodes which move together have in common."""
+    shared: float | None = None
+    """Fraction of the boots' variance that nodes which move together have in common. None: not known, reckoned as 1."""
 
 
 def power(shift: float, df: float, level: float) -> float:
@@ -69,7 +69,7 @@ def needed_shift(df: float, level: float, wanted: float = USUAL) -> float:
 
 
 def standard_error(layout: Layout, spread: Spread) -> tuple[float, float]:
-    """Of the logarithm of the ratio, and its degrees of freedom.
+    """Return the standard error of the logarithm of the ratio, and its degrees of freedom.
 
     ``run``: of the difference between the boots that were drawn; what boots add cannot be seen by that plan.
     """
@@ -79,10 +79,22 @@ def standard_error(layout: Layout, spread: Spread) -> tuple[float, float]:
         return spread.run * sqrt(2 / n), 2 * n - 2 - (layout.nodes - 1)
     if layout.unit is Unit.NODE_BLOCK:
         cells = layout.blocks * layout.nodes
-        return sqrt(2 * (spread.boot**2 + run) / cells), cells - layout.nodes
-    apart = (1 - spread.shared) / layout.nodes
-    value = 2 * (spread.boot**2 * (spread.shared + apart) + run / layout.nodes)
+        return sqrt(2 * (spread.boot**2 + run) / cells), _node_block_df(layout.blocks, layout.nodes)
+    shared = 1.0 if spread.shared is None else spread.shared
+    apart = (1 - shared) / layout.nodes
+    value = 2 * (spread.boot**2 * (shared + apart) + run / layout.nodes)
     return sqrt(value / layout.blocks), layout.blocks - 1
+
+
+def _node_block_df(blocks: int, nodes: int) -> float:
+    """Return the df of the pooled variance, or those that Satterthwaite's formula gives in the mean.
+
+    Its (sum s_j^2)^2 (B - 1) / sum s_j^4 varies with the nodes' variances even where the true ones are equal; both
+    sums are replaced by their expectations for normal data.
+    """
+    if blocks < PER_NODE_FROM:
+        return nodes * (blocks - 1)
+    return (blocks - 1) * (nodes * (blocks - 1) + 2) / (blocks + 1)
 
 
 def smallest_difference(
@@ -111,7 +123,7 @@ def blocks_needed(
         raise ValueError("needs a positive difference and a design with blocks")
 
     def found(blocks: int) -> float:
-        se, df = standard_error(Layout(blocks, layout.nodes, layout.runs_per_boot, layout.unit), spread)
+        se, df = standard_error(replace(layout, blocks=blocks), spread)
         return power(log1p(difference) / se if se > 0 else inf, df, alpha / max(family, 1)) if se > 0 else 1.0
 
     low, high = 1, 2
@@ -135,6 +147,6 @@ def detectable(one: Comparison, *, wanted: float = USUAL) -> float | None:
     blocked = one.method is Method.BLOCKED
     wide = log(one.ci_high) - log(one.ci_low) if blocked else one.ci_high - one.ci_low
     se = wide / 2 / float(student.critical(one.alpha / 2, one.df))
-    corrected = blocked and one.primary and one.correction is not Correction.NONE
-    shift = needed_shift(one.df, one.alpha / one.family if corrected else one.alpha, wanted)
+    is_corrected = one.adjusted and one.correction is not Correction.NONE
+    shift = needed_shift(one.df, one.alpha / one.family if is_corrected else one.alpha, wanted)
     return expm1(shift * se) if blocked else shift * se

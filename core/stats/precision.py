@@ -2,8 +2,8 @@
 
 The answer is by precision alone. Once the interval at the family's level is no wider than half of delta to
 each side, every estimate is decided: beyond half of delta it excludes no difference, within half of delta it
-lies inside the band of equivalence. The observed difference does not enter, so that asking for more blocks
-after a look at the data does not raise the rate of false differences.
+lies inside the band of equivalence. The observed difference does not enter. Adding blocks after a look at the verdicts
+raises the rate of false differences all the same.
 """
 
 from __future__ import annotations

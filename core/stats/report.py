@@ -9,28 +9,21 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, fields
 from enum import Enum
+from math import floor, log10
 from typing import Any
 
 from hpcvirt.core.stats.aa import same_kernel
-from hpcvirt.core.stats.model import Comparison, Correction, Flag, Method, Settings, Unit, Verdict
+from hpcvirt.core.stats.model import Comparison, Correction, Flag, Method, Settings, Unit
 from hpcvirt.core.text import clean_line
 
 FIELDS = tuple(field.name for field in fields(Comparison))
 """Names of all that a comparison says, in order: the keys in JSON and the columns in CSV."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-SIGNS = {
-    Verdict.FASTER: "▲",
-    Verdict.SLOWER: "▼",
-    Verdict.TRIVIAL: "≈",
-    Verdict.EQUIVALENT: "=",
-    Verdict.INCONCLUSIVE: "?",
-}
-"""A sign for each verdict, so that none is told by colour alone."""
 
 
 def to_json(comparisons: Iterable[Comparison]) -> str:
@@ -52,44 +45,78 @@ def to_csv(comparisons: Iterable[Comparison]) -> str:
 def to_markdown(comparisons: Sequence[Comparison], notes: Sequence[str] = ()) -> str:
     """A table of rounded numbers for people, then the notes."""
     lines = ["| " + " | ".join(HEADINGS) + " |", "|" + "|".join("---" for _ in HEADINGS) + "|"]
-    lines += ["| " + " | ".join(_markdown_cell(cell) for cell in cells(one)) + " |" for one in comparisons]
+    lines += ["| " + " | ".join(map(_markdown_cell, row)) + " |" for row in table_cells(comparisons)]
     if notes:
         lines += ["", *(f"* {_markdown_cell(note)}" for note in notes)]
     return "\n".join(lines) + "\n"
 
 
 HEADINGS = (
-    "benchmark", "metric", "kernel", "n", "mean", "against", "mean", "difference", "CI", "p", "p adjusted",
-    "p equivalence", "verdict", "flags",
+    "benchmark", "metric", "kernel", "n", "mean", "against", "baseline mean", "difference", "CI", "p", "p adjusted",
+    "p equivalence", "verdict", "flags", "deciding CI",
 )  # fmt: skip
-"""Of the columns that ``cells`` gives."""
+"""Of the columns that ``table_cells`` gives."""
 
 
-def cells(one: Comparison) -> tuple[str, ...]:
-    """One comparison as rounded text, in the order of ``HEADINGS``."""
+def table_cells(comparisons: Sequence[Comparison]) -> list[tuple[str, ...]]:
+    """Return each comparison as rounded text, in the order of ``HEADINGS``; all means in one notation."""
+    means = [mean for one in comparisons for mean in (one.mean, one.mean_baseline)]
+    is_plain = all(mean is None or mean == 0 or LEAST_PLAIN <= abs(mean) < MOST_PLAIN for mean in means)
+    return [_cells(one, is_plain=is_plain) for one in comparisons]
+
+
+def _cells(one: Comparison, *, is_plain: bool) -> tuple[str, ...]:
     unit = f" {one.unit}" if one.unit else ""
     n = f"{one.n}" if one.n == one.n_baseline else f"{one.n}/{one.n_baseline}"
+    mean, baseline = (
+        "–" if value is None else significant(value, is_plain=is_plain) + unit
+        for value in (one.mean, one.mean_baseline)
+    )
     return (
         one.benchmark,
         one.metric,
         one.kernel,
         n,
-        significant(one.mean) + unit,
+        mean,
         one.baseline,
-        significant(one.mean_baseline) + unit,
+        baseline,
         percent(one.difference_pct),
         interval(one),
         probability(one.p),
         probability(one.p_adjusted),
         probability(one.p_equivalence if one.p_equivalence_adjusted is None else one.p_equivalence_adjusted),
-        f"{SIGNS[one.verdict]} {one.verdict}{needed(one)}",
+        verdict_text(one),
         " ".join(dict.fromkeys(flag.code for flag in one.flags)),
+        deciding_interval(one),
     )
 
 
-def significant(value: float | None, digits: int = 5) -> str:
-    """A number for people: at most ``digits`` significant digits."""
-    return "–" if value is None else f"{value:.{digits}g}"
+LEAST_PLAIN, MOST_PLAIN = 1e-4, 1e9
+"""Numbers between these are written without an exponent."""
+
+
+def significant(value: float, *, is_plain: bool = True) -> str:
+    """Return a number for people: five significant digits, those before the point always in full."""
+    if not is_plain:
+        return f"{value:.4e}"
+    decimals = 4 - floor(log10(abs(value))) if value else 0
+    text = f"{value:.{max(0, decimals)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def is_measured(one: Comparison) -> bool:
+    """Whether both kernels have values."""
+    return bool(one.runs and one.runs_baseline)
+
+
+def verdict_text(one: Comparison) -> str:
+    """Return the verdict with its sign; a metric that is not primary gets no sign, as it is in no family."""
+    if not is_measured(one):
+        return "not measured"
+    if one.verdict is None:
+        return "interim"
+    sign = f"{one.verdict.sign} " if one.primary else ""
+    return f"{sign}{one.verdict}{needed(one)}"
 
 
 def percent(value: float | None) -> str:
@@ -99,9 +126,26 @@ def percent(value: float | None) -> str:
 
 def interval(one: Comparison) -> str:
     """The confidence interval of the difference in percent."""
-    if one.ci_low is None or one.ci_high is None:
+    return _interval(one.ci_low, one.ci_high)
+
+
+def deciding_interval(one: Comparison) -> str:
+    """The interval at the level that decided, and that level: it excludes 0 exactly where a difference is shown."""
+    if one.ci_level_decision is None:
         return "–"
-    return f"[{100 * (one.ci_low - 1):+.2f}, {100 * (one.ci_high - 1):+.2f}]"
+    return f"{_interval(one.ci_low_decision, one.ci_high_decision)} at {confidence(one.ci_level_decision)}"
+
+
+def confidence(level: float) -> str:
+    """A confidence level in percent, with two digits of what it leaves: ``99.94 %``."""
+    digits = max(0, 1 - floor(log10(max(100 * (1 - level), 1e-12))))
+    return f"{100 * level:.{digits}f}".rstrip("0").rstrip(".") + " %" if digits else f"{100 * level:.0f} %"
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return "–"
+    return f"[{100 * (low - 1):+.2f}, {100 * (high - 1):+.2f}]"
 
 
 def probability(p: float | None) -> str:
@@ -128,14 +172,14 @@ def notes(
     """
     if not comparisons:
         return ("no two kernels to compare",)
-    ways = dict.fromkeys((one.method, one.replication_unit) for one in comparisons)
-    lines = [_way(method, unit) for method, unit in ways]
-    lines.append(_family(comparisons, settings))
-    lines.append(f"intervals are at {100 * (1 - settings.alpha):g} % each, not adjusted for the family")
-    if settings.method is not Method.PAPER and (Method.PAPER, Unit.BOOT) in ways:
-        lines.append("no blocks, but boots: Welch's t-test on boot means")
-    if settings.method is not Method.PAPER and (Method.PAPER, Unit.RUN) in ways:
-        lines.append("one block, so method paper: what the boot did and what the kernel does cannot be told apart")
+    # what could not be tested was done in no way
+    tested = [one for one in comparisons if one.p is not None] or list(comparisons)
+    lines = [*_ways(tested), *_family(comparisons, tested, settings)]
+    lines.append(
+        f"intervals are at {100 * (1 - settings.alpha):g} % each, not adjusted for the family; the deciding interval "
+        "(JSON, CSV, Markdown, an opened row) is at the level that decided"
+    )
+    lines += _one_boot(tested)
     lines.append(f"equivalent means within ±{100 * settings.delta:g} % of the baseline")
     lines += map(str, same_kernel(comparisons, same))
     return tuple(lines)
@@ -146,22 +190,39 @@ def text_cell(text: str) -> str:
     return "'" + text if text.startswith(_FORMULA) else text
 
 
+def _ways(tested: Sequence[Comparison]) -> Iterator[str]:
+    """What was done, and with how many comparisons where not with all."""
+    ways = Counter((one.method, one.replication_unit) for one in tested)
+    for (method, unit), count in ways.items():
+        yield _way(method, unit) + (f" ({count} of {len(tested)} comparisons)" if len(ways) > 1 else "")
+
+
 def _way(method: Method, unit: Unit) -> str:
     if method is Method.PAPER:
         return f"method paper: Welch's t-test, one value per {unit}"
     return f"method blocked: paired t-test on logarithms of boot means, one value per {unit}"
 
 
-def _family(comparisons: Sequence[Comparison], settings: Settings) -> str:
+def _one_boot(tested: Sequence[Comparison]) -> Iterator[str]:
+    count = sum(any(flag.code == "one-block" for flag in one.flags) for one in tested)
+    if count:
+        which = "" if count == len(tested) else f" in {count} of {len(tested)} comparisons (flag one-block)"
+        yield f"one boot per kernel{which}: the effect of the boot cannot be separated from the kernel's"
+
+
+def _family(comparisons: Sequence[Comparison], tested: Sequence[Comparison], settings: Settings) -> Iterator[str]:
     size = comparisons[0].family
-    raw = any(one.method is Method.PAPER for one in comparisons)
     expected = settings.alpha * size
-    if settings.correction is Correction.NONE:
-        return f"family of {size} tests, not corrected: about {expected:.1f} differences are expected by chance alone"
-    name = {Correction.HOLM: "Holm", Correction.BH: "Benjamini-Hochberg"}[settings.correction]
-    if raw:
-        return f"family of {size} tests: verdicts on raw p, {expected:.1f} expected by chance; p by {name} beside"
-    return f"family of {size} tests: verdicts on p adjusted by {name}"
+    name = {Correction.HOLM: "Holm", Correction.BH: "Benjamini-Hochberg"}.get(settings.correction)
+    primary = [one for one in tested if one.primary]
+    if name is None:
+        yield f"family of {size} tests, not corrected: about {expected:.1f} differences are expected by chance alone"
+    elif any(not one.adjusted for one in primary):
+        yield f"family of {size} tests: verdicts on raw p, {expected:.1f} expected by chance; p by {name} beside"
+    elif primary:
+        yield f"family of {size} tests: verdicts on p adjusted by {name}"
+    if name is not None and (count := len(tested) - len(primary)):
+        yield f"{count} comparisons of metrics that are not primary, outside the family: verdicts on raw p"
 
 
 def _csv_cell(value: Any) -> str | int | float:

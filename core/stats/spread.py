@@ -7,6 +7,7 @@ Variance Components, 1992, chapter 3.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, sqrt
 
@@ -82,6 +83,75 @@ def runs_per_boot(found: VarianceSplit, boot_s: float, run_s: float) -> RunsPerB
         return (between + within / runs) * (boot_s + runs * run_s)
 
     return RunsPerBoot(best, found.runs_per_boot, cost(found.runs_per_boot) / cost(best))
+
+
+@dataclass(frozen=True, slots=True)
+class CommonVariance:
+    """What boots at the same time on several nodes have in common, as sums over kernels. Squares of logarithms."""
+
+    between_blocks: float
+    """Sum of squares of the blocks' means over nodes, times the nodes."""
+    residual: float
+    """Sum of squares of what is left of a boot mean after its node's and its block's mean."""
+    df_blocks: int
+    nodes: int
+    within_boots: float
+    """Variance that the runs leave in a boot mean."""
+
+    @property
+    def shared(self) -> float | None:
+        """The fraction of the boots' variance that is common to the nodes; None: no variance between boots was seen."""
+        df_residual = self.df_blocks * (self.nodes - 1)
+        residual = self.residual / df_residual
+        common = max(0.0, (self.between_blocks / self.df_blocks - residual) / self.nodes)
+        own = max(0.0, residual - self.within_boots)
+        return common / (common + own) if common + own > 0 else None
+
+
+def common_variance(kernels: Sequence[Series]) -> CommonVariance | None:
+    """Analyse one metric under several kernels whose boots were at the same time on all nodes.
+
+    What a block does to all kernels cancels in their ratios, so the mean over kernels is taken out of each node and
+    block first. Two-way analysis of variance, nodes by blocks, of each kernel's logarithms of boot means; blocks where
+    a kernel or node is missing are left out. None: fewer than two nodes or blocks, or values without a logarithm.
+    """
+    cells = [_log_means(series) for series in kernels]
+    if not cells or any(one is None for one in cells):
+        return None
+    known = [one for one in cells if one is not None]
+    nodes = sorted({node for logs, _ in known for node, _ in logs})
+    blocks = sorted({block for logs, _ in known for _, block in logs})
+    whole = [block for block in blocks if all((node, block) in logs for logs, _ in known for node in nodes)]
+    if len(nodes) < 2 or len(whole) < 2:
+        return None
+    x = np.array([[[logs[node, block] for block in whole] for node in nodes] for logs, _ in known])
+    freedom = max(1, len(known) - 1)
+    x = x - x.mean(axis=0) if len(known) > 1 else x
+    x = x - x.mean(axis=2, keepdims=True)
+    by_block = x.mean(axis=1, keepdims=True)
+    # taking the kernels' mean out leaves (K - 1) / K of the variance, and as many degrees of freedom
+    return CommonVariance(
+        between_blocks=float(len(nodes) * np.sum(np.square(by_block))),
+        residual=float(np.sum(np.square(x - by_block))),
+        df_blocks=freedom * (len(whole) - 1),
+        nodes=len(nodes),
+        within_boots=float(np.mean([within for _, within in known])),
+    )
+
+
+def _log_means(series: Series) -> tuple[dict[tuple[int, int], float], float] | None:
+    """Logarithms of boot means by (node, block), and the variance that runs leave in them."""
+    x = series.values
+    if not x.size or not np.all(np.isfinite(x)) or np.any(x <= 0):
+        return None
+    places = [(int(node), int(block)) for node, block in zip(series.node, series.block, strict=True)]
+    members: dict[tuple[int, int], list[float]] = {}
+    for place, value in zip(places, np.log(x), strict=True):
+        members.setdefault(place, []).append(float(value))
+    squares = sum(float(np.var(values)) * len(values) for values in members.values())
+    within = squares / (x.size - len(members)) if x.size > len(members) else 0.0
+    per_mean = float(np.mean([1 / len(values) for values in members.values()]))
+    return {place: float(np.mean(values)) for place, values in members.items()}, within * per_mean
 
 
 def _boots(series: Series, node: IntArray) -> tuple[IntArray, IntArray]:

@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hpcvirt.core.stats import blocked, paper
+from hpcvirt.core.stats import blocked, paper, student
 from hpcvirt.core.stats.arrays import BoolArray, FloatArray
-from hpcvirt.core.stats.batch import Batch, block_counts, boot_counts, boot_means, chosen, first
-from hpcvirt.core.stats.blocked import PairedOutcome
-from hpcvirt.core.stats.diagnose import series_flags
+from hpcvirt.core.stats.batch import Batch, block_counts, boot_counts, boot_means, chosen, distinct, first
+from hpcvirt.core.stats.blocked import PER_NODE_FROM, PairedOutcome, Rule
 from hpcvirt.core.stats.flags import (
     FlagTable,
     blocked_diagnostics,
@@ -24,81 +23,139 @@ from hpcvirt.core.stats.flags import (
     paper_diagnostics,
     paper_edges,
     too_few,
+    varying,
 )
 from hpcvirt.core.stats.model import Method, Settings, Summary, Unit
 from hpcvirt.core.stats.paper import Moments, Outcome, Pairs
 from hpcvirt.core.stats.precision import Need
+from hpcvirt.core.stats.series import series_flags
+from hpcvirt.core.stats.unequal import spread_flags
 
 Columns = dict[str, FloatArray]
 """Numbers of a comparison by field name, each of shape (G, P)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Tested:
-    """Some groups tested in one way."""
+class Effect:
+    """What intervals are made of: the estimate on the scale of the test. Arrays of shape (G, P)."""
 
-    at: BoolArray
-    """(G,) which groups of the whole these are."""
+    difference: FloatArray
+    se: FloatArray
+    """NaN where there is no interval; 0 where the difference has no error."""
+    df: FloatArray
+    base: FloatArray | None
+    """The mean that the difference is a part of. None: the difference is one of logarithms."""
+
+    def interval(self, level: float | FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Of the ratio, with confidence 1 - level."""
+        half = np.where(self.se == 0, 0.0, student.critical(level / 2, self.df) * self.se)
+        low, high = self.difference - half, self.difference + half
+        if self.base is None:
+            return np.exp(low), np.exp(high)
+        low, high = (np.where(self.base == 0, np.nan, x / self.base) for x in (low, high))
+        # a negative baseline turns the interval round
+        return 1 + np.fmin(low, high), 1 + np.fmax(low, high)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tested:
+    """Some pairs of some groups tested in one way."""
+
+    mask: BoolArray
+    """(G, P) which of the whole these are; the arrays below have all pairs of each of these groups."""
     method: Method
     unit: Unit
     columns: Columns
+    effect: Effect
     need: Need
     """Arrays of shape (G, P)."""
     flags: FlagTable
     """By (group among these, pair)."""
 
+    @property
+    def at(self) -> BoolArray:
+        """(G,) groups of the whole."""
+        return groups_of(self.mask)
+
     def flags_of_whole(self) -> FlagTable:
         """By (group of the whole, pair)."""
         number = np.nonzero(self.at)[0].tolist()
-        return {(number[g], p): flags for (g, p), flags in self.flags.items()}
+        return {(number[g], p): flags for (g, p), flags in self.flags.items() if self.mask[number[g], p]}
+
+
+def groups_of(mask: BoolArray) -> BoolArray:
+    """(G,) groups with any pair in ``mask`` (G, P)."""
+    return np.asarray(mask.any(axis=1))
 
 
 Way = tuple[Method, Unit]
 
 
-def ways(batch: Batch, settings: Settings) -> list[Way]:
-    """How each group is tested: what was asked for, as far as its blocks and boots allow."""
+def ways(batch: Batch, pairs: Pairs, settings: Settings) -> list[list[Way]]:
+    """How each pair is tested in each group: as the design has it, else as far as the pair's own boots allow."""
     if settings.method is Method.PAPER:
-        return [(Method.PAPER, Unit.RUN)] * batch.shape[0]
-    blocks, boots = block_counts(batch), boot_counts(batch)
-    by_boot = boots.min(axis=1, where=batch.counts() > 0, initial=np.inf) > 1
-    by_boot &= [all(one is None or one.has_boots for one in row) for row in batch.members]
-    fall_back = [(Method.PAPER, Unit.BOOT if boot else Unit.RUN) for boot in by_boot]
+        return [[(Method.PAPER, Unit.RUN)] * len(pairs)] * batch.shape[0]
+    blocks = np.maximum(block_counts(batch), settings.planned_blocks or 0)
+    recorded = np.array([[one is not None and one.has_boots for one in row] for row in batch.members])
+    by_boot = recorded & (boot_counts(batch) > 1)
     units = [settings.units.get(first(row).benchmark, settings.unit) for row in batch.members]
-    ways = zip(blocks, units, fall_back, strict=True)
-    return [(Method.BLOCKED, unit) if n > 1 else way for n, unit, way in ways]
+    return [
+        [(Method.BLOCKED, unit) if n > 1 else _fall_back(boots[i] and boots[b]) for i, b in pairs]
+        for n, unit, boots in zip(blocks, units, by_boot, strict=True)
+    ]
 
 
-def tested(whole: Batch, at: BoolArray, pairs: Pairs, settings: Settings, way: Way) -> Tested:
-    """Test the groups marked in ``at`` (G,) in one way."""
+def _fall_back(by_boot: bool) -> Way:
+    return Method.PAPER, Unit.BOOT if by_boot else Unit.RUN
+
+
+def tested(whole: Batch, mask: BoolArray, pairs: Pairs, settings: Settings, way: Way) -> Tested:
+    """Test the pairs marked in ``mask`` (G, P) in one way."""
     method, unit = way
     if method is Method.BLOCKED:
-        return _by_blocks(whole, at, pairs, settings, unit)
-    return _by_runs(whole, at, pairs, settings, unit)
+        return _by_blocks(whole, mask, pairs, settings, unit)
+    return _by_runs(whole, mask, pairs, settings, unit)
 
 
-def _by_blocks(whole: Batch, at: BoolArray, pairs: Pairs, settings: Settings, unit: Unit) -> Tested:
-    runs = chosen(whole, at)
-    outcomes = blocked.compare(runs, pairs, unit, settings.alpha, settings.delta)
+def _by_blocks(whole: Batch, mask: BoolArray, pairs: Pairs, settings: Settings, unit: Unit) -> Tested:
+    runs = chosen(whole, groups_of(mask))
+    planned = settings.planned_blocks or distinct(whole.block)[0].size
+    rule = Rule(unit, per_node=planned >= PER_NODE_FROM)
+    outcomes = blocked.compare(runs, pairs, rule, settings.delta)
+    effect = _blocked_effect(runs, outcomes)
     columns = _blocked_columns(runs, outcomes, pairs) | _counted(runs, pairs) | _harmonic(runs, pairs)
     flags = merged(
         [
             not_finite(runs, pairs),
             blocked_edges(runs, outcomes),
+            varying(runs, columns["p"], np.stack([one.constant for one in outcomes], axis=1)),
+            spread_flags(outcomes, rule),
             losses(runs, pairs),
-            blocked_diagnostics(runs, outcomes, settings),
-            of_pairs(series_flags(runs), pairs),
+            blocked_diagnostics(runs, outcomes, unit),
+            of_pairs(series_flags(runs, unit, settings.delta), pairs),
         ]
     )
-    return Tested(at, Method.BLOCKED, unit, columns, _blocked_need(outcomes, settings), flags)
+    return Tested(mask, Method.BLOCKED, unit, columns, effect, _blocked_need(outcomes, settings), flags)
+
+
+def _blocked_effect(runs: Batch, outcomes: Sequence[PairedOutcome]) -> Effect:
+    mean, se, df = (
+        np.stack([getattr(one.estimate, name) for one in outcomes], axis=1) for name in ("mean", "se", "df")
+    )
+    constant = np.stack([one.constant for one in outcomes], axis=1)
+    return Effect(mean, _errors(se, constant, runs.exact()), df, None)
+
+
+def _errors(se: FloatArray, constant: BoolArray, exact: BoolArray) -> FloatArray:
+    return np.where(constant, np.where(exact[:, None], 0.0, np.nan), se)
 
 
 def _blocked_need(outcomes: Sequence[PairedOutcome], settings: Settings) -> Need:
-    sd, nodes, blocks = (
-        np.stack([getattr(one.estimate, name) for one in outcomes], axis=1) for name in ("sd", "nodes", "blocks")
+    variance, df, blocks = (
+        np.stack([getattr(one.estimate, name) for one in outcomes], axis=1)
+        for name in ("block_variance", "df_per_block", "blocks")
     )
-    variance = np.square(sd) / nodes
-    return Need(variance, nodes, np.zeros_like(sd), np.full_like(sd, np.log1p(settings.delta) / 2), blocks)
+    return Need(variance, df, np.zeros_like(df), np.full_like(df, np.log1p(settings.delta) / 2), blocks)
 
 
 def _blocked_columns(runs: Batch, outcomes: Sequence[PairedOutcome], pairs: Pairs) -> Columns:
@@ -112,34 +169,49 @@ def _blocked_columns(runs: Batch, outcomes: Sequence[PairedOutcome], pairs: Pair
         # expm1 keeps the digits of small differences, which exp(x) - 1 loses
         "difference_pct": 100 * np.expm1(np.stack([one.estimate.mean for one in outcomes], axis=1)),
         "ratio": np.exp(np.stack([one.estimate.mean for one in outcomes], axis=1)),
-        "ci_low": np.exp(np.stack([one.low for one in outcomes], axis=1)),
-        "ci_high": np.exp(np.stack([one.high for one in outcomes], axis=1)),
     }
     for name in ("t", "df", "p", "p_equivalence"):
         columns[name] = np.stack([getattr(one, name) for one in outcomes], axis=1)
+    for name in ("t", "df", "p"):
+        columns[f"{name}_block_means"] = np.stack([getattr(one.block_means, name) for one in outcomes], axis=1)
     unknown = np.full_like(columns["p"], np.nan)
     none = ("sd_baseline", "t_student", "df_student", "p_student")
     return columns | {"n_baseline": columns["n"]} | dict.fromkeys(none, unknown)
 
 
-def _by_runs(whole: Batch, at: BoolArray, pairs: Pairs, settings: Settings, unit: Unit) -> Tested:
-    runs = chosen(whole, at)
+def _by_runs(whole: Batch, mask: BoolArray, pairs: Pairs, settings: Settings, unit: Unit) -> Tested:
+    runs = chosen(whole, groups_of(mask))
     batch = boot_means(runs) if unit is Unit.BOOT else runs
     found = paper.moments(batch)
-    outcome = paper.compare(found, pairs, batch.shift, settings.alpha, settings.delta)
+    outcome = paper.compare(found, pairs, batch.shift, settings.delta, batch.exact())
     columns = _paper_columns(batch, found, outcome, pairs) | _counted(runs, pairs) | _harmonic(runs, pairs)
     flags = merged(
         [
             too_few(batch, found.n, pairs),
             not_finite(runs, pairs),
-            paper_edges(outcome),
-            one_block(outcome) if settings.method is not Method.PAPER and unit is Unit.RUN else {},
+            paper_edges(outcome, found.n, pairs),
+            varying(runs, outcome.p, outcome.constant),
+            one_block(_known_boots(runs), pairs) if unit is Unit.RUN else {},
             losses(runs, pairs),
-            paper_diagnostics(batch, found, pairs, settings),
-            of_pairs(series_flags(runs), pairs),
+            paper_diagnostics(batch, found, pairs),
+            of_pairs(series_flags(runs, unit, settings.delta), pairs),
         ]
     )
-    return Tested(at, Method.PAPER, unit, columns, _paper_need(found, outcome, pairs), flags)
+    effect = _paper_effect(batch, found, outcome, pairs)
+    return Tested(mask, Method.PAPER, unit, columns, effect, _paper_need(found, outcome, pairs), flags)
+
+
+def _known_boots(runs: Batch) -> FloatArray:
+    """(G, K) most boots of any node; blocks stand for boots that were not recorded."""
+    recorded = np.array([[one is not None and one.has_boots for one in row] for row in runs.members])
+    blocks = boot_counts(replace(runs, boot=runs.block))
+    return np.where(recorded, np.maximum(boot_counts(runs), blocks), blocks)
+
+
+def _paper_effect(batch: Batch, found: Moments, outcome: Outcome, pairs: Pairs) -> Effect:
+    there = np.array(pairs).T[1]
+    base = (found.mean + batch.shift[:, None])[:, there]
+    return Effect(outcome.difference, _errors(outcome.se, outcome.constant, batch.exact()), outcome.df, base)
 
 
 def _paper_need(found: Moments, outcome: Outcome, pairs: Pairs) -> Need:
@@ -155,12 +227,12 @@ def _paper_columns(batch: Batch, found: Moments, outcome: Outcome, pairs: Pairs)
     here, there = np.array(pairs).T
     mean = found.mean + batch.shift[:, None]
     base = mean[:, there]
-    relative, low, high = (
-        np.where(base == 0, np.nan, x / base) for x in (outcome.difference, outcome.low, outcome.high)
-    )
+    relative = np.where(base == 0, np.nan, outcome.difference / base)
     restored = batch.lifted(mean)
     sd = batch.lifted(np.sqrt(found.variance))
-    return {
+    unknown = np.full_like(relative, np.nan)
+    beside = dict.fromkeys(("t_block_means", "df_block_means", "p_block_means"), unknown)
+    return beside | {
         "n": found.n[:, here],
         "n_baseline": found.n[:, there],
         "mean": restored[:, here],
@@ -169,9 +241,6 @@ def _paper_columns(batch: Batch, found: Moments, outcome: Outcome, pairs: Pairs)
         "sd_baseline": sd[:, there],
         "difference_pct": 100 * relative,
         "ratio": 1 + relative,
-        # a negative baseline turns the interval round
-        "ci_low": 1 + np.fmin(low, high),
-        "ci_high": 1 + np.fmax(low, high),
         "t": outcome.t,
         "df": outcome.df,
         "p": outcome.p,
@@ -203,11 +272,19 @@ def _harmonic(runs: Batch, pairs: Pairs) -> Columns:
 def by_summaries(batch: Batch, summaries: Sequence[Summary], pairs: Pairs, settings: Settings) -> Tested:
     """Test published means, standard deviations and n; ``batch`` carries their names only."""
     scaled, found = _published(batch, summaries)
-    outcome = paper.compare(found, pairs, scaled.shift, settings.alpha, settings.delta)
+    outcome = paper.compare(found, pairs, scaled.shift, settings.delta, batch.exact())
     columns = _paper_columns(scaled, found, outcome, pairs) | _uncounted(found, pairs)
-    flags = merged([too_few(batch, found.n, pairs), paper_edges(outcome)])
-    everything = np.ones(batch.shape[0], dtype=bool)
-    return Tested(everything, Method.PAPER, Unit.RUN, columns, _paper_need(found, outcome, pairs), flags)
+    flags = merged(
+        [
+            too_few(batch, found.n, pairs),
+            paper_edges(outcome, found.n, pairs),
+            varying(batch, outcome.p, outcome.constant),
+            one_block(np.minimum(found.n, 1), pairs),
+        ]
+    )
+    everything = np.ones((batch.shape[0], len(pairs)), dtype=bool)
+    effect = _paper_effect(scaled, found, outcome, pairs)
+    return Tested(everything, Method.PAPER, Unit.RUN, columns, effect, _paper_need(found, outcome, pairs), flags)
 
 
 def _published(batch: Batch, summaries: Sequence[Summary]) -> tuple[Batch, Moments]:

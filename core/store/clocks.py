@@ -22,7 +22,7 @@ class Timing:
     cpu_s: float | None
     """User and system time of its processes."""
     jump_s: float | None
-    """By how much more the node's clock went on than its uptime."""
+    """By how much more the node's clock went on than its uptime, where the attempt is timed by uptime for it."""
 
 
 def read_timings(path: Path) -> list[Timing]:
@@ -33,7 +33,8 @@ def read_timings(path: Path) -> list[Timing]:
 
 _TIMINGS = """
     SELECT boots.node, boots.kernel, benchmarks.label, duration_s, elapsed_s, user_s + system_s,
-           (clock_after_s - clock_before_s) - (uptime_after_s - uptime_before_s)
+           CASE WHEN abs(duration_s - (clock_after_s - clock_before_s)) > 1e-6
+                THEN (clock_after_s - clock_before_s) - (uptime_after_s - uptime_before_s) END
     FROM attempts JOIN runs ON runs.id = attempts.run JOIN boots ON boots.id = runs.boot
     JOIN benchmarks ON benchmarks.id = runs.benchmark
     WHERE attempts.status = 'ok' AND duration_s IS NOT NULL

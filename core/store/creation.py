@@ -136,6 +136,7 @@ def _claim_row(claim: Claim, benchmark: int) -> Row:
         "published_mean": told.mean if told else None,
         "published_sd": told.sd if told else None,
         "published_n": told.n if told else None,
+        "reference": claim.reference,
     }
 
 
@@ -180,6 +181,7 @@ def _metric_rows(use: Benchmark, number: int) -> list[Row]:
             "unit": metric.unit,
             "better": metric.better.value,
             "is_primary": int(metric.primary),
+            "is_exact": int(metric.exact),
             "position": position,
         }
         for position, metric in enumerate(kept_metrics(use), 1)

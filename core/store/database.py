@@ -165,11 +165,14 @@ class Database:
         if self._db.conn.execute("PRAGMA application_id").fetchone()[0] != schema.APPLICATION_ID:
             raise StoreUnusable(f"{self.path}: not a results database of hpcvirt-tui")
         found = self._db.conn.execute("PRAGMA user_version").fetchone()[0]
-        if found != schema.USER_VERSION:
+        if not schema.OLDEST_VERSION <= found <= schema.USER_VERSION:
             raise StoreUnusable(
                 f"{self.path}: schema version {found}, this program writes version {schema.USER_VERSION}",
                 hint="use the program version that made it",
             )
+        if found < schema.USER_VERSION:
+            with self._db.atomic():
+                schema.upgrade(self._db.conn)
 
     @classmethod
     def create(cls, path: Path, frozen: Frozen) -> Database:

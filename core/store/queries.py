@@ -11,7 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
@@ -95,7 +95,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
     found = connection.execute("PRAGMA user_version").fetchone()[0]
     if application != schema.APPLICATION_ID:
         raise StoreUnusable(f"{path}: not a results database of hpcvirt-tui")
-    if found != schema.USER_VERSION:
+    if not schema.OLDEST_VERSION <= found <= schema.USER_VERSION:
         raise StoreUnusable(
             f"{path}: schema version {found}, this program reads version {schema.USER_VERSION}",
             hint="use the program version that made it",
@@ -235,6 +235,8 @@ class Values:
     """By benchmark id, metric, kernel."""
     attempts: Mapping[tuple[int, str], Mapping[str, int]]
     """By benchmark id and kernel: attempts by status."""
+    lost_visits: Mapping[tuple[int, str], int] = field(default_factory=dict)
+    """By benchmark id and kernel: boots of which some run was given up and no run is ok."""
 
     def of(self, benchmark: int, metric: str, kernel: str) -> Sequence[ValueRow]:
         """The values of one cell; empty when there is none."""
@@ -254,7 +256,8 @@ def read_values(path: Path) -> Values:
         attempts: dict[tuple[int, str], dict[str, int]] = {}
         for benchmark, kernel, status, count in connection.execute(_ATTEMPTS):
             attempts.setdefault((benchmark, kernel), {})[status] = count
-        return Values(rows, attempts)
+        lost = {(benchmark, kernel): count for benchmark, kernel, count in connection.execute(_LOST_VISITS)}
+        return Values(rows, attempts, lost)
 
 
 _VALUES = """
@@ -273,6 +276,17 @@ _ATTEMPTS = """
     FROM attempts JOIN runs ON runs.id = attempts.run JOIN boots ON boots.id = runs.boot
     WHERE attempts.status IS NOT NULL AND NOT runs.is_warmup
     GROUP BY 1, 2, 3
+"""
+
+_LOST_VISITS = """
+    SELECT runs.benchmark, boots.kernel, count(DISTINCT boots.id)
+    FROM runs JOIN boots ON boots.id = runs.boot
+    WHERE runs.given_up_at IS NOT NULL AND NOT runs.is_warmup AND NOT EXISTS (
+        SELECT 1 FROM runs AS others JOIN attempts ON attempts.run = others.id
+        WHERE others.boot = boots.id AND others.benchmark = runs.benchmark
+            AND attempts.status = 'ok' AND NOT others.is_warmup
+    )
+    GROUP BY 1, 2
 """
 
 
@@ -304,6 +318,7 @@ def _campaign(connection: sqlite3.Connection) -> CampaignRecord:
         contrasts=tuple((pair[0], pair[1]) for pair in json.loads(row["frozen"])["analysis"]["contrasts"]),
         same_kernels=_same_kernels(json.loads(row["frozen"])["kernels"]),
         is_rebooted=bool(rebooted),
+        added_blocks=sum(amendment.blocks for amendment in _amendments(connection)),
         telemetry=Telemetry(**json.loads(row["frozen"])["telemetry"]),
     )
 
@@ -334,8 +349,7 @@ def _column(connection: sqlite3.Connection, sql: str, values: Sequence[object] =
 def _benchmarks(connection: sqlite3.Connection) -> tuple[BenchmarkRecord, ...]:
     metrics: dict[int, list[MetricRecord]] = {}
     for row in connection.execute("SELECT * FROM metrics ORDER BY benchmark, position"):
-        record = MetricRecord(row["name"], row["unit"], Better(row["better"]), bool(row["is_primary"]))
-        metrics.setdefault(row["benchmark"], []).append(record)
+        metrics.setdefault(row["benchmark"], []).append(_metric(row))
     return tuple(
         BenchmarkRecord(
             row["id"],
@@ -347,6 +361,12 @@ def _benchmarks(connection: sqlite3.Connection) -> tuple[BenchmarkRecord, ...]:
         )
         for row in connection.execute("SELECT * FROM benchmarks ORDER BY id")
     )
+
+
+def _metric(row: sqlite3.Row) -> MetricRecord:
+    # databases of version 3 do not have the column
+    is_exact = "is_exact" in row.keys() and bool(row["is_exact"])  # noqa: SIM118 - a Row is no dict
+    return MetricRecord(row["name"], row["unit"], Better(row["better"]), bool(row["is_primary"]), is_exact)
 
 
 def _totals(connection: sqlite3.Connection) -> tuple[int, int, int]:

@@ -41,6 +41,8 @@ class CampaignRecord:
     """Pairs of names for what is one treatment: an A/A control."""
     is_rebooted: bool
     """Whether any boot really rebooted its node: else boot variance was not sampled."""
+    added_blocks: int = 0
+    """By ``extend``, beyond ``blocks``."""
     telemetry: Telemetry = field(default_factory=Telemetry)
     """How its nodes are watched."""
 
@@ -85,6 +87,7 @@ class MetricRecord:
     unit: str
     better: Better
     is_primary: bool
+    is_exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,22 @@ States are not stored where they can be derived: a run's from its attempts, the 
 
 from __future__ import annotations
 
+import sqlite3
+
 APPLICATION_ID = 0x48505654
 """``HPVT``: tells our files from other SQLite files (PRAGMA application_id)."""
 
-USER_VERSION = 3
+USER_VERSION = 4
 """PRAGMA user_version: raised with every change of tables or views."""
+
+OLDEST_VERSION = 3
+"""The oldest that is still read and written: what it lacks readers do without, and writers add."""
+
+ADDED_COLUMNS = (
+    ("metrics", "is_exact", "INTEGER NOT NULL DEFAULT 0"),
+    ("claims", "reference", "TEXT REFERENCES kernels (name)"),
+)
+"""Table, column and definition of what version 3 lacks."""
 
 TABLES = """
 -- The one campaign of this file, frozen when it started.
@@ -75,6 +86,7 @@ CREATE TABLE metrics (
     unit TEXT NOT NULL,
     better TEXT NOT NULL CHECK (better IN ('higher', 'lower')),
     is_primary INTEGER NOT NULL,     -- in the family that is corrected for multiplicity
+    is_exact INTEGER NOT NULL,       -- its values have no error, as counts and bytes; not in version 3
     position INTEGER NOT NULL,
     PRIMARY KEY (benchmark, name)
 ) STRICT;
@@ -245,14 +257,17 @@ CREATE TABLE claims (
     metric TEXT NOT NULL,
     kernel TEXT NOT NULL REFERENCES kernels (name),
     versus TEXT NOT NULL REFERENCES kernels (name),
-    expect TEXT NOT NULL
-        CHECK (expect IN ('faster', 'slower', 'different', 'equivalent', 'no-significant-difference')),
+    expect TEXT NOT NULL CHECK (expect IN (
+        'faster', 'slower', 'different', 'equivalent', 'no-significant-difference', 'no-significant-overhead',
+        'smaller-difference'
+    )),
     lowest_pct REAL,                 -- the difference of kernel from versus, in % of versus
     highest_pct REAL,
     source TEXT NOT NULL,
     published_mean REAL,             -- of kernel, as the source prints it, in the metric's unit
     published_sd REAL,
     published_n INTEGER,
+    reference TEXT REFERENCES kernels (name),   -- of smaller-difference: the other kernel; not in version 3
     FOREIGN KEY (benchmark, metric) REFERENCES metrics (benchmark, name)
 ) STRICT;
 
@@ -264,6 +279,17 @@ CREATE TABLE amendments (
     blocks INTEGER NOT NULL,         -- how many blocks were added
     runs INTEGER NOT NULL,           -- how many runs that makes
     plan_sha256 TEXT NOT NULL        -- digest of the plan from then on
+) STRICT;
+
+-- Intervals, p-values and verdicts that somebody had shown before the planned end.
+CREATE TABLE looks (
+    id INTEGER PRIMARY KEY,
+    at TEXT NOT NULL,
+    origin TEXT NOT NULL,            -- who looked: user@host
+    view TEXT NOT NULL,              -- the command or the screen
+    shown TEXT NOT NULL,             -- what was shown
+    ok INTEGER NOT NULL,             -- ok runs at that time
+    planned INTEGER NOT NULL         -- of so many
 ) STRICT;
 
 -- Telemetry: what a node did, about two minutes of samples a row. The times are those of its first and last sample.
@@ -391,6 +417,20 @@ def statements() -> list[str]:
     """Every statement that makes the schema, one by one."""
     tables = [part.strip() for part in _without_comments(TABLES).split(";")]
     return [part for part in tables if part] + [f"CREATE VIEW {name} AS {sql}" for name, sql in VIEWS.items()]
+
+
+def upgrade(connection: sqlite3.Connection) -> None:
+    """Create what a database of an older version lacks, within the caller's transaction. Views are made anew."""
+    for view in VIEWS:
+        connection.execute(f"DROP VIEW IF EXISTS {view}")
+    for table, column, definition in ADDED_COLUMNS:
+        if column not in {str(row[1]) for row in connection.execute(f"PRAGMA table_info({table})")}:
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} {definition}")
+    there = {str(name) for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    for statement in statements():
+        if statement.split()[2] not in there:
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {USER_VERSION}")
 
 
 def _without_comments(sql: str) -> str:

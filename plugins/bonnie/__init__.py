@@ -26,7 +26,7 @@ MIB = 2**20
 
 
 class Bonnie(BenchmarkPlugin):
-    """Reads the reports of bonnie++ 1.03 to 2.00 and of the classic program in its variants."""
+    """Reads the reports of bonnie++ 1.03, 1.93 to 2.00 and of the classic program in its variants."""
 
     name = "bonnie"
     title = "Bonnie file I/O"

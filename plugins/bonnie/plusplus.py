@@ -1,4 +1,4 @@
-"""The reports of bonnie++: CSV of 1.03 (without a version), 1.96 and 1.97, 1.98, and the table.
+"""The reports of bonnie++: CSV of 1.03 (without a version), 1.93 to 1.97, 1.98, and the table.
 
 The CSV counts where both are there: the table rounds, cuts names, and in 2.00a has wrong columns. It is read by the
 version in its first field: the header that ``-x`` prints before format 1.98 has two names too few.
@@ -14,8 +14,8 @@ from hpcvirt.core.model import Status
 from hpcvirt.plugins.bonnie.table import PATTERNS, SEEKS, Cell, Found, is_measured
 from hpcvirt.plugins.reading import Objection, number
 
-FORMATS = {"1.96": (48, 7), "1.97": (48, 7), "1.98": (50, 9)}
-"""Fields, and which of them is the first rate."""
+FORMATS = {f"1.{minor}": (48, 7) for minor in range(93, 98)} | {"1.98": (50, 9)}
+"""Fields, and which of them is the first rate. A letter may follow the version: 1.93c."""
 
 SIZE_AT = 5
 SHIFT = 3
@@ -39,6 +39,7 @@ _OLD = re.compile(
 _SIZE = re.compile(r"(\d{1,12})([KMGT]?)")
 _MIB = {"K": 1 / 1024, "": 1.0, "M": 1.0, "G": 1024.0, "T": 2.0**20}
 _PLUS = re.compile(r"\++")
+_HAS_SIZE = re.compile(r"(?:^|\s)\d{1,12}[KMGT](?::\d{1,9}[kKMG]?)?\s", re.ASCII)
 
 _BEGINS = re.compile(r"\bVersion\s+(\S+)\s.*-Sequential Output-")
 _HEAD = re.compile(r"\b(?:Machine|Name)\s*:?\s*Size(?: etc)?\s+(K/sec|/sec)\s+%CP")
@@ -65,29 +66,44 @@ class _Head:
 
 
 def reports(lines: list[str]) -> Iterator[Found]:
-    """One for each line of CSV, or for each table where there are none; and for what stands behind the last."""
+    """One for each line of CSV, or for each row of tables where there are none; and for what stands behind the last."""
     read = [_csv(line) for line in lines]
     # Two at once into one file print both tables before the first line of CSV.
     tables_count = not any(read)
-    pending: Found | None = None
-    head: _Head | None = None
-    version = ""
+    pending: list[Found] = []
+    table = _Table()
     for line, found in zip(lines, read, strict=True):
         if found is not None:
             yield found
-            pending = head = None
+            pending, table = [], _Table()
         elif (begins := _BEGINS.search(line)) is not None:
-            if pending is not None and tables_count:
-                yield pending
-            pending, head, version = Found(), None, begins[1]
+            if tables_count:
+                yield from pending
+            pending, table = [Found()], _Table(begins[1])
         elif (hit := _HEAD.search(line)) is not None:
-            pending, head = pending or Found(), _head(hit, version)
+            pending, table = pending or [Found()], _Table(table.version, _head(hit, table.version))
         elif _OTHER_HEAD.search(line):
-            head = None
-        elif head is not None and (row := _row(line, head)) is not None:
-            pending, head = row, None
-    if pending is not None:
-        yield pending
+            table.head = None
+        elif (row := table.row(line)) is not None:
+            pending = [*(one for one in pending if one.is_whole), row]
+    yield from pending
+
+
+@dataclass(slots=True)
+class _Table:
+    """The table that is being read."""
+
+    version: str = ""
+    head: _Head | None = None
+    has_rows: bool = False
+
+    def row(self, line: str) -> Found | None:
+        """The line's rates, if it is a row. One after the first has a size, unlike the numbers of other programs."""
+        if self.head is None or (self.has_rows and not _HAS_SIZE.search(line)):
+            return None
+        found = _row(line, self.head)
+        self.has_rows = self.has_rows or found is not None
+        return found
 
 
 def _head(hit: re.Match[str], version: str) -> _Head:
@@ -105,7 +121,7 @@ def _csv(line: str) -> Found | None:
 
 
 def _versioned(fields: Sequence[str]) -> Found:
-    version = fields[0]
+    version = fields[0].rstrip("abcdefghijklmnopqrstuvwxyz")
     if version not in FORMATS:
         return Found(is_whole=True, fault=(Status.UNPARSABLE, f"unknown CSV format {version[:10]}"))
     count, first = FORMATS[version]

@@ -16,6 +16,7 @@ from hpcvirt.plugins.command.report import judge, patterns
 __all__ = ["OwnCommand"]
 
 GUESSED_S = 10.0
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _HARMLESS_NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9._/+-]{0,200}")
 
 
@@ -33,8 +34,10 @@ class OwnCommand(BenchmarkPlugin):
         Parameter(
             "metrics",
             "",
-            "one a line: NAME UNIT higher|lower regex|json|csv FILE WHAT; FILE is stdout, stderr or one of `fetch`, "
-            "WHAT a pattern with one group, a path such as results.0.rate, or a column's name or number",
+            "one a line: NAME UNIT higher|lower regex|json|csv FILE WHAT [reduce=HOW] [exact]; FILE is stdout, stderr "
+            "or one of `fetch`, WHAT a pattern with one group, a path such as results.0.rate or results.*.rate, or a "
+            "column's name or number; HOW makes one number of several: last (default), first, max, min, mean or sum; "
+            "exact: counts and bytes, whose values have no error",
         ),
         Parameter(
             "decimal", "", "sign before decimals, . or , (the other parts thousands); empty: not read if it may be both"
@@ -100,6 +103,7 @@ def _faults(parameters: Mapping[str, Value]) -> Iterator[str]:
             yield "argv: which program?"
         if name == "fetch":
             yield from (f"fetch: {w!r} is no name in its folder" for w in words if not _HARMLESS_NAME.fullmatch(w))
+    yield from _escape_faults(parameters)
     if parameters["fetch"] and not parameters["fresh"]:
         yield "fetch: only with `fresh`: in a folder that stays, an earlier run's file would be taken for this one's"
     if (decimal := str(parameters["decimal"])) and decimal not in DECIMALS:
@@ -112,3 +116,10 @@ def _faults(parameters: Mapping[str, Value]) -> Iterator[str]:
         patterns(str(parameters["expect"]))
     except re.error as error:
         yield f"expect: {error}"
+
+
+def _escape_faults(parameters: Mapping[str, Value]) -> Iterator[str]:
+    r"""Yield a fault where TOML made another character of a pattern's backslash: a backspace of \b, say."""
+    for name in ("metrics", "expect"):
+        if found := _CONTROL.search(str(parameters[name])):
+            yield f"{name}: contains the control character {found[0]!r}: use '''...''', where a backslash is no escape"

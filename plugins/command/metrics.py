@@ -1,32 +1,47 @@
 """The operator's own metrics: what a line of the parameter ``metrics`` says, and how its value is found.
 
-    NAME UNIT higher|lower regex FILE PATTERN     the pattern's first group, at its last match
-    NAME UNIT higher|lower json  FILE PATH        keys and indices with dots between: results.0.latency
-    NAME UNIT higher|lower csv   FILE COLUMN      by its header, or by its number from 1; the last row counts
+    NAME UNIT higher|lower regex FILE PATTERN [reduce=HOW]     the pattern's first group, at each match
+    NAME UNIT higher|lower json  FILE PATH    [reduce=HOW]     keys and indices with dots between: results.0.latency
+    NAME UNIT higher|lower csv   FILE COLUMN  [reduce=HOW]     by its header, or by its number from 1; in each row
 
-FILE is ``stdout``, ``stderr`` or one of the files that are fetched. Words are parted as a shell does it. No number is
-taken where it may be another one: half of what was printed, a row before one that is cut, or 1,234 from nobody knows
-which locale.
+FILE is ``stdout``, ``stderr`` or one of the files that are fetched. Words are parted as a shell does it. HOW makes one
+number of several: last (if not said), first, max, min, mean or sum. The word ``exact`` at the end says that the values
+have no error, as counts and bytes. No number is taken where it may be another one: half of what was printed, a row
+before one that is cut, or 1,234 from nobody knows which locale.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
 
 from hpcvirt.core.benchmark import Metric, Output
 from hpcvirt.core.model import Better
 from hpcvirt.core.text import clean_line
+from hpcvirt.plugins.command.json_values import JsonUnclear, values_at
 from hpcvirt.plugins.reading import number, unfinished_line, whole_lines
 
 WORDS = 6
+EXACT = "exact"
 KINDS = ("regex", "json", "csv")
+REDUCTIONS: Mapping[str, Callable[[Sequence[float]], float]] = {
+    "last": lambda values: values[-1],
+    "first": lambda values: values[0],
+    "max": max,
+    "min": min,
+    "mean": fmean,
+    "sum": math.fsum,
+}
+_READ = {"last": slice(-1, None), "first": slice(1)}
+"""Which matches must be numbers; all where the others do not count either way."""
+_REDUCE = "reduce="
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,60}")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?", re.ASCII)
 _EITHER = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
@@ -45,6 +60,7 @@ class Wanted:
     kind: str
     file: str
     selector: str
+    reduction: str = "last"
 
 
 class MetricWrong(ValueError):
@@ -66,16 +82,27 @@ def _line(line: str) -> Wanted:
         words = shlex.split(line)
     except ValueError as error:  # an unbalanced quote
         raise MetricWrong(f"{line!r}: {error}") from error
-    if len(words) != WORDS:
-        raise MetricWrong(f"{line!r}: not NAME UNIT higher|lower regex|json|csv FILE WHAT")
-    name, unit, better, kind, file, selector = words
+    options = words[WORDS:]
+    is_exact = EXACT in options[-1:]
+    reductions = options[:-1] if is_exact else options
+    if len(words) < WORDS or len(reductions) > 1 or not all(word.startswith(_REDUCE) for word in reductions):
+        raise MetricWrong(f"{line!r}: not NAME UNIT higher|lower regex|json|csv FILE WHAT [reduce=HOW] [{EXACT}]")
+    name, unit, better, kind, file, selector = words[:WORDS]
     if not _NAME.fullmatch(name):
         raise MetricWrong(f"{name!r} is no name: use letters, digits and _")
     if better not in set(Better) or kind not in KINDS:
         raise MetricWrong(f"{line!r}: {better!r} is not higher or lower, or {kind!r} is not one of {', '.join(KINDS)}")
     if kind == "regex":
         _pattern(selector)
-    return Wanted(Metric(name, unit, Better(better), primary=True), kind, file, selector)
+    metric = Metric(name, unit, Better(better), primary=True, exact=is_exact)
+    return Wanted(metric, kind, file, selector, *map(_reduction, reductions))
+
+
+def _reduction(word: str) -> str:
+    how = word.removeprefix(_REDUCE)
+    if how not in REDUCTIONS:
+        raise MetricWrong(f"{word!r}: reduce is one of {', '.join(REDUCTIONS)}")
+    return how
 
 
 def _pattern(text: str) -> re.Pattern[str]:
@@ -97,7 +124,14 @@ def value(one: Wanted, output: Output, decimal: str = "") -> float:
     content = content_of(one.file, output)
     if content is None:
         raise NoNumber
-    return _READERS[one.kind](content, one.selector, decimal)
+    matches = _MATCHES[one.kind](content, one)
+    if not matches:
+        raise NoNumber
+    read = [_value(match, decimal) for match in matches[_READ.get(one.reduction, slice(None))]]
+    try:
+        return _finite(REDUCTIONS[one.reduction](read))
+    except OverflowError as error:
+        raise NoNumber from error
 
 
 def content_of(file: str, output: Output) -> bytes | None:
@@ -106,35 +140,46 @@ def content_of(file: str, output: Output) -> bytes | None:
     return streams[file] if file in streams else output.files.get(file)
 
 
-def _regex(content: bytes, selector: str, decimal: str) -> float:
-    text = "".join(f"{line}\n" for line in whole_lines(content))
-    if _pattern(selector).search(unfinished_line(content)):
+def _regex(content: bytes, spec: Wanted) -> Sequence[Any]:
+    """Every match of the pattern in whole lines."""
+    pattern, rest = _pattern(spec.selector), unfinished_line(content)
+    if pattern.search(rest) or (rest.strip() and spec.reduction not in _READ):
         raise NoNumber(UNFINISHED)
-    found = list(_pattern(selector).finditer(text))
-    if not found or found[-1][1] is None:
+    return list(pattern.finditer("".join(f"{line}\n" for line in whole_lines(content))))
+
+
+def _group(match: re.Match[str]) -> str:
+    """The number in a match. Raises NoNumber if it goes on outside of the group."""
+    text, printed = match.string, match[1]
+    if printed is None:
         raise NoNumber
-    start, end = found[-1].span(1)
+    start, end = match.span(1)
     if _HAS_BEGUN.search(text[max(start - 3, 0) : start]) or _GOES_ON.match(text, end):
         line = text[text.rfind("\n", 0, start) + 1 : text.index("\n", max(end - 1, start))]
-        raise NoNumber(f"{found[-1][1]!r} is a part of a longer number in {clean_line(line, 60)!r}")
-    return _number(found[-1][1], decimal)
+        raise NoNumber(f"{printed!r} is a part of a longer number in {clean_line(line, 60)!r}")
+    return printed
 
 
-def _json(content: bytes, selector: str, decimal: str) -> float:
+def _json(content: bytes, spec: Wanted) -> Sequence[Any]:
+    """What stands at the path, in each JSON text of the content."""
     try:
-        at = json.loads(content)
-        for key in selector.split("."):
-            at = at[int(key)] if isinstance(at, list) else at[key]
-    except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
-        raise NoNumber from error
-    if isinstance(at, str):
-        return _number(at, decimal)
-    if isinstance(at, bool) or not isinstance(at, int | float):
+        return values_at(content, spec.selector)
+    except JsonUnclear as error:
+        raise NoNumber(str(error)) from error
+
+
+def _value(match: Any, decimal: str) -> float:
+    if isinstance(match, re.Match):
+        match = _group(match)
+    if isinstance(match, str):
+        return _number(match, decimal)
+    if isinstance(match, bool) or not isinstance(match, int | float):
         raise NoNumber
-    return _finite(at)
+    return _finite(match)
 
 
-def _csv(content: bytes, selector: str, decimal: str) -> float:
+def _csv(content: bytes, spec: Wanted) -> Sequence[Any]:
+    """The column's cells, from the first row that has a number there; every row that counts must be like the last."""
     if unfinished_line(content).strip():
         raise NoNumber(UNFINISHED)
     text = "\n".join(whole_lines(content))
@@ -142,13 +187,22 @@ def _csv(content: bytes, selector: str, decimal: str) -> float:
         rows = list(csv.reader(io.StringIO(text)))
     except csv.Error as error:
         raise NoNumber from error
-    at = _column(rows, selector)
+    at = _column(rows, spec.selector)
     *before, last = rows
     alike = [row for row in before if _has_number(row, at)]
-    has_header = not selector.isdigit() or selector in _words(rows[0])
+    has_header = not spec.selector.isdigit() or spec.selector in _words(rows[0])
     if (has_header and len(last) != len(rows[0])) or (alike and not _is_like(last, alike[-1])) or at >= len(last):
         raise NoNumber("the last row is not like those before it")
-    return _number(last[at], decimal)
+    counted = _rows_that_count(rows, at, has_header=has_header)
+    if spec.reduction not in _READ and not all(_is_like(row, last) for row in counted):
+        raise NoNumber("not every row is like the last one")
+    return [row[at] for row in counted if at < len(row)]
+
+
+def _rows_that_count(rows: Sequence[Sequence[str]], at: int, *, has_header: bool) -> Sequence[Sequence[str]]:
+    """Those behind the header; without one, from the first that has a number there."""
+    first = 1 if has_header else next((i for i, row in enumerate(rows) if _has_number(row, at)), len(rows) - 1)
+    return rows[first:]
 
 
 def _column(rows: Sequence[Sequence[str]], selector: str) -> int:
@@ -214,4 +268,4 @@ def _finite(found: float) -> float:
     return float(found)
 
 
-_READERS: dict[str, Callable[[bytes, str, str], float]] = {"regex": _regex, "json": _json, "csv": _csv}
+_MATCHES: Mapping[str, Callable[[bytes, Wanted], Sequence[Any]]] = {"regex": _regex, "json": _json, "csv": _csv}

@@ -21,8 +21,11 @@ _SECTION = re.compile(r'Seconds in section "([^"]{0,80})"')
 _ALL = re.compile(r"ALL\b")
 _TIMER = re.compile(rf"(?<![A-Za-z])({'|'.join(TIMERS)}):\s*(\S+)\s*$")
 _NORMAL = re.compile(r"PROGRAM MAIN: Execution ended Normally")
+_STOP_NORMAL = re.compile(r"\bNORMAL END\s*$")
+"""What Fortran's STOP prints on stderr, with or without that word; before 2011 nothing else tells of a normal end."""
+_BEFORE_2011 = re.compile(r"MITgcmUV version: +checkpoint(?:[1-5]\d|6[01])(?!\d)")
 _ABNORMAL = re.compile(
-    r"\b(?:STOP ABNORMAL END|SOLUTION IS HEADING OUT OF BOUNDS|PROGRAM MAIN: ends with fatal Error)\b.*"
+    r"\b(?:(?:STOP )?ABNORMAL END|SOLUTION IS HEADING OUT OF BOUNDS|PROGRAM MAIN: ends with fatal Error)\b.*"
 )
 _NONE = r"[+-]?(?:NaN|Inf(?:inity)?)"
 _NOT_A_NUMBER = re.compile(
@@ -45,6 +48,11 @@ class Section:
     """Within the timers of the whole run."""
     has_timers: bool = False
     is_whole: bool = False
+    """The model itself said so on stdout."""
+    has_stopped: bool = False
+    """Its STOP said so."""
+    is_old: bool = False
+    """Its STOP is the only one to say so. With stderr mixed into stdout a later model has its own words to come."""
     not_a_number: str = ""
     """The first monitored quantity that was none."""
     steps: int | None = None
@@ -64,6 +72,7 @@ def judge(output: Output, parameters: Mapping[str, Value] | None = None) -> Repo
     """
     text = _text(output)
     found = sections(text)
+    _note_stops(output.stderr, found)
     last = found[-1] if found else Section()
     status, reason = first(_objections(output, text, found, parameters))
     if output.truncated:
@@ -100,6 +109,13 @@ def _note(line: str, found: list[Section]) -> None:
         _note_within(line, found[-1])
 
 
+def _note_stops(stderr: bytes, found: Sequence[Section]) -> None:
+    """Take a normal end from stderr, which does not say of which run it is; stdout says whether the times are whole."""
+    if any(_STOP_NORMAL.search(line) for line in whole_lines(stderr)):
+        for section in found:
+            section.has_stopped = True
+
+
 def _note_section(name: str, found: list[Section]) -> None:
     is_all = _ALL.match(name) is not None
     if is_all and (not found or found[-1].has_timers):
@@ -114,6 +130,10 @@ def _note_within(line: str, section: Section) -> None:
         section.timers.setdefault(TIMERS[hit[1]], hit[2])
     elif (hit := _NOT_A_NUMBER.search(line)) is not None:
         section.not_a_number = section.not_a_number or hit[1] or hit[2]
+    elif _BEFORE_2011.search(line):
+        section.is_old = True
+    elif section.is_old and _STOP_NORMAL.search(line):
+        section.has_stopped = True
     elif _STEPS.search(line):
         section.steps_follow = section.steps is None
     elif section.steps_follow and (hit := _INTEGER.search(line)) is not None:
@@ -162,7 +182,7 @@ def _faults(section: Section) -> Iterator[Objection]:
         yield Status.UNPARSABLE, f"no number for {', '.join(missing)} in its timers"
     if missing:
         yield Status.FAILED, f"it did not come to its end: no {', '.join(missing)}"
-    if not section.is_whole:
+    if not (section.is_whole or section.has_stopped):
         yield Status.UNVERIFIED, "no normal end in the output: cut off"
 
 

@@ -7,11 +7,13 @@ line (a rank, a date, a node) does no harm.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from hpcvirt.core.text import clean_line
-from hpcvirt.plugins.reading import number, whole_lines
+from hpcvirt.plugins.reading import number, printed_range, whole_lines
 
 KERNELS = ("copy", "scale", "add", "triad")
 
@@ -29,6 +31,8 @@ _FACTS = {
     "threads_requested": re.compile(r"Number of Threads requested\s*=\s*(\d{1,9})\b", re.ASCII),
     "threads_counted": re.compile(r"Number of Threads(?: counted)?\s*=\s*(\d{1,9})\b", re.ASCII),
 }
+_ELEMENT = re.compile(r"\b(\d{1,3})(?: bytes per (?:array element|DOUBLE PRECISION word)|-byte elements)\b", re.ASCII)
+LONGEST_NUMBER = 40
 _LABELS = {
     "Copy": "copy",
     "Scale": "scale",
@@ -50,6 +54,8 @@ class Table:
     unit: str
     columns: int
     """How many numbers a whole row has."""
+    least_time: int | None = None
+    """Which of them, from 0, is the best iteration's time; None: the header does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,8 @@ class Row:
     """As printed. Not finite, or not above 0, where nothing was measured."""
     whole: bool
     """The row has every number that the header promises."""
+    moved: tuple[float, float] | None = None
+    """Lowest and highest product of rate and best time that is printed so, in the header's unit; None: not known."""
 
 
 @dataclass(slots=True)
@@ -83,6 +91,13 @@ class Section:
     """The first line by which the program says that its result is wrong."""
     headless: set[str] = field(default_factory=set)
     """Kernels printed where no header says in which unit."""
+    element_bytes: int | None = None
+    """Of an element of the arrays; stream.f says so before its banner."""
+
+    @property
+    def is_empty(self) -> bool:
+        """No line of a report has been read, but perhaps what stands before the banner."""
+        return self == Section(element_bytes=self.element_bytes)
 
     @property
     def closed(self) -> bool:
@@ -103,26 +118,28 @@ def sections(raw: bytes) -> tuple[Section, ...]:
         if _opens(line, found[-1]):
             found.append(Section())
         _note(line, found[-1])
-    return tuple(section for section in found if section != Section())
+    return tuple(section for section in found if not section.is_empty)
 
 
 def _opens(line: str, section: Section) -> bool:
     """Does this line belong to the report after ``section``?"""
     begun = section.table is not None or section.closed
-    if (begun and _HEADER.search(line)) or (section != Section() and _BANNER.search(line)):
+    if (begun and (_HEADER.search(line) or _ELEMENT.search(line))) or (not section.is_empty and _BANNER.search(line)):
         return True
     return any(pattern.search(line) and (begun or name in section.facts) for name, pattern in _FACTS.items())
 
 
 def _note(line: str, section: Section) -> None:
     if (header := _HEADER.search(line)) is not None:
-        section.table = Table(header[1], 1 + len(re.findall(r"\btime\b", header[2])))
+        section.table = _table(header[1], ["", *re.findall(r"\w+", header[2].lower())])
     elif (row := _ROW.search(line)) is not None:
         _note_row(_LABELS[row[1]], row[2].split(), section)
     elif _BANNER.search(line):
         section.has_begun = True
     elif _THREAD.search(line):
         section.lines_of_threads += 1
+    elif (element := _ELEMENT.search(line)) is not None:
+        section.element_bytes = int(element[1])
     elif _VALIDATED.search(line):
         section.validated = True
     elif (failed := _FAILED.search(line)) is not None:
@@ -131,23 +148,39 @@ def _note(line: str, section: Section) -> None:
         section.facts.update({n: int(hit[1]) for n, pattern in _FACTS.items() if (hit := pattern.search(line))})
 
 
+def _table(unit: str, words: list[str]) -> Table:
+    """Take the columns of times from the rest of a header: ``Avg time  Min time  Max time``."""
+    times = [name for name, word in pairwise(words) if word == "time"]
+    return Table(unit, 1 + len(times), 1 + times.index("min") if "min" in times else None)
+
+
 def _note_row(kernel: str, words: list[str], section: Section) -> None:
     if section.closed:
         return  # a wrapper's summary after the report
     if section.table is None:
-        section.headless.update({kernel} if _row(words, len(words)) else ())
+        section.headless.update({kernel} if _row(words, Table("", len(words))) else ())
     elif kernel in section.rows or kernel in section.unreadable:
         section.repeated.add(kernel)
-    elif (row := _row(words, section.table.columns)) is None:
+    elif (row := _row(words, section.table)) is None:
         section.unreadable.add(kernel)
     else:
         section.rows[kernel] = row
 
 
-def _row(words: list[str], columns: int) -> Row | None:
+def _row(words: list[str], table: Table) -> Row | None:
     numbers = [number(word) for word in words]
-    if len(numbers) > columns or None in numbers or not numbers or numbers[0] is None:
+    if len(numbers) > table.columns or None in numbers or not numbers or numbers[0] is None:
         return None
-    if len(numbers) == 1 < columns:
+    if len(numbers) == 1 < table.columns:
         return None  # nothing follows the rate, so nothing says that its last digit is there
-    return Row(numbers[0], len(numbers) == columns)
+    return Row(numbers[0], len(numbers) == table.columns, _moved(words, table.least_time))
+
+
+def _moved(words: list[str], least_time: int | None) -> tuple[float, float] | None:
+    if least_time is None or least_time >= len(words):
+        return None
+    factors = words[0], words[least_time]
+    if not all(len(word) <= LONGEST_NUMBER and math.isfinite(number(word) or 0.0) for word in factors):
+        return None
+    (least_rate, most_rate), (least_s, most_s) = map(printed_range, factors)
+    return least_rate * max(least_s, 0.0), most_rate * most_s

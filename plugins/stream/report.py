@@ -15,6 +15,11 @@ from hpcvirt.plugins.stream.layout import KERNELS, UNITS_MB_S, Section, sections
 
 UNIT = "MB/s"
 """Unit of every metric. MB = 1e6 bytes, as STREAM's source has it."""
+ARRAYS_MOVED = {"copy": 2, "scale": 2, "add": 3, "triad": 3}
+"""Read or written by one iteration of each kernel."""
+ELEMENT_BYTES = (8, 4)
+"""Of double and single precision, where the report does not say which."""
+BINARY_ROUNDING = 1e-9
 
 
 def judge(output: Output, parameters: Mapping[str, Value] | None = None) -> Report:
@@ -74,6 +79,21 @@ def _faults(section: Section) -> Iterator[Objection]:
         yield Status.FAILED, f"not a whole report: no rate for {_list(missing)}"
     if section.table is not None and section.table.unit not in UNITS_MB_S:
         yield Status.UNPARSABLE, f"unknown unit {clean_line(section.table.unit, 20)}"
+    if contrary := [kernel for kernel in KERNELS if _contradicts_bytes(section, kernel)]:
+        elements = section.facts["array_size"]
+        yield Status.UNPARSABLE, f"rate x time is not the bytes that {elements} elements make: {_list(contrary)}"
+
+
+def _contradicts_bytes(section: Section, kernel: str) -> bool:
+    """Is a row's rate that of another unit, time or size than the report says? Printed digits are the tolerance."""
+    elements, row = section.facts.get("array_size"), section.rows.get(kernel)
+    factor = UNITS_MB_S.get(section.table.unit) if section.table else None
+    if elements is None or row is None or row.moved is None or factor is None or not _measured(row.rate):
+        return False
+    least, most = (1e6 * factor * moved for moved in row.moved)
+    widths = [section.element_bytes] if section.element_bytes else ELEMENT_BYTES
+    moved = [ARRAYS_MOVED[kernel] * elements * width for width in widths]
+    return not any(least * (1 - BINARY_ROUNDING) <= size <= most * (1 + BINARY_ROUNDING) for size in moved)
 
 
 def _other_problem(section: Section, parameters: Mapping[str, Value]) -> Iterator[Objection]:
@@ -108,7 +128,7 @@ def _readings(section: Section) -> dict[str, Reading]:
     return {
         kernel: Reading(row.rate, unit, row.rate * factor, UNIT)
         for kernel, row in section.rows.items()
-        if _measured(row.rate) and kernel not in section.repeated
+        if _measured(row.rate) and kernel not in section.repeated and not _contradicts_bytes(section, kernel)
     }
 
 

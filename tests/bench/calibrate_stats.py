@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,12 @@ class Trouble:
     """Share of boots lost."""
     lost: float = 0.0
     """Share of the second kernel's runs lost."""
+    noisy: float = 1.0
+    """Factor on the noise of the first node."""
+    node_lost: float = 0.0
+    """Share of the second kernel's boots lost on the first node."""
+    both_lost: bool = False
+    """The baseline loses as many there, of its own."""
     better: Better = Better.LOWER
     independent: bool = False
     """Nothing is wrong: false positives must lie between 4 and 6 %."""
@@ -107,6 +114,22 @@ BLOCKED_TROUBLES = (
     Trouble("1 boot in 10 missing, boot sd 0.5", boot=0.5, missing=0.1),
     Trouble("boot sd 0.5, AR(1) 0.7, drift of 2 sd, 1 in 10 missing", boot=0.5, ar=0.7, drift=2, missing=0.1),
 )
+NOISY = (
+    Trouble("equal spread"),
+    Trouble("one node scatters 3 times as much", noisy=3.0),
+    Trouble("one node scatters 8 times as much", noisy=8.0),
+    Trouble("one node scatters twice as much and loses half its visits under one kernel", noisy=2.0, node_lost=0.5),
+    Trouble("one node scatters 3 times as much and loses 8 of 10 visits under one kernel", noisy=3.0, node_lost=0.8),
+    Trouble("one node scatters 8 times as much and loses 4 of 10 visits under either kernel", noisy=8.0, node_lost=0.4,
+            both_lost=True),
+)  # fmt: skip
+NOISY_DESIGNS = (
+    Design("node-block: 4 nodes, 5 blocks of 1 run", Method.BLOCKED, Unit.NODE_BLOCK, 5, 4, 1),
+    Design("node-block: 4 nodes, 10 blocks of 1 run", Method.BLOCKED, Unit.NODE_BLOCK, 10, 4, 1),
+)
+FAMILY = 84
+"""Tests of the paper: at the first step of Holm's correction each has alpha / 84."""
+
 SHARED = Trouble("shock of 1 sd shared by the nodes, boot sd 0.5", boot=0.5, shared=1.0)
 WEATHER = Trouble("shock of 1 sd at each moment on all nodes, boot sd 0.5", boot=0.5, weather=1.0)
 
@@ -142,7 +165,8 @@ def simulate(rng: Generator, design: Design, trouble: Trouble, campaigns: int) -
     """Values (campaigns, kernels, blocks, nodes, runs) without a difference, and which of them exist."""
     shape = (campaigns, *design.shape)
     noise = _noise(rng, trouble, shape)
-    scale = np.array([1.0, trouble.spread])[:, None, None, None]
+    scale = np.array([1.0, trouble.spread])[:, None, None, None] * np.ones((design.nodes, 1))
+    scale[..., 0, :] *= trouble.noisy
     boots = rng.normal(0, 1, shape[:4])[..., None] * trouble.boot
     shared = rng.normal(0, 1, shape[:3])[..., None, None] * trouble.shared
     at = _moments(rng, design, campaigns)
@@ -155,7 +179,15 @@ def simulate(rng: Generator, design: Design, trouble: Trouble, campaigns: int) -
     values = node * (LEVEL + RUN_SD * (scale * (noise + boots) + shared + drift + weather[..., None]))
     exists = np.broadcast_to((rng.random(shape[:4]) >= trouble.missing)[..., None], shape).copy()
     exists[:, 1] &= rng.random(shape[:1] + shape[2:]) >= trouble.lost
+    for kernel in (0, 1) if trouble.both_lost else (1,):
+        exists[:, kernel, :, 0] &= _not_lost(rng, campaigns, design.blocks, trouble.node_lost)[..., None]
     return values, exists
+
+
+def _not_lost(rng: Generator, campaigns: int, blocks: int, share: float) -> NDArray[np.bool_]:
+    """(campaigns, blocks), as many blocks of each campaign lost."""
+    rank = rng.random((campaigns, blocks)).argsort(axis=1).argsort(axis=1)
+    return rank >= round(share * blocks)
 
 
 def _noise(rng: Generator, trouble: Trouble, shape: tuple[int, ...]) -> Array:
@@ -253,10 +285,56 @@ def family_wise(rng: Generator, design: Design, trouble: Trouble, campaigns: int
     return any_different, any_equivalent
 
 
-def limits(count: int, of: int) -> tuple[float, float]:
-    """Clopper-Pearson 95 % limits of a share."""
-    low = special.betaincinv(count, of - count + 1, 0.025) if count else 0.0
-    high = special.betaincinv(count + 1, of - count, 0.975) if count < of else 1.0
+@dataclass(frozen=True)
+class NoisyRow:
+    """False differences of three tests at two levels, each (at alpha, at alpha / FAMILY)."""
+
+    design: Design
+    trouble: Trouble
+    campaigns: int
+    by_rule: tuple[int, int]
+    """As the design has it: one variance per node."""
+    pooled: tuple[int, int]
+    """One variance for all nodes: what fewer than five planned blocks would have."""
+    block_means: tuple[int, int]
+
+
+def measure_noisy(rng: Generator, design: Design, trouble: Trouble, campaigns: int) -> NoisyRow:
+    """Simulate nodes that scatter unequally, and count false differences."""
+    counts = np.zeros((3, 2), dtype=np.int64)
+    for start in range(0, campaigns, CHUNK):
+        values, exists = simulate(rng, design, trouble, min(CHUNK, campaigns - start))
+        series = list(_series(values, exists, design, trouble))
+        by_rule, pooled = (
+            compare(series, Settings(unit=design.unit, planned_blocks=blocks)) for blocks in (design.blocks, 4)
+        )
+        found = [one.p for one in by_rule], [one.p for one in pooled], [one.p_block_means for one in by_rule]
+        p = np.array(found, dtype=np.float64)
+        counts += np.stack([(p < level).sum(axis=1) for level in (ALPHA, ALPHA / FAMILY)], axis=1)
+    return NoisyRow(design, trouble, campaigns, *((int(a), int(b)) for a, b in counts))
+
+
+def noisy_faults(row: NoisyRow) -> list[str]:
+    """Which promises are broken where every visit was made: the rule's at alpha, that of block means at both levels.
+
+    Satterthwaite's approximation is promised to 6 % where the nodes scatter alike and to 7 % where one is noisy.
+    """
+    if row.trouble.node_lost:
+        return []
+    found = []
+    if limits(row.by_rule[0], row.campaigns)[1] > (0.06 if row.trouble.noisy == 1 else 0.07):
+        found.append(f"false positives {100 * row.by_rule[0] / row.campaigns:.2f} %")
+    for count, level in zip(row.block_means, (ALPHA, ALPHA / FAMILY), strict=True):
+        if limits(count, row.campaigns, 0.999)[0] > level:
+            found.append(f"block means: false positives {100 * count / row.campaigns:.3f} % at {100 * level:.3f} %")
+    return found
+
+
+def limits(count: int, of: int, level: float = 0.95) -> tuple[float, float]:
+    """Clopper-Pearson limits of a share."""
+    tail = (1 - level) / 2
+    low = special.betaincinv(count, of - count + 1, tail) if count else 0.0
+    high = special.betaincinv(count + 1, of - count, 1 - tail) if count < of else 1.0
     return float(low), float(high)
 
 
@@ -277,9 +355,10 @@ def faults(row: Row) -> list[str]:
     return found
 
 
-def _cells(count: int, of: int) -> str:
-    low, high = limits(count, of)
-    return f"{100 * count / of:.1f} ({100 * low:.1f}-{100 * high:.1f})"
+def _cells(count: int, of: int, family: int = 1) -> str:
+    """A share in percent with its limits; of a family: how often any of so many independent tests is false."""
+    share, low, high = (100 * (1 - (1 - x) ** family) for x in (count / of, *limits(count, of)))
+    return f"{share:.1f} ({low:.1f}-{high:.1f})"
 
 
 def _table(rows: list[Row]) -> Iterator[str]:
@@ -288,6 +367,19 @@ def _table(rows: list[Row]) -> Iterator[str]:
     for row in rows:
         numbers = " | ".join(_cells(count, row.campaigns) for count in (row.different, row.covered, row.equivalent))
         yield f"| {row.design.name} | {row.trouble.name} | {numbers} |"
+
+
+def _noisy_table(rows: list[NoisyRow]) -> Iterator[str]:
+    yield ""
+    tests = [f"{name}, % | any of {FAMILY} by {name}, %" for name in ("one variance per node", "pooled", "block means")]
+    yield f"| design | what is wrong | {' | '.join(tests)} |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for row in rows:
+        numbers = [
+            f"{_cells(at_alpha, row.campaigns)} | {_cells(in_family, row.campaigns, FAMILY)}"
+            for at_alpha, in_family in (row.by_rule, row.pooled, row.block_means)
+        ]
+        yield f"| {row.design.name} | {row.trouble.name} | {' | '.join(numbers)} |"
 
 
 def _family_table(rng: Generator, campaigns: int, say: Callable[[str], None]) -> tuple[list[str], list[str]]:
@@ -323,8 +415,13 @@ def main() -> int:
         rows.append(measure(rng, design, trouble, options.campaigns))
         print(list(_table(rows[-1:]))[-1], flush=True)
         broken += [f"{design.name}, {trouble.name}: {fault}" for fault in faults(rows[-1])]
+    noisy = []
+    for design, trouble in product(NOISY_DESIGNS, NOISY):
+        noisy.append(measure_noisy(rng, design, trouble, 2 * options.campaigns))
+        print(list(_noisy_table(noisy[-1:]))[-1], flush=True)
+        broken += [f"{design.name}, {trouble.name}: {fault}" for fault in noisy_faults(noisy[-1])]
     lines, broken_families = _family_table(rng, options.campaigns, lambda line: print(line, flush=True))
-    text = "\n".join([f"`{command}` (95 % limits in brackets)", "", *_table(rows), *lines])
+    text = "\n".join([f"`{command}` (95 % limits in brackets)", "", *_table(rows), *_noisy_table(noisy), *lines])
     if options.update:
         before, rest = options.update.read_text().split(MARKS[0])
         options.update.write_text(f"{before}{MARKS[0]}\n\n{text}\n\n{MARKS[1]}{rest.split(MARKS[1])[1]}")

@@ -12,7 +12,13 @@ from hpcvirt.core.store.clocks import Timing
 
 
 def timings(
-    *, rate: float = 1.0, share: float = 0.9, jump_s: float = 0.0, kernel: str = "xen", real_s: float = 60.0
+    *,
+    rate: float = 1.0,
+    share: float = 0.9,
+    jump_s: float | None = None,
+    kernel: str = "xen",
+    real_s: float = 60.0,
+    node: str = "n1",
 ) -> Iterator[Timing]:
     """Twenty runs under each of two kernels; what is odd is so under ``kernel`` only."""
     draw = random.Random(5)
@@ -23,9 +29,8 @@ def timings(
             shown = real * (rate if is_odd else 1.0)
             # A network with a round trip of 0.2 s and some jitter.
             elapsed = real + draw.uniform(0.2, 0.35)
-            yield Timing(
-                "n1", name, "b", shown, elapsed, shown * (share if is_odd else 0.9), jump_s if is_odd else 0.01
-            )
+            cpu_s = shown * (share if is_odd else 0.9)
+            yield Timing(node, name, "b", shown, elapsed, cpu_s, jump_s if is_odd else None)
 
 
 def flags(**odd: float) -> list[str]:
@@ -40,12 +45,42 @@ def test_sound_clocks_are_not_flagged(real_s: float) -> None:
 @pytest.mark.parametrize("rate", [0.97, 1.03])
 def test_a_clock_that_runs_at_another_pace_is_flagged(rate: float) -> None:
     (flag,) = flags(rate=rate)
-    assert flag.startswith("n1 under xen: in 20 of 20 runs its clock and the login node's disagree")
+    assert flag.startswith(
+        "clocks: the node's and the login node's disagree beyond the round trip in 20 runs (n1 under xen: 20 of 20)"
+    )
 
 
-def test_a_clock_that_jumps_is_flagged() -> None:
-    (flag,) = flags(jump_s=-3600.0)
-    assert flag == ("n1 under xen: its clock jumped in 20 of 20 runs (by -3600.0 s); those are timed by its uptime")
+@pytest.mark.parametrize(("jump_s", "told"), [(-3600.0, "-3600.0 s"), (0.25, "+250 ms")])
+def test_a_clock_that_jumps_is_flagged(jump_s: float, told: str) -> None:
+    (flag,) = flags(jump_s=jump_s)
+    assert flag == (
+        f"clocks: the node's jumped in 20 runs (n1 under xen: 20 of 20), at most by {told}; "
+        "those are timed by its uptime, in steps of 10 ms"
+    )
+
+
+@pytest.mark.parametrize("jump_s", [None, 0.01, -0.04, 0.09])
+def test_what_is_near_the_resolution_of_uptime_is_no_jump(jump_s: float | None) -> None:
+    assert flags(jump_s=jump_s) == []
+
+
+@pytest.mark.parametrize("odd", [{"jump_s": 30.0}, {"rate": 0.97}, {"rate": 1.03}, {"share": 0.5}])
+def test_one_cause_is_one_line_on_however_many_nodes(odd: dict[str, float]) -> None:
+    everywhere = [one for number in range(12) for one in timings(node=f"n{number}", **odd)]  # type: ignore[arg-type]
+    (flag,) = clock_flags(everywhere, "native")
+    assert "+0.0 s" not in flag
+    assert len(flag) < 250
+    if "share" not in odd:
+        assert "in 240 runs (n0 under xen: 20 of 20; " in flag
+        assert "and 9 more" in flag
+
+
+def test_two_causes_are_two_lines() -> None:
+    both = [*timings(jump_s=30.0), *timings(rate=0.97, node="n2")]
+    assert [flag.split(" in ")[0] for flag in clock_flags(both, "native")] == [
+        "clocks: the node's and the login node's disagree beyond the round trip",
+        "clocks: the node's jumped",
+    ]
 
 
 @pytest.mark.parametrize(("share", "flagged"), [(0.9, False), (0.87, False), (0.8, True), (1.1, True)])

@@ -256,6 +256,16 @@ def test_toml_syntax_is_told_with_its_line(text: str, fault: str) -> None:
     assert found.startswith(fault), found
 
 
+@pytest.mark.parametrize("string", ['"""\n(\\d+)\n"""', '"(\\d+)"', '"\\xZZ"', '"\\u12"', '"\\ud800"'])
+def test_a_backslash_in_double_quotes_has_a_remedy(string: str) -> None:
+    with pytest.raises(CampaignInvalid) as caught:
+        parse_campaign(f"[benchmark.parameters]\nmetrics = {string}\n")
+    assert "'''" in caught.value.hint
+    with pytest.raises(CampaignInvalid) as caught:
+        parse_campaign("[campaign\n")
+    assert "'''" not in caught.value.hint
+
+
 def test_faults_of_form_hide_no_others() -> None:
     text = TOML.replace('plugin = "stream"', 'plugin = "streem"').replace("[design]", "[design]\nretries = -1")
     with pytest.raises(CampaignInvalid) as caught:

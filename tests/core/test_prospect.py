@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hpcvirt.core.config import parse_campaign
+from hpcvirt.campaigns import bundled
+from hpcvirt.core.config import parse_campaign, read_campaign
 from hpcvirt.core.confounds import confounds
 from hpcvirt.core.experience import Experience, learn
 from hpcvirt.core.model import Expect, Order, Scope, Settle
@@ -16,7 +17,7 @@ from hpcvirt.core.stats.comparing import planned_pairs
 from hpcvirt.core.stats.model import Settings, Unit
 from hpcvirt.core.stats.power import Spread
 from hpcvirt.core.store.setups import Setup
-from tests.core.factories import campaign, do_run, ended, new_database
+from tests.core.factories import STREAM, campaign, do_run, ended, new_database
 
 TEXT = """
 [campaign]
@@ -50,8 +51,9 @@ def test_the_family_is_primary_metrics_times_pairs() -> None:
         ((("c", "b"), ("c", "b")), 3),
         ((("b", "a"), ("c", "b")), 3),
         ((("b", "a"),), 2),
-        # The other way round it is another comparison, and the analysis makes it.
-        ((("a", "b"),), 3),
+        # The other way round it is the same test.
+        ((("a", "b"),), 2),
+        ((("c", "b"), ("b", "c")), 3),
     ],
 )
 def test_a_pair_that_is_named_twice_is_tested_once(contrasts: tuple[tuple[str, str], ...], distinct: int) -> None:
@@ -244,3 +246,66 @@ def test_one_block_more_is_worth_something_by_the_papers_method_too() -> None:
     assert found.detectable is not None
     assert found.detectable_with_one_block_more is not None
     assert found.detectable_with_one_block_more < found.detectable
+
+
+# -- as verdicts are given
+
+
+@pytest.mark.parametrize(
+    ("method", "correction", "corrected"),
+    [
+        (None, "holm", True),
+        (None, "bh", True),
+        (None, "none", False),
+        ("paper", "holm", False),
+        ("blocked", "holm", True),
+    ],
+)
+def test_the_level_is_the_one_that_verdicts_go_by(method: str | None, correction: str, corrected: bool) -> None:
+    analysis = replace(CAMPAIGN.analysis, method=method, correction=correction)
+    told = prospect(replace(CAMPAIGN, analysis=analysis))
+    assert told.correction == (correction if corrected else "none")
+    alone = replace(analysis, contrasts=(), correction="none", alpha=0.05 / 12 if corrected else 0.05)
+    assert told.detectable == prospect(replace(CAMPAIGN, analysis=alone)).detectable
+
+
+def test_the_papers_plan_is_not_given_a_correction_that_it_does_not_make() -> None:
+    paper = read_campaign(bundled()["llnl-2006"]).campaign
+    told = prospect(paper)
+    assert (paper.analysis.method, paper.analysis.correction, told.correction) == ("paper", "none", "none")
+    alone = next(power for power in told.powers if power.scope is Scope.NODE)
+    assert alone.detectable == pytest.approx(0.00281, abs=0.00001)
+
+
+def test_what_nodes_have_in_common_gives_two_ends_until_it_is_known() -> None:
+    use = CAMPAIGN.benchmarks[0]
+    both = replace(
+        CAMPAIGN, benchmarks=(use, replace(use, parameters={**use.parameters, "ntimes": 5}, scope=Scope.CLUSTER))
+    )
+    unknown, wide = prospect(both).powers
+    ends = [prospect(both, Spread(shared=shared)).powers[0].detectable for shared in (0.0, 1.0)]
+    assert [unknown.at_best, unknown.detectable] == ends
+    assert prospect(both).at_best == prospect(both, Spread(shared=0.0)).detectable
+    assert wide.at_best is None
+    measured = prospect(both, Spread(shared=0.4))
+    assert measured.at_best is None
+    assert ends[0] is not None
+    assert ends[1] is not None
+    assert ends[0] < (measured.powers[0].detectable or 0.0) < ends[1]
+    assert prospect(CAMPAIGN).at_best is None
+
+
+def test_what_nodes_have_in_common_is_learnt_where_they_moved_together(tmp_path: Path) -> None:
+    other = replace(STREAM, parameters={**STREAM.parameters, "ntimes": 3})
+    for shared, scope in ((1.0, Scope.CLUSTER), (None, Scope.NODE)):
+        path = tmp_path / f"{scope}.db"
+        told = campaign(benchmarks=(STREAM, replace(other, scope=scope)), runs=12, blocks=6)
+        database, plan = new_database(path, told)
+        for run in plan.runs:
+            # what a boot draws is the same on both nodes; runs differ a little
+            boot = 100 + (7 * run.boot.block + 3 * len(run.boot.kernel)) % 5
+            do_run(database, run.id, f"a{run.id}", ended(value=boot + 0.001 * (run.id % 3)))
+        database.close()
+        found = learn([path], told).spread
+        assert found is not None
+        assert found.shared == (None if shared is None else pytest.approx(shared, abs=0.01))

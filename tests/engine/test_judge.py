@@ -78,11 +78,16 @@ def test_a_proved_and_parsed_run_is_ok() -> None:
 
 @pytest.mark.parametrize("state", [state for state in JobState if state is not JobState.FINISHED])
 @pytest.mark.parametrize("unfinished", [Status.LOST, Status.TIMEOUT, Status.ABORTED])
-def test_what_did_not_finish_is_never_parsed(state: JobState, unfinished: Status) -> None:
-    def never(output: Output) -> Report:
-        raise AssertionError
+def test_what_did_not_finish_has_no_numbers(state: JobState, unfinished: Status) -> None:
+    asked: list[Output] = []
 
-    found = judged(replace(GOOD, state=state), never, unfinished=unfinished, why="told so")
+    def count(output: Output) -> Report:
+        asked.append(output)
+        return ok(output)
+
+    found = judged(replace(GOOD, state=state), count, unfinished=unfinished, why="told so")
+    # Of what took too long it is told whether its report was complete.
+    assert bool(asked) is (found.status is Status.TIMEOUT)
     if state in {JobState.NEVER, JobState.REBOOTED} and unfinished is Status.TIMEOUT:
         # Whatever time has passed was none of the benchmark's.
         assert (found.status, found.reason) == (Status.LOST, LOST[state])
@@ -103,7 +108,50 @@ def test_what_was_lost_is_told_in_words(state: JobState) -> None:
 
 def test_what_cannot_be_killed_is_told() -> None:
     found = judged(replace(GOOD, state=JobState.STUCK), unfinished=Status.TIMEOUT, why="longer than 5 s")
-    assert (found.status, found.reason) == (Status.TIMEOUT, "longer than 5 s; some of its processes cannot be ended")
+    told = "longer than 5 s; some of its processes cannot be ended; its report was already complete"
+    assert (found.status, found.reason) == (Status.TIMEOUT, told)
+
+
+HALF = b"4"
+
+
+def only_whole(output: Output) -> Report:
+    """As of a benchmark whose report has an end."""
+    whole = output.stdout == b"42" and output.exit_status == 0
+    return ok(output) if whole else Report(Status.UNPARSABLE, "it has no end")
+
+
+@pytest.mark.parametrize(("stdout", "is_complete"), [(b"42", True), (HALF, False), (b"", False)])
+def test_a_benchmark_that_hung_after_its_report_says_so(stdout: bytes, is_complete: bool) -> None:
+    hung = replace(GOOD, state=JobState.ENDED, after=None, exit_status=None, stdout=stdout)
+    found = judged(hung, only_whole, unfinished=Status.TIMEOUT, why="longer than 5 s")
+    assert found.status is Status.TIMEOUT
+    assert found.reason == "longer than 5 s" + ("; its report was already complete" if is_complete else "")
+    assert found.readings == {}
+
+
+@pytest.mark.parametrize(
+    ("stdout", "exit_status", "is_complete"), [(b"42", 0, True), (HALF, 0, False), (b"42", 1, False)]
+)
+def test_a_benchmark_that_ended_just_past_its_limit_says_whether_its_report_is_complete(
+    stdout: bytes, exit_status: int, is_complete: bool
+) -> None:
+    late = replace(GOOD, stdout=stdout, exit_status=exit_status)
+    found = judge(late, Expect(), Told(only_whole), {}, elapsed=None, limit_s=2.4)
+    assert found.status is Status.TIMEOUT
+    assert found.reason == "longer than 2.4 s: 2.5 s" + ("; its report was already complete" if is_complete else "")
+
+
+def test_time_alone_is_no_report() -> None:
+    """A benchmark that is measured from outside has a number however it ends."""
+
+    def timed(output: Output) -> Report:
+        if output.elapsed_s is None:
+            return Report(Status.OK, not_measured=("speed",))
+        return Report(Status.OK, readings={"speed": reading(output.elapsed_s)})
+
+    found = judge(GOOD, Expect(), Told(timed), {}, elapsed=None, limit_s=2.0)
+    assert (found.status, found.reason) == (Status.TIMEOUT, "longer than 2 s: 2.5 s")
 
 
 def test_what_finished_while_we_ended_it_counts() -> None:
@@ -124,7 +172,8 @@ def test_what_took_too_long_while_nobody_saw_is_a_timeout() -> None:
     slow = replace(GOOD, before=(one, replace(before, uptime_s=10.0)), after=(other, replace(after, uptime_s=13.0)))
     assert judge(slow, Expect(), Told(ok), {}, elapsed=None, limit_s=3.0).status is Status.OK
     found = judge(slow, Expect(), Told(ok), {}, elapsed=None, limit_s=2.5)
-    assert (found.status, found.reason, found.readings) == (Status.TIMEOUT, "longer than 2.5 s: 3 s", {})
+    told = "longer than 2.5 s: 3 s; its report was already complete"
+    assert (found.status, found.reason, found.readings) == (Status.TIMEOUT, told, {})
 
 
 # -- proof

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from hpcvirt.core.engine.judge import LOST
+from hpcvirt.core.remote.job import JobState
 from tests.engine.test_lab_campaign import marked_processes, rows, the_database, wait_for
 from tests.support.campaigns import begin_program, environment, kill, program, ssh_campaign, write_campaign
 from tests.support.ledger import LedgerFolder, assert_accounts, executions
@@ -68,6 +70,54 @@ def test_an_unknown_host_key_is_refused(tmp_path: Path, ledger: LedgerFolder, no
     assert refused.returncode == 4
     assert "host key" in refused.stderr
     assert executions(ledger) == []
+
+
+PATIENT = "[connection]\nlogin_limit = 3\npatience = {patience}\n"
+
+
+def test_a_home_that_is_away_for_some_seconds_excludes_nobody(
+    tmp_path: Path, ledger: LedgerFolder, nodes: Sshd
+) -> None:
+    text = ssh_campaign(ledger, PATIENT.format(patience=60) + nodes.node_tables, runs=3, blocks=1, seconds=0.5)
+    running = begin_program(
+        ["run", str(write_campaign(tmp_path, text))], environment(ledger, HOME=str(nodes.home)), tmp_path
+    )
+    wait_for([(1,)], tmp_path, "SELECT count(*) >= 4 FROM attempts WHERE status = 'ok'")
+    away = (nodes.home / ".ssh").rename(nodes.home / "away")
+    nodes.cut()
+    waiting = "SELECT count(*) FROM events WHERE message LIKE '%; waiting for it, up to 60 s'"
+    wait_for([(4,)], tmp_path, waiting)
+    time.sleep(3)
+    database = the_database(tmp_path)
+    assert rows(database, waiting) == [(4,)], "a line for each node, not for each try"
+    assert {state for (state,) in rows(database, "SELECT state FROM nodes")} == {"unreachable"}
+    away.rename(nodes.home / ".ssh")
+    assert running.wait(60) == 0
+    assert_accounts(ledger, database)
+    # What was on its way to a node when the connection was cut may never have begun.
+    assert {why for (why,) in rows(database, "SELECT reason FROM attempts WHERE status <> 'ok'")} <= {
+        LOST[JobState.NEVER]
+    }
+    assert rows(database, "SELECT count(*) FROM events WHERE message LIKE 'usable again after %'") == [(4,)]
+
+
+def test_a_home_that_stays_away_excludes_the_nodes_and_run_takes_them_in_again(
+    tmp_path: Path, ledger: LedgerFolder, nodes: Sshd
+) -> None:
+    text = ssh_campaign(ledger, PATIENT.format(patience=2) + nodes.node_tables, runs=3, blocks=1, seconds=0.5)
+    words, env = ["run", str(write_campaign(tmp_path, text))], environment(ledger, HOME=str(nodes.home))
+    running = begin_program(words, env, tmp_path)
+    wait_for([(1,)], tmp_path, "SELECT count(*) >= 4 FROM attempts WHERE status = 'ok'")
+    away = (nodes.home / ".ssh").rename(nodes.home / "away")
+    nodes.cut()
+    assert running.wait(60) == 4
+    away.rename(nodes.home / ".ssh")
+    database = the_database(tmp_path)
+    reasons = rows(database, "SELECT state, detail FROM nodes")
+    assert all(state == "set aside" and "(waited for " in str(why) for state, why in reasons), reasons
+    assert program(words, env, tmp_path).returncode == 0
+    assert_accounts(ledger, database)
+    assert {state for (state,) in rows(database, "SELECT state FROM nodes")} == {"done"}
 
 
 @pytest.mark.slow

@@ -202,6 +202,20 @@ def test_a_program_that_cannot_be_started_is_told_before_any_run(tmp_path: Path,
     assert ran.rows("SELECT state FROM nodes") == [("set aside",)]
 
 
+@pytest.mark.parametrize(
+    ("text", "is_complete"), [("echo rate: 12; sleep 300", True), ("sleep 300; echo rate: 12", False)]
+)
+def test_a_program_that_hangs_after_its_report_is_told_from_one_that_hangs_before(
+    tmp_path: Path, text: str, is_complete: bool
+) -> None:
+    benchmark = command(str(script(tmp_path, text)), metrics="rate MB/s higher regex stdout 'rate: ([0-9]+)'")
+    ran = Ran(tmp_path, benchmark.replace("timeout = 60", "timeout = 1"))
+    assert ran.done.returncode == 1, ran.done.stderr
+    complete = "; its report was already complete"
+    assert ran.statuses == [("timeout", f"longer than 1 s{complete if is_complete else ''}")]
+    assert ran.rows("SELECT count(*) FROM measurements") == [(0,)]
+
+
 CHANGED = 'wrap = ["env", "PATH={folder}/other:/usr/bin:/bin"]'
 
 

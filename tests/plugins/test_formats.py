@@ -109,6 +109,49 @@ def test_a_table_without_csv(head: bytes, row: bytes, status: Status, expected: 
     ), report.reason
 
 
+VERSIONED = b"%s,%s,h,1,123,8G,,100,90,200,91,300,92,400,93,500,94,60.5,1,16" + b"," * 28 + b"\n"
+
+
+@pytest.mark.parametrize("version", [b"1.93c", b"1.93d", b"1.94", b"1.95", b"1.96", b"1.97"])
+def test_csv_from_1_93_on(version: bytes) -> None:
+    report = parse("bonnie", VERSIONED % (version, version))
+    assert (report.status, list(values(report).values())) == (Status.OK, [100, 200, 300, 400, 500, 60.5])
+    assert parse("bonnie", VERSIONED.replace(b",,,", b",,") % (version, version)).status is Status.FAILED
+
+
+ROWS = (
+    b"old              2G   331  98 27139  10 17554   4  1156  99 65858   7 371.8   5\n",
+    b"new           1000M:64k   335  98 54977  23 27923   7  1075  99 61596   6 342.9   4\n",
+    b"skipped          2G           54977  23 27923   7           61596   6 342.9   4\n",
+    b"                 2G   335  98 54977  23 27923   7  1075  99 61596   6 343.9   4\n",
+)
+LATENCY = b"Latency               104ms   41538ms     804ms   19824us   46554us     631ms\n"
+
+
+@pytest.mark.parametrize("head", [HEAD_1_03, HEAD_1_97])
+@pytest.mark.parametrize("between", [b"", LATENCY])
+def test_of_several_rows_under_one_head_the_last_counts(head: bytes, between: bytes) -> None:
+    report = parse("bonnie", head + between.join(ROWS))
+    assert report.status is Status.OK, report.reason
+    assert [one.readings["rand_seeks"].value for one in report.runs] == [371.8, 342.9, 342.9, 343.9]
+    assert values(report) == values(report.runs[-1])
+    assert report.runs[2].not_measured == ("seq_out_char", "seq_in_char")
+    assert parse("bonnie", head + between.join(ROWS), size_mib=2048).status is Status.FAILED
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b" 1  0      0 243452  35524 985012    0    0    12    34   56   78  2  1 97  0  0\n",
+        b"sda 1.00 2.00 3.00 4.00 5.00 6.00 7.00 8.00 9.00 10.00 11.00 12.00 13.00\n",
+        LATENCY,
+    ],
+)
+def test_numbers_of_others_under_a_row_are_no_second_one(line: bytes) -> None:
+    report = parse("bonnie", HEAD_1_97 + ROWS[0] + line)
+    assert (report.status, report.runs, values(report)["rand_seeks"]) == (Status.OK, (), 371.8)
+
+
 def test_a_table_of_2_00_alone_rounds() -> None:
     head = HEAD_1_03.replace(b"Machine        Size K/sec %CP K/sec", b"Name:Size etc        /sec %CP  /sec")
     head = head.replace(b"K/sec", b" /sec").replace(b"Version  1.03 ", b"Version 2.00a ")
@@ -155,6 +198,42 @@ def test_another_size_of_bonnie_64() -> None:
     assert parse("bonnie", head + row % 4, size_mib=4000).status is Status.OK
     assert parse("bonnie", head + row % 4, size_mib=1000).status is Status.FAILED
     assert parse("bonnie", head + row % 0, size_mib=100).status is Status.OK
+
+
+# --- MITgcm
+
+
+MODEL = b"""\
+(PID.TID 0000.0001) //                      MITgcm UV
+(PID.TID 0000.0001) // MITgcmUV version:  %s
+(PID.TID 0000.0001)   Seconds in section "ALL                    [THE_MODEL_MAIN]":
+(PID.TID 0000.0001)           User time:  0.5
+(PID.TID 0000.0001)         System time:  0.25
+(PID.TID 0000.0001)     Wall clock time:  0.75
+"""
+OLD_MODEL = MODEL % b"checkpoint61n"
+
+
+@pytest.mark.parametrize("stop", [b"STOP NORMAL END\n", b"NORMAL END\n", b"[1,0]<stderr>:STOP NORMAL END\n"])
+def test_a_normal_end_on_stderr_alone(stop: bytes) -> None:
+    report = parse("mitgcm", OLD_MODEL, b"Note: The following ...\n" + stop)
+    assert (report.status, values(report)["wall_time"]) == (Status.OK, 0.75), report.reason
+    assert parse("mitgcm", OLD_MODEL[:-1], stop).status is Status.FAILED
+    assert parse("mitgcm", OLD_MODEL, stop[:-4]).status is Status.UNVERIFIED
+    assert [one.status for one in parse("mitgcm", OLD_MODEL * 2, stop * 2).runs] == [Status.OK] * 2
+
+
+def test_a_normal_end_mixed_into_stdout_ends_only_a_model_that_has_no_other() -> None:
+    assert parse("mitgcm", OLD_MODEL + b"STOP NORMAL END\n").status is Status.OK
+    assert parse("mitgcm", MODEL % b"checkpoint64q" + b"STOP NORMAL END\n").status is Status.UNVERIFIED
+    assert parse("mitgcm", b"STOP NORMAL END\n").status is Status.FAILED
+
+
+@pytest.mark.parametrize("said", [b"ABNORMAL END: S/R INI_PARMS\n", b"STOP ABNORMAL END: S/R X\n", b"ABNORMAL END\n"])
+@pytest.mark.parametrize("end", [b"", b"PROGRAM MAIN: Execution ended Normally\n"])
+def test_an_abnormal_end_of_any_compiler(said: bytes, end: bytes) -> None:
+    for report in (parse("mitgcm", OLD_MODEL + end, said), parse("mitgcm", OLD_MODEL + said + end, b"NORMAL END\n")):
+        assert (report.status, "ABNORMAL END" in report.reason) == (Status.FAILED, True)
 
 
 # --- NPB

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from hpcvirt.core.benchmark import Output, Report, complete, load
 from hpcvirt.core.model import Status
+from tests.plugins.recordings import FOLDER
 
 
 def values(report: Report) -> dict[str, float]:
@@ -117,3 +120,130 @@ def test_a_last_row_like_the_others(column: str, stdout: bytes, expected: float)
 def test_a_pattern_that_is_none_is_no_fault_of_the_plugin() -> None:
     report = load("command").parse(Output(b"x\n", b"", 0), {"argv": "x", "expect": "(("})
     assert (report.status, "expect" in report.reason) == (Status.UNPARSABLE, True)
+
+
+# --- JSON
+
+
+def recorded(name: str) -> bytes:
+    return (FOLDER / "own" / name).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["fio_percentile.json", "fio_note.json"])
+def test_a_key_of_json_with_a_dot_and_text_before_it(name: str) -> None:
+    report = own("p99 ns lower json stdout jobs.0.read.clat_ns.percentile.99.000000", recorded(name))
+    assert (report.status, values(report)) == (Status.OK, {"p99": 2544.0}), report.reason
+
+
+@pytest.mark.parametrize(
+    ("path", "stdout", "expected"),
+    [
+        ("a.b", b'{"a.b": 1}', 1.0),
+        ("a.b.c", b'{"a": {"b.c": 1}, "a.b": {"d": 2}}', 1.0),
+        ("a.b.0.c.d", b'{"a.b": [{"c.d": 1}]}', 1.0),
+        ("a.-1", b'{"a": [1, 2]}', 2.0),
+        ("0.a", b'[{"a": 1}]\n', 1.0),
+        ("a", b'\xef\xbb\xbf{"a": 1}', 1.0),
+        ("a", '{"a": 1}'.encode("utf-16"), 1.0),
+        ("a", b'[INFO] begun\n[node1:12] 3 more\n[1] 4711\n  {\r\n "a": 1\r\n}\r\n', 1.0),
+        ("a", b'caf\xe9\n{"a": 1}\nready\n', 1.0),
+        ("a", b'{"a": 1}\n{"a": 2}\n{"b": 3}\n', 2.0),
+    ],
+)
+def test_json_among_other_text(path: str, stdout: bytes, expected: float) -> None:
+    report = own(f"m u higher json stdout {path}", stdout)
+    assert (report.status, values(report)) == (Status.OK, {"m": expected}), report.reason
+
+
+@pytest.mark.parametrize(
+    ("stdout", "why"),
+    [
+        (b'{"a": {"b": 1}, "a.b": 2}', "can be read in 2 ways"),
+        (b'[\n{"a": {"b": 1}},\n{"a":', "JSON is cut"),
+        (b'{\n"x": [\n{"a": {"b": 1}},\n{"a": {"b"', "JSON is cut"),
+        (b'{"a": {"b": 1}}\n{"a": {"b": 2', "JSON is cut"),
+        (b'[{"a": {"b": 1}}]\n[{"a": {"b": 2', "JSON is cut"),
+        (b'{"a": {"b": 1}} Killed\n', "more on the last line"),
+        (b"no JSON at all\n", "no number"),
+        (b"", "no number"),
+    ],
+)
+def test_json_in_which_nobody_can_say_which_number_counts(stdout: bytes, why: str) -> None:
+    report = own("m u higher json stdout a.b", stdout)
+    assert (report.status, values(report), why in report.reason) == (Status.UNPARSABLE, {}, True), report.reason
+
+
+def test_json_cut_anywhere_is_no_result() -> None:
+    line = "m ns lower json stdout jobs.0.read.clat_ns.percentile.99.000000"
+    pretty = json.dumps(json.loads(recorded("fio_percentile.json")), indent=0).encode()
+    for text in (recorded("fio_note.json").rstrip(), pretty):
+        assert own(line, text).status is Status.OK
+        assert {own(line, text[:end]).status for end in range(len(text))} == {Status.UNPARSABLE}
+
+
+# --- several matches
+
+
+MAXIMUM = "worst us lower regex stdout 'Max: +([0-9]+)'"
+REDUCED = {"last": 22.0, "first": 41.0, "max": 187.0, "min": 22.0, "mean": 250 / 3, "sum": 250.0}
+
+
+@pytest.mark.parametrize(("how", "expected"), REDUCED.items())
+def test_one_number_of_several_threads(how: str, expected: float) -> None:
+    report = own(f"{MAXIMUM} reduce={how}", recorded("cyclictest.out"))
+    assert (report.status, values(report)) == (Status.OK, {"worst": expected}), report.reason
+
+
+@pytest.mark.parametrize(("how", "expected"), {"last": 2, "first": 4, "max": 4, "min": 2, "mean": 3, "sum": 9}.items())
+@pytest.mark.parametrize(
+    ("where", "stdout"),
+    [
+        ("csv stdout b", b"a,b\nx,4\ny,3\nz,2\n"),
+        ("csv stdout 2", b"begun\n1,4\n2,3\n3,2\n"),
+        ("json stdout a.*", b'{"a": [4, "3", 2]}'),
+        ("json stdout jobs.*.b", b'{"jobs": {"x": {"b": 4}, "y": {"b": 3}, "z": {"b": 2}, "t": {"c": 9}}}'),
+        ("json stdout b", b'{"b": 4}\n{"b": 3}\n{"b": 2}\n'),
+    ],
+)
+def test_one_number_of_rows_and_members(where: str, stdout: bytes, how: str, expected: float) -> None:
+    report = own(f"m u higher {where} reduce={how}", stdout)
+    assert (report.status, values(report)) == (Status.OK, {"m": expected}), report.reason
+
+
+def test_of_several_the_last_counts_where_nothing_is_said() -> None:
+    assert values(own(MAXIMUM, recorded("cyclictest.out"))) == {"worst": 22.0}
+
+
+@pytest.mark.parametrize("how", ["max", "min", "mean", "sum"])
+@pytest.mark.parametrize(
+    ("where", "stdout"),
+    [
+        ("regex stdout 'v=(\\S+)'", b"v=1\nv=fast\nv=3\n"),
+        ("regex stdout 'v=([0-9.]+)'", b"v=1\nv=5.2e3\nv=3\n"),
+        ("regex stdout 'v=([0-9.]+)'", b"v=1\nv=2\nv"),
+        ("csv stdout b", b"a,b\n1,2\n1,n/a\n1,3\n"),
+        ("csv stdout 2", b"1,2\n1,2,3\n1,3\n"),
+        ("json stdout a.*", b'{"a": [1, null, 2]}'),
+    ],
+)
+def test_none_is_left_out_of_several(where: str, stdout: bytes, how: str) -> None:
+    report = own(f"m u higher {where} reduce={how}", stdout)
+    assert (report.status, values(report)) == (Status.UNPARSABLE, {})
+
+
+def test_a_sum_beyond_all_numbers_is_none() -> None:
+    assert own("m u higher regex stdout 'v=(\\S+)' reduce=mean", b"v=1e308\nv=1e308\nv=1e308\n").status is not Status.OK
+
+
+@pytest.mark.parametrize("end", ["reduce=median", "reduce=", "max", "reduce=max reduce=min"])
+def test_a_reduction_that_is_none(end: str) -> None:
+    faults = complete(load("command"), {"argv": "x", "metrics": f"{MAXIMUM} {end}"})[1]
+    assert ["reduce" in fault for fault in faults] == [True], faults
+
+
+@pytest.mark.parametrize("name", ["metrics", "expect"])
+def test_what_toml_made_of_a_backslash(name: str) -> None:
+    given = {"argv": "x", name: "m u higher regex stdout '\bv=(.+)'"}
+    (fault,) = complete(load("command"), given)[1]
+    assert fault.startswith(f"{name}: ")
+    assert "'''" in fault

@@ -38,7 +38,7 @@ def told(case: Case) -> str:
 
 
 def test_all_are_there() -> None:
-    assert len(cases()) == 277
+    assert len(cases()) == 282
     assert {case.folder for case in cases()} == PLUGINS.keys()
 
 

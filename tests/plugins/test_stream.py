@@ -148,9 +148,65 @@ def test_what_was_too_fast_for_the_clock_is_not_measured(rate: str) -> None:
     assert (partly.status, set(partly.readings)) == (Status.UNVERIFIED, {"copy", "scale", "add"})
 
 
+SIZE = "Array size = 2000000, Offset = 0\n"
+DOUBLE = "This system uses 8 bytes per DOUBLE PRECISION word.\n"
+DOUBLE_F = " Assuming 8 bytes per DOUBLE PRECISION word\n"
+
+
+@pytest.mark.parametrize("told", ["", DOUBLE, DOUBLE_F])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("MB/s", "GB/s"),
+        ("MB/s", "KB/s"),
+        ("2000000", "2000001"),
+        ("2000000", "20000000"),
+        ("220.6927", "22.0692"),
+        ("220.6927", "210.4690"),
+        ("Avg time     Min time", "Min time     Avg time"),
+    ],
+)
+def test_a_rate_that_contradicts_time_and_bytes(told: str, old: str, new: str) -> None:
+    text = (told + SIZE).encode() + table(AVG, *OLD_ROWS)
+    assert (parse(text).status, rates(parse(text))) == (Status.OK, OLD_RATES)
+    report = parse(text.replace(old.encode(), new.encode()))
+    if new == "2000001":  # within what four digits can tell
+        assert report.status is Status.OK
+    else:
+        assert (report.status, "copy" in report.readings) == (Status.UNPARSABLE, False)
+        assert "bytes" in report.reason
+
+
+@pytest.mark.parametrize(("width", "status"), [(4, Status.OK), (8, Status.UNPARSABLE), (None, Status.OK)])
+def test_elements_of_single_precision(width: int | None, status: Status) -> None:
+    told = "" if width is None else f"This system uses {width} bytes per array element.\n"
+    assert parse((told + "Array size = 4000000\n").encode() + table(AVG, *OLD_ROWS)).status is status
+
+
+def test_digits_are_the_tolerance_and_no_more() -> None:
+    """0.001061 s may be 0.0010605 to 0.0010615 s: of 32 MB that is 30146.0 to 30174.4 MB/s."""
+    for rate, status in {
+        "30161.3": Status.OK,
+        "30174.4": Status.OK,
+        "30174.6": Status.UNPARSABLE,
+        "30145.9": Status.UNPARSABLE,
+    }.items():
+        assert parse(GOOD.replace(b"30161.3", rate.encode())).status is status, rate
+
+
+def test_each_report_is_compared_with_its_own_size() -> None:
+    fortran = (RECORDED / "fortran_stream_f.out").read_bytes()
+    report = parse(GOOD + fortran + GOOD)
+    assert [one.status for one in report.runs] == [Status.OK] * 3
+    wrong = parse(GOOD + fortran.replace(b"13220.9", b"1322.09") + GOOD)
+    assert [one.status for one in wrong.runs] == [Status.OK, Status.UNPARSABLE, Status.OK]
+
+
 def test_exponents_of_fortran() -> None:
     rows = [*OLD_ROWS[:3], OLD_ROWS[3].replace("243.0946", "0.243D+03")]
     assert rates(parse(table(AVG, *rows)))["triad"] == 243.0
+    assert parse(SIZE.encode() + table(AVG, *rows)).status is Status.OK
+    assert parse(SIZE.encode() + table(AVG, *rows).replace(b"D+03", b"D+02")).status is Status.UNPARSABLE
 
 
 def test_a_row_cut_after_its_rate_makes_no_result() -> None:

@@ -9,10 +9,12 @@ import secrets
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -128,7 +130,7 @@ async def refused(node: Node, kind: type[HpcvirtError], connecting: Connecting |
     return caught.value
 
 
-def at(port: int, **more: object) -> Node:
+def at(port: int | None, **more: object) -> Node:
     return Node("node1", "127.0.0.1", port, **more)  # type: ignore[arg-type]
 
 
@@ -200,6 +202,93 @@ async def test_a_configuration_that_takes_for_ever_is_not_waited_for(place: Plac
     link = NodeConnection(Node("node1", "compute-1"), connecting=replace(ACCEPT_NEW, login_limit_s=1.0))
     with pytest.raises(SshConfigWrong, match="not read within 1 s"):
         await link.connect()
+
+
+async def test_a_reading_that_takes_too_long_is_not_begun_beside_itself(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = place.serve()
+    readings: list[float] = []
+    is_away = threading.Event()
+    resolve = connection.resolve
+
+    def slow(*words: Any) -> access.Access:
+        readings.append(time.monotonic())
+        is_away.wait(20)
+        return resolve(*words)
+
+    async with NodeConnection(at(port), None, Connecting(login_limit_s=0.3)) as link:
+        monkeypatch.setattr(connection, "resolve", slow)
+        for _ in range(3):
+            with pytest.raises(SshConfigWrong, match="not read within"):
+                await link.connect()
+        is_away.set()
+        await link.connect_again(10)
+    assert len(readings) == 1
+
+
+async def test_who_was_in_waits_for_a_configuration_that_is_not_there(place: Place) -> None:
+    port = place.serve()
+    config = place.ssh / "config"
+    config.write_text(f"Host 127.0.0.1\n    Port {port}\n")
+    async with NodeConnection(at(None)) as link:
+        await link.connect()
+        await link.close()
+        config.rename(place.ssh / "away")
+        with pytest.raises(SshConfigWrong, match="is not there any more") as caught:
+            await link.connect_again(1)
+        assert caught.value.waited_s
+        asyncio.get_running_loop().call_later(1, (place.ssh / "away").rename, config)
+        await link.connect_again(10)
+
+
+@pytest.mark.parametrize("policy", HostKeys)
+async def test_who_was_in_is_believed_by_its_own_key_only_while_known_hosts_are_away(
+    place: Place, policy: HostKeys
+) -> None:
+    port = place.serve()
+    known, key = place.ssh / "known_hosts", place.folder / f"server{port}" / "hostkey"
+    async with NodeConnection(at(port), None, Connecting(host_keys=policy)) as link:
+        await link.connect()
+        await link.close()
+        known.rename(place.ssh / "away")
+        if policy is HostKeys.ACCEPT_NEW:
+            await link.connect()
+            await link.close()
+        else:
+            with pytest.raises(HostKeyUnknown):
+                await link.connect()
+        assert not known.exists(), "nothing is written where something else may be mounted"
+        make_key(key, "ed25519")
+        place.servers[-1].send_signal(signal.SIGHUP)
+        _wait_for_banner(port)
+        with pytest.raises(HostKeyChanged):
+            await link.connect_again(10)
+        assert not known.exists()
+
+
+@pytest.mark.parametrize("missing", ["known_hosts", "id_ed25519", "."])
+async def test_who_was_in_waits_for_what_lets_it_in(place: Place, missing: str) -> None:
+    port = place.serve()
+    there = place.ssh if missing == "." else place.ssh / missing
+    away = place.folder / "away"
+    async with NodeConnection(at(port)) as link:
+        await link.connect()
+        await link.close()
+        there.rename(away)
+        asyncio.get_running_loop().call_later(1.5, away.rename, there)
+        await link.connect_again(10)
+
+
+@pytest.mark.parametrize("missing", ["known_hosts", "id_ed25519"])
+async def test_a_stranger_is_not_waited_for_by_what_does_not_let_it_in(place: Place, missing: str) -> None:
+    port = place.serve()
+    (place.ssh / missing).rename(place.folder / "away")
+    started = time.monotonic()
+    async with NodeConnection(at(port)) as link:
+        with pytest.raises((HostKeyUnknown, PermissionRefused)):
+            await link.connect_again(30)
+    assert time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize("by_campaign", [True, False])

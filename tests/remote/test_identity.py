@@ -168,6 +168,14 @@ def test_clocks(line: str, clock: float | None) -> None:
     assert parse_identity(line.encode())[1].clock_s == clock
 
 
+@pytest.mark.parametrize(
+    ("then", "slack_s"), [("1234.56 9.9", 0.0), ("1234.81 9.9", 0.25), ("1234.00", 0.0), ("x", 0.0)]
+)
+def test_how_far_apart_clock_and_uptime_were_read_is_measured(then: str, slack_s: float) -> None:
+    moment = parse_identity(f"uptime 1234.56 9.9\nclock 1.5\nuptime_then {then}\n".encode())[1]
+    assert moment == Moment(1.5, 1234.56, slack_s=pytest.approx(slack_s))
+
+
 # -- mismatches
 
 
@@ -280,6 +288,9 @@ def test_a_balloon_and_a_varying_probe_are_judged_by_expect_alone() -> None:
         (Moment(0.0, 0.0), Moment(3600.5, 3600.0), 3600.5),
         (Moment(1000.0, 50.0), Moment(1002.5, 49.0), None),
         (Moment(1000.0, 50.0), Moment(999.0, 49.0), None),
+        (Moment(1000.0, 50.0, slack_s=0.2), Moment(1002.345678, 52.2), 2.345678),
+        (Moment(1000.0, 50.0), Moment(1002.345678, 52.2, slack_s=0.2), 2.345678),
+        (Moment(1000.0, 50.0, slack_s=0.2), Moment(1003.0, 52.2, slack_s=0.2), 2.2),
     ],
     ids=[
         "by the clock",
@@ -295,6 +306,9 @@ def test_a_balloon_and_a_varying_probe_are_judged_by_expect_alone() -> None:
         "an hour with a clock that is slewed",
         "uptime went back",
         "both went back",
+        "read far apart before",
+        "read far apart after",
+        "read far apart and a jump beyond that",
     ],
 )
 def test_elapsed(before: Moment, after: Moment, expected: float | None) -> None:

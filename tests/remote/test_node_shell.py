@@ -561,16 +561,40 @@ def test_what_a_node_cannot_hash_is_told_as_not_hashed(poor_node: LocalNode) -> 
     assert poor_node.look(f"{FOLDER}/a", f"{FOLDER}/none").artifacts == {f"{FOLDER}/a": None}
 
 
-def test_a_node_without_date_has_no_clock(poor_node: LocalNode) -> None:
-    _skip_busybox(poor_node)
+def test_a_node_without_date_has_the_clock_of_its_shell(poor_node: LocalNode) -> None:
     (poor_node.shell.parent / "date").unlink()
     reply = poor_node.launch(shell_job("sleep 0.2"))
     assert reply.before is not None
     assert reply.after is not None
-    assert reply.before[1].clock_s is None
+    assert (reply.before[1].clock_s is None) is (_shell_of(poor_node) == "dash")
     found = elapsed_s(reply.before[1], reply.after[1])
     assert found is not None
     assert 0.15 <= found < 5
+
+
+def test_a_busy_node_is_timed_as_finely_as_an_idle_one(poor_node: LocalNode) -> None:
+    """Its ``date`` takes half a second to end, so that clock and uptime are read that far apart."""
+    date = poor_node.shell.parent / "date"
+    if _shell_of(poor_node) == "dash":
+        program = date.resolve()
+        date.unlink()
+        date.write_text(f'#!/bin/sh\n{program} "$@"\nsleep 0.5\n')
+        date.chmod(0o755)
+    # A clock that somebody has exported is none.
+    env = {**poor_node.environment, "EPOCHREALTIME": "1.5"}
+    reply = replace(poor_node, environment=env).launch(shell_job("sleep 0.2"))
+    assert reply.before is not None
+    assert reply.after is not None
+    (_, before), (_, after) = reply.before, reply.after
+    assert before.clock_s is not None
+    assert after.clock_s is not None
+    assert before.clock_s > 1e9
+    assert (before.slack_s >= 0.45) is (_shell_of(poor_node) == "dash")
+    assert elapsed_s(before, after) == pytest.approx(after.clock_s - before.clock_s, abs=1e-9)
+
+
+def _shell_of(node: LocalNode) -> str:
+    return node.shell.resolve().name
 
 
 def test_no_reply_at_all(node: LocalNode) -> None:

@@ -109,29 +109,48 @@ def test_student_with_nodes_is_lm(rng: Generator) -> None:
         _agree(mine[1:], theirs[1:])
 
 
-def _blocked_data(rng: Generator) -> dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]]:
-    """Runs of two kernels on four nodes in six blocks, one boot in ten lost."""
-    kernel, node, block = (axis.reshape(-1) for axis in np.indices((2, 4, 6)))
-    kept = rng.random(kernel.size) > 0.1
+def _blocked_data(
+    rng: Generator, blocks: int, losses: float
+) -> dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]]:
+    """Runs of two kernels on four nodes, some boots lost, most of them on the last node."""
+    kernel, node, block = (axis.reshape(-1) for axis in np.indices((2, 4, blocks)))
+    kept = (rng.random(kernel.size) > losses * (1 + (node == 3))) | (block == 0)
     rows = np.repeat(np.flatnonzero(kept), rng.integers(1, 6, kept.sum()))
     level = rng.normal(100, 20, 4)[node] + rng.normal(0, 2, kernel.size) + kernel
     value = level[rows] + rng.normal(0, 1, rows.size)
     return {"kernel": kernel[rows], "node": node[rows], "block": block[rows], "value": value}
 
 
+BY_BLOCK = """
+m <- aggregate(d ~ block, c, mean); f <- lm(d ~ 1, m)
+e <- coef(summary(f))[1, 1:2]; df <- f$df.residual"""
+POOLED = """
+c$node <- factor(c$node); f <- lm(d ~ node, c, contrasts = list(node = 'contr.sum'))
+e <- coef(summary(f))[1, 1:2]; df <- f$df.residual"""
+PER_NODE = """
+n <- tapply(c$d, c$node, length); v <- tapply(c$d, c$node, var)
+pooled <- sum(((n - 1) * v)[n > 1]) / sum(n - 1)
+a <- ifelse(n > 1, v, pooled) / n / length(n)^2; nu <- ifelse(n > 1, n - 1, sum(n - 1))
+e <- c(mean(tapply(c$d, c$node, mean)), sqrt(sum(a))); df <- sum(a)^2 / sum(a^2 / nu)"""
+
+
 @pytest.mark.parametrize("better", ["lower", "higher"])
-@pytest.mark.parametrize("unit", [Unit.BLOCK, Unit.NODE_BLOCK])
-def test_blocked_is_lm(rng: Generator, unit: Unit, better: str) -> None:
+@pytest.mark.parametrize(
+    ("unit", "blocks", "losses", "model"),
+    [
+        (Unit.BLOCK, 6, 0.1, BY_BLOCK),
+        (Unit.NODE_BLOCK, 4, 0.1, POOLED),
+        (Unit.NODE_BLOCK, 5, 0.1, PER_NODE),
+        (Unit.NODE_BLOCK, 6, 0.4, PER_NODE),
+    ],
+    ids=["block", "few-planned", "per-node", "nodes-with-one-value"],
+)
+def test_blocked_is_the_model(rng: Generator, unit: Unit, blocks: int, losses: float, model: str, better: str) -> None:
     """R makes boot means, differences of logarithms and the model itself, from the runs."""
     kind = "mean(x)" if better == "lower" else "1 / mean(1 / x)"
-    model = (
-        "m <- aggregate(d ~ block, c, mean); f <- lm(d ~ 1, m)"
-        if unit is Unit.BLOCK
-        else "c$node <- factor(c$node); f <- lm(d ~ node, c, contrasts = list(node = 'contr.sum'))"
-    )
     script, data, ours = [], {}, []
     for i in range(10):
-        runs = _blocked_data(rng)
+        runs = _blocked_data(rng, blocks, losses)
         data |= {f"{name}{i}": column for name, column in runs.items()}
         script.append(f"""
 r <- data.frame(kernel = kernel{i}, node = node{i}, block = block{i}, value = value{i})
@@ -139,9 +158,9 @@ m <- aggregate(value ~ kernel + node + block, r, function(x) {kind})
 c <- merge(m[m$kernel == 0, ], m[m$kernel == 1, ], by = c("node", "block"))
 c$d <- log(c$value.y) - log(c$value.x)
 {model}
-e <- coef(summary(f))[1, ]; ci <- exp(confint(f)[1, ]); df <- f$df.residual; edge <- log(1.02)
+t <- e[1] / e[2]; ci <- exp(e[1] + c(-1, 1) * qt(0.975, df) * e[2]); edge <- log(1.02)
 p <- max(pt((e[1] + edge) / e[2], df, lower.tail = FALSE), pt((e[1] - edge) / e[2], df))
-say(exp(e[1]), e[3], e[4], df, ci, p)""")
+say(exp(e[1]), t, 2 * pt(-abs(t), df), df, ci, p)""")
         series = [
             Series.of(
                 "AB"[k], "x", "t", runs["value"][mine], better=better,
@@ -150,7 +169,7 @@ say(exp(e[1]), e[3], e[4], df, ci, p)""")
             for k in (0, 1)
             for mine in [runs["kernel"] == k]
         ]  # fmt: skip
-        one = _one(series, Settings(unit=unit))
+        one = _one(series, Settings(unit=unit, planned_blocks=blocks))
         assert one.method is Method.BLOCKED
         ours.append([one.ratio, one.t, one.p, one.df, one.ci_low, one.ci_high, one.p_equivalence])
     for mine, theirs in zip(ours, run_r("\n".join(script), data), strict=True):

@@ -56,11 +56,19 @@ def test_by_hand(better: str) -> None:
     assert (by_block.ci_low, by_block.ci_high) == pytest.approx((math.exp(low), math.exp(high)), rel=1e-9)
     assert (by_block.n, by_block.df) == (6, 5)
     by_cell = one_of([a, b], Settings(unit=Unit.NODE_BLOCK))
+    parts = d.var(axis=1, ddof=1) / 6 / 9
+    assert by_cell.ratio == pytest.approx(math.exp(d.mean()), rel=1e-9)
+    assert by_cell.t == pytest.approx(d.mean() / math.sqrt(parts.sum()), rel=1e-9)
+    assert by_cell.df == pytest.approx(parts.sum() ** 2 / np.sum(parts**2 / 5), rel=1e-9)
+    assert (by_cell.n, by_cell.df_block_means) == (18, 5)
+    assert by_cell.t_block_means == pytest.approx(by_block.t, rel=1e-9)
+    assert by_cell.p_block_means == pytest.approx(by_block.p, rel=1e-9)
+    assert by_block.p_block_means is None
+    few = one_of([a, b], Settings(unit=Unit.NODE_BLOCK, planned_blocks=4))
     residual = d - d.mean(axis=1, keepdims=True)
     se = math.sqrt(float(np.sum(residual**2)) / (18 - 3) / 18)
-    assert by_cell.ratio == pytest.approx(math.exp(d.mean()), rel=1e-9)
-    assert by_cell.t == pytest.approx(d.mean() / se, rel=1e-9)
-    assert (by_cell.n, by_cell.df) == (18, 15)
+    assert few.t == pytest.approx(d.mean() / se, rel=1e-9)
+    assert few.df == 15
     assert by_cell.mean_kind == ("harmonic" if better == "higher" else "arithmetic")
     values = b.values
     assert by_cell.mean == pytest.approx(1 / np.mean(1 / values) if better == "higher" else np.mean(values), rel=1e-9)

@@ -208,7 +208,7 @@ def test_a_missing_cell_is_counted_and_not_imputed() -> None:
         Series.of("A", "x", "t", a, node=node, block=block),
         Series.of("B", "x", "t", b[kept], node=node[kept], block=block[kept]),
     ]
-    (one,) = compare(series, Settings(unit=Unit.NODE_BLOCK))
+    (one,) = compare(series, Settings(unit=Unit.NODE_BLOCK, planned_blocks=4))
     d = (np.log(b) - np.log(a))[kept]
     assert one.n == 11
     assert one.df == 9
@@ -245,7 +245,7 @@ def test_kernels_on_different_nodes_cannot_be_compared() -> None:
 def test_a_kernel_without_any_value_stays_in_table_and_family() -> None:
     rng = np.random.default_rng(7)
     series = [Series.of(k, b, "t", rng.normal(10, 1, 9)) for k in "AB" for b in ("x", "y")]
-    series.append(Series.of("C", "x", "t", rng.normal(10, 1, 9)))
+    series += [Series.of("C", "x", "t", rng.normal(10, 1, 9)), Series.of("C", "y", "t", [])]
     found = compare(series, PAPER)
     assert [(one.benchmark, one.kernel, one.n) for one in found] == [
         ("x", "B", 9),
@@ -254,6 +254,17 @@ def test_a_kernel_without_any_value_stays_in_table_and_family() -> None:
         ("y", "C", 0),
     ]
     assert {one.family for one in found} == {4}
+
+
+def test_a_kernel_that_nobody_planned_in_a_metric_is_not_compared_there() -> None:
+    """No series at all, for the kernel or for what it is compared with."""
+    rng = np.random.default_rng(7)
+    series = [Series.of(k, "x", "t", rng.normal(10, 1, 9)) for k in "AB"]
+    series += [Series.of(k, "y", "t", rng.normal(10, 1, 9)) for k in "AC"]
+    series += [Series.of(k, "z", "t", rng.normal(10, 1, 9)) for k in "BC"]
+    found = compare(series, PAPER)
+    assert [(one.benchmark, one.kernel) for one in found] == [("x", "B"), ("y", "C")]
+    assert {one.family for one in found} == {2}
 
 
 def test_published_constants() -> None:

@@ -95,6 +95,11 @@ def test_contrasts_and_baseline() -> None:
         for one in compare(series, Settings(baseline="B", contrasts=(("C", "A"), ("A", "B"))))
     ]
     assert pairs == [("A", "B"), ("C", "B"), ("C", "A")]
+    both = Settings(contrasts=(("B", "C"), ("C", "B"), ("A", "C")))
+    assert [(one.kernel, one.baseline) for one in compare(series, both)] == [("B", "A"), ("C", "A"), ("B", "C")]
+    assert {one.family for one in compare(series, both)} == {3}
+    with pytest.raises(UsageWrong, match="'B' is compared with itself"):
+        Settings(contrasts=(("B", "B"),))
     with pytest.raises(UsageWrong, match="'Z'"):
         compare(series, Settings(baseline="Z"))
     with pytest.raises(UsageWrong, match="'Y'"):
@@ -136,9 +141,9 @@ def test_more_units_do_decide() -> None:
 
 
 def _blocked(d: FloatArray, sd: float, unit: Unit, shift: float = 0.0) -> Comparison:
-    """A comparison whose differences of logarithms have exactly this sd about their node means."""
+    """A comparison whose differences of logarithms have exactly this sd about the mean on each node."""
     d = d - d.mean(axis=1, keepdims=True)
-    d *= sd / np.sqrt(np.sum(d**2) / (d.size - d.shape[0]))
+    d *= sd / d.std(axis=1, ddof=1, keepdims=True)
     node, block = (axis.reshape(-1) for axis in np.indices(d.shape))
     series = [
         Series.of("A", "x", "t", np.full(d.size, 100.0), node=node, block=block),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hpcvirt.core.model import Better
-from hpcvirt.core.stats import Method, Series, Settings, Unit, compare
+from hpcvirt.core.stats import Method, Series, Settings, Unit, compare, compare_summaries
 from hpcvirt.core.stats.foreign import FileInvalid, read
 
 HEAD = "kernel,benchmark,metric,value"
@@ -124,6 +124,94 @@ def test_faults_of_the_file(tmp_path: Path, text: str | bytes, reason: str) -> N
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(FileInvalid, match="No such file"):
         read(tmp_path / "nowhere.csv")
+
+
+def test_a_status_column_carries_attempts_without_a_value(tmp_path: Path) -> None:
+    rows = [
+        "A,x,t,1.5,ok",
+        "A,x,t,2.5,OK",
+        "A,x,t,,failed",
+        "B,x,t,300,timeout",
+        "B,x,t,2,ok",
+        "B,x,t,not a number,Killed",
+    ]
+    a, b = read(write(tmp_path, "\n".join([f"{HEAD},status", *rows]))).series
+    assert (a.values.tolist(), dict(a.attempts)) == ([1.5, 2.5], {"ok": 2, "failed": 1})
+    assert (b.values.tolist(), dict(b.attempts)) == ([2], {"timeout": 1, "ok": 1, "killed": 1})
+
+
+def test_an_attempt_that_failed_before_it_had_a_metric_counts_in_all_of_its_benchmark(tmp_path: Path) -> None:
+    rows = ["A,x,t,1,ok", "A,x,u,1,ok", "A,y,t,1,ok", "B,x,t,2,ok", "B,x,,,failed", "C,x,,,failed", "C,x,,,failed"]
+    found = read(write(tmp_path, "\n".join([f"{HEAD},status", *rows]))).series
+    told = {(one.kernel, one.benchmark, one.metric): dict(one.attempts) for one in found}
+    assert told["B", "x", "t"] == {"ok": 1, "failed": 1}
+    assert told["B", "x", "u"] == {"failed": 1}
+    assert told["C", "x", "t"] == told["C", "x", "u"] == {"failed": 2}
+    assert told["A", "x", "t"] == {"ok": 1}
+    assert ("C", "y", "t") not in told
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        (["A,x,t,1,ok", "A,x,t,1,"], "line 3: no status"),
+        (["A,x,t,fast,ok"], "line 2: value 'fast' is not a number"),
+        (["A,x,,1,ok"], "line 2: no metric"),
+        ([",x,,,failed"], "line 2: no kernel"),
+        (["A,x,t,1,success"], "no line has the status ok, so there is no value"),
+    ],
+)
+def test_faults_of_a_status(tmp_path: Path, rows: list[str], reason: str) -> None:
+    assert faults(tmp_path, "\n".join([f"{HEAD},status", *rows])) == [reason]
+
+
+def test_attempts_of_a_run_are_no_runs_given_twice(tmp_path: Path) -> None:
+    rows = ["A,x,t,,lost,1", "A,x,t,,failed,1", "A,x,t,3,ok,1"]
+    (one,) = read(write(tmp_path, "\n".join([f"{HEAD},status,run", *rows]))).series
+    assert one.values.tolist() == [3]
+
+
+def test_visits_without_any_value_are_lost(tmp_path: Path) -> None:
+    rows = ["A,x,t,1,ok,n1,1", "A,x,t,,failed,n1,1", "A,x,t,,failed,n1,2", "A,x,t,,failed,n1,2", "A,x,t,,failed,n2,2"]
+    (one,) = read(write(tmp_path, "\n".join([f"{HEAD},status,node,block", *rows]))).series
+    assert one.lost_visits == 2
+
+
+def test_slow_runs_that_time_out_do_not_make_a_kernel_faster_in_silence(tmp_path: Path) -> None:
+    """No difference; of kernel B the slowest 10 % are cut off."""
+    rng = np.random.default_rng(3)
+    silent = 0
+    for _ in range(40):
+        a, b = rng.lognormal(0, 0.5, (2, 100))
+        limit = np.sort(b)[90]
+        rows = [f"A,x,t,{v!r},ok" for v in a.tolist()]
+        rows += [f"B,x,t,{v!r},ok" if v < limit else "B,x,t,,timeout" for v in b.tolist()]
+        (one,) = compare(read(write(tmp_path, "\n".join([f"{HEAD},status", *rows]))).series, Settings())
+        assert (one.n, one.n_baseline) == (90, 100)
+        silent += "asymmetric-loss" not in {flag.code for flag in one.flags}
+    assert silent == 0
+
+
+def test_what_nobody_measured_is_not_compared_and_a_note_says_so(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    measured = [("A", "x"), ("B", "x"), ("A", "y"), ("C", "y"), ("B", "z"), ("C", "z")]
+    rows = [f"{kernel},{benchmark},t,{v!r}" for kernel, benchmark in measured for v in rng.normal(9, 1, 5).tolist()]
+    found = read(write(tmp_path, "\n".join([HEAD, *rows])))
+    done = compare(found.series, Settings(contrasts=(("B", "C"), ("C", "B"))))
+    assert [(one.benchmark, one.kernel, one.baseline) for one in done] == [
+        ("x", "B", "A"),
+        ("y", "C", "A"),
+        ("z", "B", "C"),
+    ]
+    assert {one.family for one in done} == {3}
+    assert found.notes[-1].startswith("3 of 9 combinations of kernel and metric have no line")
+
+
+def test_summaries_of_some_kernels_only(tmp_path: Path) -> None:
+    text = "kernel,benchmark,metric,mean,sd,n\nA,x,t,1,0.1,9\nB,x,t,2,0.1,9\nA,y,t,1,0.1,9\n"
+    found = read(write(tmp_path, text))
+    assert [one.family for one in compare_summaries(found.summaries, Settings())] == [1]
+    assert found.notes[-1].startswith("1 of 4 combinations")
 
 
 def test_summaries(tmp_path: Path) -> None:

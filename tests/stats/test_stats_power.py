@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpcvirt.core.stats import Method, Series, Settings, Unit, compare
+from hpcvirt.core.stats import Method, Series, Settings, Unit, compare, student
 from hpcvirt.core.stats.power import (
     Layout,
     Spread,
@@ -20,7 +20,7 @@ from hpcvirt.core.stats.power import (
     smallest_difference,
     standard_error,
 )
-from hpcvirt.core.stats.spread import runs_per_boot, split
+from hpcvirt.core.stats.spread import common_variance, runs_per_boot, split
 
 CLUSTER = Layout(10, runs_per_boot=5, unit=Unit.BLOCK)
 
@@ -75,11 +75,78 @@ def test_blocks_needed_is_the_first_number_that_suffices(
 
 def test_moving_together_costs_degrees_of_freedom_and_shared_shocks_cost_more() -> None:
     apart = standard_error(Layout(10, 4, 5, Unit.NODE_BLOCK), Spread())
-    together = standard_error(Layout(10, 4, 5, Unit.BLOCK), Spread())
+    together = standard_error(Layout(10, 4, 5, Unit.BLOCK), Spread(shared=0.0))
     shared = standard_error(Layout(10, 4, 5, Unit.BLOCK), Spread(shared=1.0))
-    assert apart == pytest.approx((together[0], 36))
+    assert apart == pytest.approx((together[0], 9 * (4 * 9 + 2) / 11))
     assert together[1] == 9
     assert shared[0] > together[0]
+    assert standard_error(Layout(10, 4, 5, Unit.BLOCK), Spread()) == shared
+
+
+@pytest.mark.parametrize(
+    ("blocks", "nodes", "df"), [(4, 4, 12), (5, 4, 12), (5, 1, 4), (10, 1, 9), (2, 3, 3), (10, 4, 342 / 11)]
+)
+def test_node_block_pools_the_variance_with_few_blocks_only(blocks: int, nodes: int, df: float) -> None:
+    assert standard_error(Layout(blocks, nodes, 1, Unit.NODE_BLOCK), Spread())[1] == pytest.approx(df)
+
+
+@pytest.mark.parametrize(("blocks", "family"), [(4, 1), (5, 1), (5, 84), (10, 84)])
+def test_power_of_node_block_is_what_its_rule_gives(blocks: int, family: int) -> None:
+    """Simulated with the rule itself: pooled under five planned blocks, from there on one variance per node."""
+    layout, spread = Layout(blocks, 4, 1, Unit.NODE_BLOCK), Spread(0.01, 0.0)
+    effect = math.log1p(smallest_difference(layout, spread, family=family))
+    d = np.random.default_rng(15).normal(effect, 0.01 * math.sqrt(2), (20_000, 4, blocks))
+    part = d.var(axis=2, ddof=1) / (blocks * 16)
+    total = part.sum(axis=1)
+    df = total**2 / (part**2 / (blocks - 1)).sum(axis=1) if blocks >= 5 else np.full(total.size, 4.0 * (blocks - 1))
+    p = student.two_sided(d.mean(axis=(1, 2)) / np.sqrt(total), df)
+    assert np.mean(p < 0.05 / family) == pytest.approx(0.8, abs=0.015)
+
+
+@pytest.mark.parametrize("shared", [0.0, 0.5, 1.0])
+def test_nodes_that_move_together_find_what_was_promised(shared: float) -> None:
+    """By simulation through the comparisons themselves; with nothing in common assumed it would be 20 to 56 %."""
+    rng = np.random.default_rng(16)
+    layout, spread = Layout(8, 4, 2, Unit.BLOCK), Spread(0.01, 0.005, shared)
+    level = 1 + smallest_difference(layout, spread)
+    series = _moving_together(rng, spread, layout, (1.0, level), 1500)
+    done = compare(series, Settings(unit=Unit.BLOCK))
+    assert sum(one.p < 0.05 for one in done if one.p is not None) / 1500 == pytest.approx(0.8, abs=0.035)
+
+
+@pytest.mark.parametrize("shared", [0.0, 0.3, 1.0])
+def test_what_nodes_have_in_common_is_estimated(shared: float) -> None:
+    rng = np.random.default_rng(17)
+    layout, spread = Layout(10, 4, 3, Unit.BLOCK), Spread(0.01, 0.01, shared)
+    series = _moving_together(rng, spread, layout, (1.0, 1.1, 0.9), 300, shock=0.02)
+    found = [common_variance(series[i : i + 3]) for i in range(0, 900, 3)]
+    assert np.median([one.shared for one in found if one is not None]) == pytest.approx(shared, abs=0.05)
+
+
+def test_what_one_node_or_one_block_has_in_common_is_not_known() -> None:
+    rng = np.random.default_rng(18)
+    assert common_variance(_moving_together(rng, Spread(), Layout(10, 1, 3), (1.0, 1.0), 1)) is None
+    assert common_variance(_moving_together(rng, Spread(), Layout(1, 4, 3), (1.0, 1.0), 1)) is None
+    assert common_variance([]) is None
+
+
+def _moving_together(
+    rng: np.random.Generator, spread: Spread, layout: Layout, levels: tuple[float, ...], count: int, shock: float = 0.0
+) -> list[Series]:
+    """Series of ``count`` metrics under a kernel for each level; ``shock``: of a block, the same for all kernels."""
+    shape = (layout.nodes, layout.blocks, layout.runs_per_boot)
+    node, block, _ = (axis.reshape(-1) for axis in np.indices(shape))
+    common = math.sqrt(spread.shared or 0.0)
+    series = []
+    for metric in range(count):
+        shocks = rng.normal(0, shock, layout.blocks)
+        for number, level in enumerate(levels):
+            boots = rng.normal(0, spread.boot, layout.blocks) * common
+            own = rng.normal(0, spread.boot, shape[:2]) * math.sqrt(1 - common**2)
+            logs = (boots + own + shocks)[node, block] + rng.normal(0, spread.run, node.size)
+            values = 100 * level * np.exp(logs)
+            series.append(Series.of(f"k{number}", str(metric), "t", values, node=node, block=block))
+    return series
 
 
 def test_the_papers_plan() -> None:

@@ -285,14 +285,29 @@ def test_a_killed_writer_loses_nothing_that_was_filed(path: Path) -> None:
         again.close()
 
 
-def test_another_version_is_not_written(path: Path) -> None:
-    made, _ = new_database(path)
-    made.close()
-    connection = sqlite3.connect(path)
-    connection.execute(f"PRAGMA user_version = {schema.USER_VERSION + 1}")
-    connection.close()
-    with pytest.raises(StoreUnusable, match=f"schema version {schema.USER_VERSION + 1}"):
+def set_version(path: Path, version: int, *statements: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(";".join([f"PRAGMA user_version = {version}", *statements]))
+
+
+@pytest.mark.parametrize("version", [schema.OLDEST_VERSION - 1, schema.USER_VERSION + 1])
+def test_another_version_is_not_written(path: Path, version: int) -> None:
+    new_database(path)[0].close()
+    set_version(path, version)
+    with pytest.raises(StoreUnusable, match=f"schema version {version}"):
         Database(path)
+
+
+def test_the_oldest_version_is_read_and_written(path: Path) -> None:
+    """Its table of claims is without a reference."""
+    made, plan = new_database(path)
+    made.close()
+    bare = "CREATE TABLE bare AS SELECT * FROM claims; DROP TABLE claims; ALTER TABLE bare RENAME TO claims"
+    set_version(path, schema.OLDEST_VERSION, bare, "ALTER TABLE claims DROP COLUMN reference")
+    again = Database(path)
+    do_run(again, plan.runs[0].id, "a1", ended())
+    again.close()
+    assert read_snapshot(path).ok == 1
 
 
 def test_text_is_not_written(path: Path) -> None:

@@ -8,10 +8,12 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-from hpcvirt.core.analysis import compare_database
+import pytest
+
+from hpcvirt.core.analysis import compare_database, database_series, settings_of
 from hpcvirt.core.model import Analysis, Claim, Expected, Published
 from hpcvirt.core.stats import Method, Unit
-from hpcvirt.core.store.queries import read_measurements, read_snapshot, read_totals, read_values
+from hpcvirt.core.store.queries import read_campaign_record, read_measurements, read_snapshot, read_totals, read_values
 from tests.core.factories import STREAM, campaign, cluster_wide, do_run, ended, new_database
 
 WARM = campaign(nodes=("node1",), kernels=("a", "b"), runs=4, blocks=2)
@@ -68,17 +70,25 @@ def test_claims_are_frozen(tmp_path: Path) -> None:
         metric="triad",
         kernel="other",
         versus="native",
-        expect=Expected.NOT_SIGNIFICANT,
+        expect=Expected.SMALLER,
         between=(-5.0, 0.0),
         source="5.1",
         published=Published(237.0, 12.0, 50),
+        reference="native",
     )
     path = tmp_path / "small.db"
     database, _ = new_database(path, replace(campaign(), claims=(claim,)))
     database.close()
-    assert rows(path, "SELECT * FROM claims") == [
-        (1, 3, "slower", 1, "triad", "other", "native", "no-significant-difference", -5.0, 0.0, "5.1", 237.0, 12.0, 50)
-    ]
+    said = ("smaller-difference", -5.0, 0.0, "5.1", 237.0, 12.0, 50, "native")
+    assert rows(path, "SELECT * FROM claims") == [(1, 3, "slower", 1, "triad", "other", "native", *said)]
+
+
+@pytest.mark.parametrize("expect", list(Expected))
+def test_whatever_is_expected_is_filed(expect: Expected, tmp_path: Path) -> None:
+    claim = Claim(1, "", STREAM.label, "triad", "other", "native", expect)
+    database, _ = new_database(tmp_path / "small.db", replace(campaign(), claims=(claim,)))
+    database.close()
+    assert rows(tmp_path / "small.db", "SELECT expect, reference FROM claims") == [(expect.value, None)]
 
 
 def test_each_phase_is_compared_by_its_own_unit(tmp_path: Path) -> None:
@@ -105,3 +115,23 @@ def test_method_and_correction_are_those_of_the_campaign(tmp_path: Path) -> None
     found = compare_database(path)
     assert {(one.method, str(one.correction)) for one in found.rows} == {(Method.PAPER, "none")}
     assert not any("not as the campaign was frozen" in line for line in found.footer)
+
+
+def test_exact_metrics_and_added_blocks_reach_the_statistics(tmp_path: Path) -> None:
+    """Also of a database of version 3, which knows no exact metrics."""
+    path = tmp_path / "small.db"
+    database, _ = new_database(path, WARM)
+    database.close()
+    change = (
+        "UPDATE metrics SET is_exact = name = 'copy'",
+        "INSERT INTO amendments VALUES (1, 'now', 'me', 3, 6, 'x')",
+    )
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for statement in change:
+            connection.execute(statement)
+    campaign_record, benchmarks = read_campaign_record(path)
+    assert settings_of(campaign_record, benchmarks).planned_blocks == 2 + 3
+    assert {one.metric for one in database_series(path) if one.exact} == {"copy"}
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("ALTER TABLE metrics DROP COLUMN is_exact; PRAGMA user_version = 3;")
+    assert not any(one.exact for one in database_series(path))

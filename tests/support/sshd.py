@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,15 @@ class Sshd:
 
     home: Path
     ports: tuple[int, ...]
+    pids: tuple[int, ...] = ()
+    """Of the servers."""
+
+    def cut(self) -> None:
+        """End the connections to all nodes; what they have started lives on."""
+        for server in self.pids:
+            for pid in _sessions(server):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
     @property
     def node_tables(self) -> str:
@@ -53,11 +63,21 @@ def serving(folder: Path, nodes: int = 4) -> Iterator[Sshd]:
             servers.append(_start(folder / f"node{i}", home, i, port))
         for port in ports:
             _wait_for_banner(port)
-        yield Sshd(home, ports)
+        yield Sshd(home, ports, tuple(server.pid for server in servers))
     finally:
         for server in servers:
             server.terminate()
             server.wait(10)
+
+
+def _sessions(pid: int) -> list[int]:
+    """The processes of sshd below one."""
+    try:
+        children = [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        sessions = [child for child in children if Path(f"/proc/{child}/comm").read_text().startswith("sshd")]
+    except OSError:
+        return []
+    return [*sessions, *(one for session in sessions for one in _sessions(session))]
 
 
 def _start(folder: Path, home: Path, number: int, port: int) -> subprocess.Popen[bytes]:

@@ -297,10 +297,19 @@ class SampleComparison:
     p_adjusted: float | None = 0.99
     ci_low: float | None = 0.9949
     ci_high: float | None = 1.0123
+    ci_low_decision: float | None = 0.9921
+    ci_high_decision: float | None = 1.0151
+    ci_level_decision: float | None = 0.9875
     verdict: str = "equivalent"
     more: int | None = None
     more_unit: str | None = None
     flags: Sequence[SampleFlag] = ()
+    primary: bool = True
+    runs: int = 40
+    runs_baseline: int = 40
+    ratio_of_means: float | None = 1.0031
+    method: str = "blocked"
+    interim: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -446,6 +455,7 @@ class SampleBackend:
     shelves: Sequence[tuple[Entry, ...]] = ()
     remembered: list[Memory] = field(default_factory=list)
     compared: int = 0
+    looks: int = 0
     reads: int = 0
 
     def shelf(self, known: Sequence[Entry], recent: Sequence[Path]) -> Iterator[tuple[Entry, ...]]:
@@ -528,8 +538,9 @@ class SampleBackend:
             raise self.export_fails
         self.texts.append((text, target))
 
-    def compare(self, database: Path, method: str = "") -> SampleTable:
+    def compare(self, database: Path, method: str = "", *, as_if_final: bool = False) -> SampleTable:
         self.compared += 1
+        self.looks += as_if_final
         self.methods.append(method)
         if isinstance(self.table, Exception):
             raise self.table
@@ -563,7 +574,8 @@ class SampleBackend:
         self.run_wishes.append((kind, run))
         return f"asked the runner to {kind} 1 run"
 
-    def charts(self, database: Path) -> Charts:
+    def charts(self, database: Path, *, as_if_final: bool = False) -> Charts:
+        self.looks += as_if_final
         if isinstance(self.chart, Exception):
             raise self.chart
         return self.chart

@@ -54,6 +54,26 @@ async def test_a_row_is_told_with_its_flags_in_plain_words(size: tuple[int, int]
         await eye.until("4 comparisons")
 
 
+async def test_the_ratio_of_means_stands_beside_the_mean_of_ratios() -> None:
+    async with at_database(watched(finished())) as eye:
+        await at_rows(eye, "inconclusive")
+        await eye.press("enter")
+        await eye.until("ratio of means 1.0031; geometric mean of ratios 1.0002")
+
+
+async def test_an_interim_row_tells_no_interval_and_no_spread() -> None:
+    async with at_database(watched(make_snapshot())) as eye:
+        await eye.press("3")
+        await at_rows(eye, "INTERIM: 148")
+        await eye.press("enter")
+        text = await eye.until("INTERIM  copy", "… not final", "ratio of means")
+        assert not [word for word in (" CI", ", p ", "equivalent") if word in text]
+        await eye.press("right", "right", "right")
+        await eye.until("node2", "6/6", "−10.0")
+        fields = eye.line("node2").split()
+        assert (fields[3], fields[5]) == ("–", "–")
+
+
 async def test_enter_twice_opens_a_row_once() -> None:
     async with at_database(watched(finished())) as eye:
         await at_rows(eye, "inconclusive")

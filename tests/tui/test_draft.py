@@ -108,6 +108,12 @@ def test_what_it_can_show_and_what_one_more_block_buys() -> None:
     assert "mind: xen and chaos differ in memory too: 2048 MiB, 4096 MiB" in told
 
 
+def test_both_ends_are_shown_where_it_is_not_known_what_nodes_have_in_common() -> None:
+    draft = make_draft(forecast=lambda pick: replace(FORECAST, at_best=0.0061, after="on raw p"))
+    told = words(draft, whole(draft))
+    assert "finds 0.61–1.2 %: at 80 % power on raw p, if boots vary by 2 %, runs by 0.5 % (assumed); more the" in told
+
+
 def test_counts_are_those_of_the_forecast() -> None:
     wide = replace(make_draft().benchmarks[0], label="wide", is_wide=True)
     draft = make_draft(

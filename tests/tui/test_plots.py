@@ -149,6 +149,24 @@ async def test_every_view(size: tuple[int, int]) -> None:
         await eye.until("triad", "(2 of 2)")
 
 
+async def test_before_the_end_plots_are_interim_and_a_look_is_asked_about() -> None:
+    backend = watched(make_snapshot(), chart=replace(make_charts(), interim="148 of 400 runs", is_withheld=True))
+    async with at_database(backend) as eye:
+        await eye.press("4")
+        text = await eye.until(
+            "(interim: 148 of 400 runs)", "INTERIM: 148 of 400", "no intervals before the planned end"
+        )
+        assert "not adjusted" not in text
+        assert backend.looks == 0
+        await eye.press("P")
+        await eye.until("Show as if final?")
+        await eye.press("y")
+        await eye.until("as if final: a recorded look")
+        assert backend.looks == 1
+        await eye.press("P")
+        await eye.until("INTERIM: 148 of 400", gone=("as if final",))
+
+
 async def test_kernels_and_metrics_are_chosen() -> None:
     async with at_database(watched(finished(), chart=make_charts(PAPER_KERNELS))) as eye:
         await eye.until("✓ finished")

@@ -48,7 +48,7 @@ async def test_every_heading_and_verdict_is_in_sight(size: tuple[int, int]) -> N
         ):
             assert word in text
         assert "4 comparisons against native" in text
-        assert "PEEK" not in text
+        assert "INTERIM" not in text
 
 
 async def test_the_row_under_the_cursor_is_told_in_full() -> None:
@@ -69,26 +69,69 @@ async def test_long_names_are_cut_before_a_column_is() -> None:
         await eye.press("3")
         await eye.until("INTERIM")
         await eye.press("P")
-        text = await eye.until("inconclusive", "PEEK")
+        await eye.until("Show as if final?")
+        await eye.press("y")
+        text = await eye.until("inconclusive", "INTERIM, as if final: a recorded look at 148 of 400 runs")
         assert all(word in f"{eye.line('verdict')} " for word in HEADINGS)
         assert "xen-3.0.1" in text
 
 
-async def test_interim_results_are_a_peek() -> None:
-    async with at_database(watched(make_snapshot())) as eye:
+@pytest.mark.parametrize("size", SIZES)
+async def test_interim_results_are_means_and_differences(size: tuple[int, int]) -> None:
+    async with at_database(watched(make_snapshot()), size) as eye:
         await eye.press("3")
         text = await eye.until("INTERIM: 148 of 400 runs are in.", "11925", "−3.41", "… not final")
-        assert not [word for word in ("<.001", "slower", " verdict ", "blocks more", ", p ") if word in text]
+        telling = ("<.001", "slower", " verdict ", "blocks more", ", p ", " CI", "├", "┤", "−4.90")
+        assert not [word for word in telling if word in text]
         await eye.press("o", "o")
         await eye.until("by difference")
         await eye.press("o")
         await eye.until("by campaign order")
         await eye.press("slash", *"slower")
         await eye.until("No row contains “slower”")
-        await eye.press("escape", "P")
-        await eye.until("PEEK: 148 of 400 runs are in.", "equivalent", "▼ slower")
+        await eye.press("escape")
+        await eye.until("4 comparisons")
+        assert eye.backend.looks == 0
+
+
+async def test_verdicts_before_the_end_are_asked_about_and_recorded() -> None:
+    backend = watched(make_snapshot())
+    async with at_database(backend) as eye:
+        await eye.press("3")
+        await eye.until("INTERIM: 148 of 400 runs are in.")
         await eye.press("P")
-        await eye.until("INTERIM", gone=("▼ slower",))
+        await eye.until("Show as if final?", "recorded in the")
+        await eye.press("n")
+        await eye.until("INTERIM: 148", gone=("Show as if final?",))
+        assert backend.looks == 0
+        await eye.press("P")
+        await eye.until("Show as if final?")
+        await eye.press("y")
+        await eye.until("INTERIM, as if final: a recorded look at 148 of 400 runs", "equivalent", "▼ slower")
+        assert backend.looks == 1
+        reads = backend.reads
+        backend.snapshots[DATABASE] = make_snapshot(ok=160)
+        await eye.until("40 %")
+        assert backend.reads >= reads
+        await eye.until("a recorded look at 148 of 400 runs")
+        assert backend.looks == 1
+        await eye.press("P")
+        await eye.until("INTERIM: 160 of 400", gone=("▼ slower", "Show as if final?"))
+        assert backend.looks == 1
+
+
+async def test_a_metric_that_is_not_primary_has_no_sign_and_what_was_not_measured_says_so() -> None:
+    rows = [
+        SampleComparison(metric="copy", verdict="slower", primary=False),
+        SampleComparison(metric="scale", verdict="inconclusive", runs=0, mean=None, difference_pct=None),
+        SampleComparison(metric="add", verdict="faster"),
+    ]
+    async with at_database(watched(finished(), table=SampleTable(rows))) as eye:
+        await eye.until("3 comparisons", "▲ faster")
+        assert "slower" in eye.line("copy  ")
+        assert "▼" not in eye.text
+        assert "not measured" in eye.line("scale ")
+        assert "?" not in eye.line("scale ")
 
 
 async def test_sorting() -> None:
@@ -155,7 +198,7 @@ async def test_when_the_last_run_is_in_the_results_are_final() -> None:
         await eye.press("3")
         await eye.until("INTERIM")
         backend.snapshots[DATABASE] = finished()
-        await eye.until("✓ finished", "▼ slower", gone=("INTERIM", "PEEK"))
+        await eye.until("✓ finished", "▼ slower", gone=("INTERIM",))
         await eye.wait(lambda: backend.compared == 2)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,31 @@ def test_one_boot_a_kernel_is_said_to_tell_nothing_apart(
     assert "compared per run, " in told
     assert "too few blocks" not in told
     assert "one more block" not in told
+
+
+TOGETHER = ON_NODES + 'scope = "cluster"\n[[benchmark]]\nplugin = "stream"\nparameters = { ntimes = 5 }\n'
+
+
+def test_what_nodes_have_in_common_is_two_ends_or_stated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = plan(tmp_path, monkeypatch, TOGETHER)
+    (low, high) = re.search(r": finds a difference of (\S+) % to (\S+) % with 80 %", both).groups()  # type: ignore[union-attr]
+    assert "have nothing in common, the second if all of their variation is common: not measured yet (--shared)" in both
+    for shared, end in (("0", low), ("1", high)):
+        stated = plan(tmp_path, monkeypatch, TOGETHER, "--shared", shared)
+        assert f": finds a difference of {end} % with 80 % power after Holm" in stated
+        assert f"  {100 * int(shared)} % of the variance between boots is common to nodes that move together" in stated
+    assert "--shared" not in plan(tmp_path, monkeypatch, ON_NODES)
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ('correction = "none"', "with 80 % power on raw p, if"),
+        ('method = "paper"', "with 80 % power on raw p, if"),
+        ('correction = "bh"', "with 80 % power after Benjamini-Hochberg, nothing else being different, if"),
+    ],
+)
+def test_the_correction_is_the_campaigns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: str, words: str
+) -> None:
+    assert words in plan(tmp_path, monkeypatch, ON_NODES.replace("[analysis]", f"[analysis]\n{lines}"))

@@ -132,5 +132,6 @@ def test_json(tmp_path: Path) -> None:
         "better": "higher",
         "primary": True,
         "help": "operations per second, of all processes together",
+        "exact": False,
     }
     assert {one["name"]: one["default"] for one in found["stream"]["parameters"]}["array_size"] == 2_000_000

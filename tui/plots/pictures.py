@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median, quantiles
 from typing import TYPE_CHECKING
 
@@ -62,7 +62,8 @@ def picture(
     kind: Kind, charts: Charts, members: Sequence[tuple[str, str]], kernels: Sequence[str], name: str = ""
 ) -> Picture:
     """One plot of some metrics under some kernels. ``name``: of the metrics together."""
-    return _MAKERS[kind](charts, members, kernels, safe(name, 40))
+    made = _MAKERS[kind](charts, members, kernels, safe(name, 40))
+    return replace(made, title=f"{made.title} (interim: {charts.interim})") if charts.interim else made
 
 
 def _relative(charts: Charts, members: Sequence[tuple[str, str]], kernels: Sequence[str], name: str) -> Picture:
@@ -257,6 +258,8 @@ def _unit(spots: Sequence[Spot]) -> str:
 
 
 def _interval_note(charts: Charts) -> str:
+    if charts.is_withheld:
+        return "no intervals before the planned end"
     return f"whiskers: {100 * (1 - charts.alpha):g} % confidence, not adjusted"
 
 

@@ -34,6 +34,7 @@ from hpcvirt.tui.widgets.vitals import spark
 
 if TYPE_CHECKING:
     from hpcvirt.core.charts import Charts
+    from hpcvirt.core.stats import Comparison
     from hpcvirt.tui.app import HpcvirtApp
 
 SECTIONS = ("row", "spread", "run order", "nodes", "boots", "attempts")
@@ -135,11 +136,13 @@ class CellScreen(Over[None]):
         elif self._cell is None:
             yield Content.styled("Reading …", MUTED)
         else:
-            yield from (told_nodes if section == "nodes" else told_boots)(self._cell)
+            is_veiled = self._row.is_veiled
+            yield from told_nodes(self._cell, is_veiled=is_veiled) if section == "nodes" else told_boots(self._cell)
 
     def _show_head(self) -> None:
         what = self._row.what
         title = Content.assemble(
+            ("INTERIM  " if self._row.is_interim else "", f"bold {CARE}"),
             (safe(what.metric, 40), "bold"), (f" {safe(what.unit, 20)}  ", MUTED),
             f"{safe(what.kernel, 40)} against {safe(what.baseline, 40)}", (f"  {safe(what.benchmark, 80)}", MUTED),
         )  # fmt: skip
@@ -199,6 +202,8 @@ def told_row(row: Row) -> Iterator[Item]:
     """The comparison in words, then each flag with what it means."""
     for line in row_in_words(row, with_flags=False):
         yield Item(EMPTY, line)
+    if (ratios := ratio_words(row.what)) is not None:
+        yield Item(EMPTY, Content.styled(ratios, MUTED))
     yield Item(EMPTY, EMPTY)
     if not row.what.flags:
         yield Item(EMPTY, Content.styled("No flag: the diagnostics found nothing remarkable.", MUTED))
@@ -212,24 +217,35 @@ def told_row(row: Row) -> Iterator[Item]:
             yield Item(Content("  "), Content.styled(words, MUTED))
 
 
-def told_nodes(cell: CellDetail) -> Iterator[Content]:
-    """A line for each node: how many, means, spread and difference."""
+def ratio_words(what: Comparison) -> str | None:
+    """The ratio of the means beside the geometric mean of ratios, which Hoefler and Belli's rule 4 asks for."""
+    if what.ratio_of_means is None or what.difference_pct is None:
+        return None
+    ratio = f"{1 + what.difference_pct / 100:.4f}"
+    if what.method == "paper":
+        return f"ratio of means {what.ratio_of_means:.4f}; adjusted for nodes {ratio}"
+    return f"ratio of means {what.ratio_of_means:.4f}; geometric mean of ratios {ratio}"
+
+
+def told_nodes(cell: CellDetail, *, is_veiled: bool = False) -> Iterator[Content]:
+    """A line for each node: how many, means, spread and difference; ``is_veiled``: no spread, which would give p."""
     base, other = cell.kernels
     heading = f"{'node':12} {'n':>9} {safe(base, 12):>12} {'sd':>9} {safe(other, 12):>12} {'sd':>9} {'diff%':>7}"
     yield Content.styled(heading, f"bold {MUTED}")
     for node in cell.nodes:
         here = [value for value in cell.values if value.node == node]
-        yield _compared(node, *([v.value for v in here if v.kernel == kernel] for kernel in (base, other)))
+        both = [[v.value for v in here if v.kernel == kernel] for kernel in (base, other)]
+        yield _compared(node, *both, is_veiled=is_veiled)
     everywhere = [[value.value for value in cell.of(kernel)] for kernel in (base, other)]
     if len(cell.nodes) > 1:
-        yield Content.styled(_compared("all", *everywhere).plain, "bold")
+        yield Content.styled(_compared("all", *everywhere, is_veiled=is_veiled).plain, "bold")
     yield EMPTY
     yield Content.styled("Arithmetic means of runs, for the eye; the verdict is that of the table's method.", MUTED)
 
 
-def _compared(name: str, one: Sequence[float], other: Sequence[float]) -> Content:
+def _compared(name: str, one: Sequence[float], other: Sequence[float], *, is_veiled: bool) -> Content:
     means = [fmean(values) if values else None for values in (one, other)]
-    spreads = [stdev(values) if len(values) > 1 else None for values in (one, other)]
+    spreads = [stdev(values) if len(values) > 1 and not is_veiled else None for values in (one, other)]
     change = 100 * (means[1] / means[0] - 1) if means[0] and means[1] is not None else None
     return Content(
         f"{safe(name, 12):12} {f'{len(one)}/{len(other)}':>9} {number(means[0]):>12} {number(spreads[0]):>9} "

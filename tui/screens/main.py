@@ -199,7 +199,7 @@ class MainScreen(Screen[None]):
         self._perform("save_file")
 
     def action_peek(self) -> None:
-        """Interim p-values."""
+        """Verdicts before the planned end."""
         self._perform("peek")
 
     def action_method(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual import events
@@ -25,7 +25,10 @@ from hpcvirt.tui.widgets.checklist import Checklist, Item
 from hpcvirt.tui.widgets.lines import Lines, fitted, spread
 from hpcvirt.tui.widgets.over import Over
 from hpcvirt.tui.widgets.pane import Pane
-from hpcvirt.tui.widgets.progress import peek_words
+from hpcvirt.tui.widgets.progress import peek_words, veil_words
+
+if TYPE_CHECKING:
+    from hpcvirt.tui.app import HpcvirtApp
 
 KINDS = tuple(Kind)
 Picked = tuple[tuple[str, ...], tuple[str, ...]]
@@ -110,6 +113,8 @@ class PlotsPane(Pane):
 
     DEFAULT_FOCUS = ""
 
+    app: HpcvirtApp
+
     def __init__(self) -> None:
         super().__init__(id="plots")
         self._state = State()
@@ -140,6 +145,8 @@ class PlotsPane(Pane):
         """Something is there to be drawn."""
         if self._state.charts is None:
             return False
+        if action == "peek":
+            return self._state.snapshot is not None and not self._state.snapshot.is_finished
         return action in {"next_plot", "last_plot", "choose", "save"} or (
             action == "next_metric" and len(self._choices()) > 1
         )
@@ -151,6 +158,9 @@ class PlotsPane(Pane):
             return
         if action == "choose":
             self._choose()
+            return
+        if action == "peek":
+            self.app.ask_look()
             return
         step = {"next_plot": 1, "last_plot": -1}.get(action, 0)
         self._kind = (self._kind + step) % len(KINDS)
@@ -190,8 +200,8 @@ class PlotsPane(Pane):
 
     def _draw(self) -> None:
         state = self._state
-        peek = peek_words(state.snapshot) if state.snapshot and state.charts else ""
-        right = Content.styled("◌ reading …", MUTED) if state.is_charting else Content.styled(peek.split(".")[0], CARE)
+        peek = _interim_words(state).split(".")[0]
+        right = Content.styled("◌ reading …", MUTED) if state.is_charting else Content.styled(peek, CARE)
         self.query_one(PlotHeading).show(KINDS[self._kind], self._what(), right)
         shown = self._picture() if state.charts is not None and not state.charts_problem else None
         if shown is None or shown.is_empty:
@@ -228,6 +238,12 @@ class PlotsPane(Pane):
         left_out = {member for place, member in enumerate(members) if str(place) not in places}
         self._left_out = (self._left_out - set(members)) | left_out
         self._draw()
+
+
+def _interim_words(state: State) -> str:
+    if state.snapshot is None or state.charts is None:
+        return ""
+    return peek_words(state.snapshot, state.charts_ok) if state.is_as_if_final else veil_words(state.snapshot)
 
 
 def _why_empty(state: State) -> tuple[str, str]:

@@ -103,8 +103,6 @@ class ResultsPane(Pane):
         self._is_reversed = False
         self._sifted: list[Row] = []
         """Rows that pass the filter, in order."""
-        self._is_peeking = False
-        """The operator asked for p-values before the end."""
         self._has_contrasts = False
         self._pairs = 0
         """Which of ``PAIRS`` are shown."""
@@ -127,13 +125,13 @@ class ResultsPane(Pane):
     def show(self, state: State) -> None:
         """Draw this state."""
         old, self._state = self._state, state
-        if (state.table, _is_open(state)) != (old.table, _is_open(old)):
+        if (state.table, _is_veiled(state)) != (old.table, _is_veiled(old)):
             self._renew()
         self._draw()
 
     @property
     def _is_veiled(self) -> bool:
-        return _is_open(self._state) and not self._is_peeking
+        return _is_veiled(self._state)
 
     def _renew(self) -> None:
         """Rows of the table, as much of them as may be seen."""
@@ -169,9 +167,9 @@ class ResultsPane(Pane):
             self.post_message(MethodWanted("" if self._state.method else _other_method(self._state)))
             return
         if action == "peek":
-            self._is_peeking = not self._is_peeking
-            self._renew()
-        elif action == "contrasts":
+            self.app.ask_look()
+            return
+        if action == "contrasts":
             self._pairs = (self._pairs + 1) % len(PAIRS)
             self._renew()
         if action == "filter":
@@ -278,7 +276,7 @@ class ResultsPane(Pane):
         if state.method:
             order = f"method {state.method}  {order}"
         left = Content.assemble((shown, "bold"), baseline, "  ", (order, MUTED))
-        peek = (veil_words if self._is_veiled else peek_words)(state.snapshot) if state.snapshot and rows else ""
+        peek = _interim_words(state) if rows else ""
         lines = [(left, right)]
         if peek:
             lines.insert(0, (Content.styled(f"! {peek}", f"bold {CARE}"), Content("")))
@@ -310,6 +308,17 @@ def _other_method(state: State) -> str:
 def _is_open(state: State) -> bool:
     """Not all runs are in: a p-value would be a peek."""
     return state.snapshot is not None and not state.snapshot.is_finished
+
+
+def _is_veiled(state: State) -> bool:
+    """Means and differences only."""
+    return _is_open(state) and not state.is_as_if_final
+
+
+def _interim_words(state: State) -> str:
+    if state.snapshot is None:
+        return ""
+    return veil_words(state.snapshot) if _is_veiled(state) else peek_words(state.snapshot, state.table_ok)
 
 
 def _values_of(backend: Backend, database: Path, row: Comparison) -> str:

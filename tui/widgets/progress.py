@@ -123,13 +123,15 @@ def _paused(under_way: int) -> str:
     return "Paused: nothing new starts. p resumes."
 
 
-def peek_words(snapshot: Snapshot) -> str:
-    """What must be said above results that are not final."""
+def peek_words(snapshot: Snapshot, ok: int) -> str:
+    """What must be said above verdicts of an unfinished campaign. ``ok``: runs that were in at the look."""
     if snapshot.is_finished:
         return ""
-    return f"PEEK: {snapshot.ok} of {snapshot.planned} runs are in. Look, but do not stop because of a p-value."
+    return f"INTERIM, as if final: a recorded look at {ok} of {snapshot.planned} runs. P hides it."
 
 
 def veil_words(snapshot: Snapshot) -> str:
-    """What is said instead, as long as nobody asked for a peek."""
-    return f"INTERIM: {snapshot.ok} of {snapshot.planned} runs are in. P peeks at p-values and verdicts."
+    """What is said as long as nobody asked for a look."""
+    if snapshot.is_finished:
+        return ""
+    return f"INTERIM: {snapshot.ok} of {snapshot.planned} runs are in. Means and differences only; P: verdicts."

@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.widgets.option_list import Option
 
 from hpcvirt.tui.phrases import count, cut_middle, number, probability, safe, short_labels, signed
-from hpcvirt.tui.signs import CARE, MUTED, verdict_sign
+from hpcvirt.tui.signs import CARE, MUTED, Sign, verdict_sign
 from hpcvirt.tui.widgets.choices import Choices
 from hpcvirt.tui.widgets.lines import Lines, fitted
 
@@ -32,7 +32,7 @@ class Row:
     """The benchmark, without what all share."""
     what: Comparison
     is_veiled: bool = False
-    """Not final, and nobody asked for a peek: means are shown, no p and no verdict."""
+    """Not final, and nobody asked for a look: means are shown, no interval, no p and no verdict."""
     is_contrast: bool = False
     """Compared with another kernel than the baseline."""
 
@@ -45,9 +45,28 @@ class Row:
     def interval_pct(self) -> tuple[float, float] | None:
         """The confidence interval in percent of the baseline."""
         low, high = self.what.ci_low, self.what.ci_high
-        if low is None or high is None or low != low or high != high:
+        if self.is_veiled or low is None or high is None or low != low or high != high:
             return None
         return 100 * (low - 1), 100 * (high - 1)
+
+    @property
+    def is_interim(self) -> bool:
+        """The campaign was not finished, whether verdicts are shown or not."""
+        return self.is_veiled or self.what.interim
+
+    @property
+    def verdict(self) -> str:
+        """The verdict, or why there is none."""
+        if not (self.what.runs and self.what.runs_baseline):
+            return "not measured"
+        return self.what.verdict or "–"
+
+    @property
+    def sign(self) -> Sign:
+        """Of the verdict; a metric that is not primary is in no family, so it has no mark and no colour."""
+        verdict = self.what.verdict
+        is_marked = self.what.primary and self.what.runs and self.what.runs_baseline
+        return verdict_sign(verdict) if is_marked and verdict is not None else Sign(" ", MUTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +129,7 @@ def matching(rows: Sequence[Row], words: str) -> list[Row]:
 def _haystack(row: Row) -> str:
     what = row.what
     flags = " ".join(flag.code for flag in what.flags)
-    verdict = "" if row.is_veiled else what.verdict
+    verdict = "" if row.is_veiled else row.verdict
     return f"{what.benchmark} {what.metric} {row.kernels} {verdict} {flags}".casefold()
 
 
@@ -123,7 +142,9 @@ def columns_for(rows: Sequence[Row], width: int, delta: float, alpha: float = 0.
     spare = width - taken - sum(column.width + gap for column in names)
     if spare >= LEAST_CHART + gap:
         chart = (min(WIDEST_CHART, spare - gap) - 1) // 2 * 2 + 1
-        heading = f"difference, CI, ±{100 * delta:g} %" if chart >= 25 else "CI and ±delta"
+        is_veiled = any(row.is_veiled for row in rows)
+        long, short = ("difference", "±delta") if is_veiled else ("difference, CI", "CI and ±delta")
+        heading = f"{long}, ±{100 * delta:g} %" if chart >= 25 else short
         draw = _chart(rows, chart, delta)
         columns.append(Column(heading, chart, [draw(row) for row in rows], is_right=False))
     return [*names, *columns]
@@ -135,10 +156,10 @@ def _number_columns(rows: Sequence[Row], width: int, alpha: float) -> list[Colum
         ("base", lambda row: Content(number(row.what.mean_baseline)), 78),
         ("mean", lambda row: Content(number(row.what.mean)), 78),
         ("diff%", lambda row: Content.styled(signed(row.what.difference_pct), "bold"), 0),
-        (f"{100 * (1 - alpha):g} % CI", _interval, 0),
     ]
     if not any(row.is_veiled for row in rows):
         told += [
+            (f"{100 * (1 - alpha):g} % CI", _interval, 0),
             ("p", lambda row: Content(probability(row.what.p)), 0),
             ("p adj", lambda row: Content(probability(row.what.p_adjusted)), 108),
             ("verdict", _verdict, 0),
@@ -180,8 +201,7 @@ def _interval(row: Row) -> Content:
 
 
 def _verdict(row: Row) -> Content:
-    sign = verdict_sign(row.what.verdict)
-    return Content.styled(f"{sign.mark} {safe(row.what.verdict, 14)}", sign.style)
+    return Content.styled(f"{row.sign.mark} {safe(row.verdict, 14)}", row.sign.style)
 
 
 def _flags(row: Row) -> Content:
@@ -191,7 +211,7 @@ def _flags(row: Row) -> Content:
 
 def _chart(rows: Sequence[Row], width: int, delta: float) -> Draw:
     """The interval as a small drawing on one scale for all rows, zero in the middle."""
-    ends = [abs(end) for row in rows if row.interval_pct for end in row.interval_pct]
+    ends = [abs(end) for row in rows for end in row.interval_pct or (row.what.difference_pct or 0.0,)]
     reach = max([150 * delta, *(end for end in ends if end < 1000)])
     half = width // 2
 
@@ -202,14 +222,14 @@ def _chart(rows: Sequence[Row], width: int, delta: float) -> Draw:
         low_band, high_band = place(-100 * delta), place(100 * delta)
         cells = [("·", MUTED) if low_band <= x <= high_band else (" ", "") for x in range(width)]
         cells[half] = ("│", MUTED)
+        style = "$secondary" if row.is_veiled else row.sign.style
         if row.interval_pct is not None:
-            style = "$secondary" if row.is_veiled else verdict_sign(row.what.verdict).style
             low, high = map(place, row.interval_pct)
             for x in range(low, high + 1):
                 cells[x] = ("─", style)
             cells[low], cells[high] = ("├", style), ("┤", style)
-            if row.what.difference_pct is not None:
-                cells[place(row.what.difference_pct)] = ("●", f"bold {style}")
+        if row.what.difference_pct is not None and abs(row.what.difference_pct) < float("inf"):
+            cells[place(row.what.difference_pct)] = ("●", f"bold {style}")
         return Content.assemble(*cells)
 
     return draw
@@ -287,9 +307,8 @@ class ResultRows(Choices):
 def row_in_words(row: Row, *, with_flags: bool = True) -> list[Content]:
     """One comparison without abbreviations: what, verdict, numbers, remarks."""
     what = row.what
-    sign = verdict_sign(what.verdict)
     interval = row.interval_pct
-    ci = f"CI {signed(interval[0])} … {signed(interval[1])} %" if interval else "no confidence interval"
+    ci = f", CI {signed(interval[0])} … {signed(interval[1])} %" if interval else ", no confidence interval"
     adjusted = "" if what.p_adjusted is None else f" ({probability(what.p_adjusted)} adjusted)"
     means = f"{number(what.mean_baseline)} (n={what.n_baseline}) → {number(what.mean)} (n={what.n}) {safe(what.unit)}"
     return [
@@ -297,15 +316,29 @@ def row_in_words(row: Row, *, with_flags: bool = True) -> list[Content]:
             (safe(what.benchmark), "bold"), f"  {safe(what.metric)} ", (f"{safe(what.better)} is better", MUTED)
         ),
         Content.assemble(
-            ("… not final", MUTED) if row.is_veiled else (f"{sign.mark} {safe(what.verdict)}", f"bold {sign.style}"),
+            ("… not final", MUTED)
+            if row.is_veiled
+            else (f"{row.sign.mark} {safe(row.verdict)}".lstrip(), f"bold {row.sign.style}"),
             f"  {safe(what.kernel)} against {safe(what.baseline)}: ",
             (f"{signed(what.difference_pct)} %", "bold"),
-            f", {ci}",
+            "" if row.is_veiled else ci,
         ),
+        *([] if row.is_veiled else _deciding(what)),
         Content.styled(means if row.is_veiled else f"{means}, p {probability(what.p)}{adjusted}", MUTED),
         *([] if row.is_veiled else _more(what)),
         *(Content.styled(f"! {safe(flag.text)}", CARE) for flag in (what.flags if with_flags else ())),
     ]
+
+
+def _deciding(what: Comparison) -> list[Content]:
+    """The interval that agrees with the verdict, where it is not the usual one."""
+    from hpcvirt.core.stats.report import confidence
+
+    low, high, level = what.ci_low_decision, what.ci_high_decision, what.ci_level_decision
+    if low is None or high is None or level is None or (low, high) == (what.ci_low, what.ci_high):
+        return []
+    ends = f"{signed(100 * (low - 1))} … {signed(100 * (high - 1))} %"
+    return [Content.styled(f"CI {ends} at {confidence(level)}, the level that decided about a difference", MUTED)]
 
 
 def _more(what: Comparison) -> list[Content]:

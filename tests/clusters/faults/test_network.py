@@ -65,7 +65,7 @@ def test_a_preparation_whose_connection_is_lost_is_ended_and_begun_again(scene: 
     runner = scene.start()
     until(prepared.exists, 30, lambda: scene.log)
     node.cable_out()
-    scene.wait_event("connection lost: node1: connection lost", 20)
+    scene.wait_event("node1: connection lost", 20)
     node.cable_in()
     assert runner.wait(90) == 0, scene.log
     assert scene.statuses() == {"ok": 4}

@@ -96,7 +96,7 @@ def test_another_boot_id_after_the_run_than_before_is_void(scene: Scene) -> None
 
 def test_a_full_scratch_files_nothing_and_run_goes_on(wired: Scene) -> None:
     node = wired.cluster.nodes[0]
-    wired.write(runs=6, blocks=1, seconds=0.3)
+    wired.write(runs=6, blocks=1, seconds=0.3, connection={"patience": 10.0})
     runner = wired.start()
     wired.wait_ok(2)
     node.fill_scratch()

@@ -201,11 +201,16 @@ class Node:
         """No more than this is free on /scratch, a disk of its own with the option scratch_size."""
         scratch = self._scratch_disk()
         (scratch / FILLER).unlink(missing_ok=True)
-        free = os.statvfs(scratch)
         with (scratch / FILLER).open("wb") as file:
-            size = free.f_bavail * free.f_frsize - leave_bytes
-            if size > 0:
-                os.posix_fallocate(file.fileno(), 0, size)
+            # Somebody may write at the same time, and take what was free when it was asked for.
+            for _ in range(20):
+                free = os.statvfs(scratch)
+                size = free.f_bavail * free.f_frsize - leave_bytes
+                with contextlib.suppress(OSError):
+                    if size > 0:
+                        os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, size)
+                    return
+        raise AssertionError("somebody writes faster than the disk is filled")
 
     def free_scratch(self) -> None:
         """Undo `fill_scratch`."""
