@@ -177,6 +177,6 @@ def test_a_moved_database_is_told_of_and_resumed_where_it_is(
     assert rows(there, UNDER_WAY) == [(0,)]
     assert rows(there, "SELECT ending FROM runners") == [("failed",)]
     assert rows(there, "PRAGMA journal_mode") == [("delete",)]
-    assert not list(tmp_path.glob(f"{database.name}*"))
+    assert [path.name for path in tmp_path.glob(f"{database.name}*")] == [f"{database.name}.lab"]
     assert program(["run", str(there)], env, tmp_path).returncode == 0
     assert_accounts(ledger, there)
