@@ -16,6 +16,7 @@ from hpcvirt.core.rebooted import rebooted_flags
 from hpcvirt.core.store.queries import read_snapshot
 from hpcvirt.core.store.records import Amendment, NodeCard, Snapshot
 from hpcvirt.core.store.runner_state import RunnerState
+from hpcvirt.core.store.runners import read_copied_from
 from hpcvirt.core.store.runs import read_given_up
 from hpcvirt.core.text import clean_line
 from hpcvirt.tui.launch import data_folder
@@ -41,7 +42,12 @@ def print_all() -> None:
 
 def print_one(path: Path) -> None:
     """All that can be said in a page."""
-    click.echo("\n".join([*lines(read_snapshot(path)), *_given_up(path), *_remarks(path)]))
+    click.echo("\n".join([*lines(read_snapshot(path)), *_copied(path), *_given_up(path), *_remarks(path)]))
+
+
+def _copied(path: Path) -> list[str]:
+    original = read_copied_from(path)
+    return ["", f"it is a copy of {original}, in which the campaign goes on"] if original else []
 
 
 def _remarks(path: Path) -> list[str]:

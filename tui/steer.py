@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from hpcvirt.core.errors import UsageWrong
 from hpcvirt.core.process import operator
 from hpcvirt.core.store.queries import read_runner, write_wish
 from hpcvirt.core.store.runner_state import RunnerState
+from hpcvirt.core.store.runners import read_copied_from
 from hpcvirt.core.store.runs import RunRecord, RunState, read_runs
 
 DEAF = {
@@ -26,6 +28,11 @@ def wish(database: Path, kind: str) -> str:
 
     Raises UsageWrong when there is no runner to ask, StoreUnusable.
     """
+    if original := read_copied_from(database):
+        raise UsageWrong(
+            f"{database} is a copy of {original}, whose runner does not read it; nobody to {kind}",
+            hint=f"ask there: hpcvirt-tui {kind} {shlex.quote(original)}",
+        )
     state = read_runner(database).state
     if state in DEAF:
         raise UsageWrong(f"{database}: {DEAF[state]}; nobody to {kind}", hint=f"see `hpcvirt-tui status {database}`")

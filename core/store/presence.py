@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hpcvirt.core.lease import file_id_of
+from hpcvirt.core.lease import file_id, file_id_of
 
 _RESCUED = re.compile(r"-rescued-\d{8}T\d{6}Z(\.\d+)?$")
 
@@ -50,6 +50,21 @@ def _is_at(path: Path, wanted: os.stat_result) -> bool:
     except OSError:
         # That a folder cannot be looked at for a while does not say that the file is gone.
         return True
+
+
+def beside(path: Path) -> dict[Path, str]:
+    """What SQLite keeps beside a database, as far as it is there: each with its device and inode."""
+    found = (path.with_name(path.name + end) for end in ("-wal", "-shm"))
+    return {one: file_id(one) for one in found if one.exists()}
+
+
+def opened() -> set[str]:
+    """Device and inode of every file that this process has open."""
+    found = set()
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            found.add(file_id_of(descriptor.stat()))
+    return found
 
 
 def rescue_paths(path: Path) -> Iterator[Path]:

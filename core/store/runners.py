@@ -89,9 +89,13 @@ def beat(connection: sqlite3.Connection, number: int, path: Path) -> None:
     connection.execute("UPDATE leases SET heartbeat_at = ?, path = ?, file = ? WHERE runner = ?", values)
 
 
-def copied_from(connection: sqlite3.Connection, path: Path) -> str:
-    """The database that this one is a copy of, made while a runner worked on it that lives; empty: it is none."""
-    living = [one for one in _open_runners(connection) if is_alive(one.process)]
+def read_copied_from(path: Path) -> str:
+    """The database that this one is a copy of, made while a runner worked on it that lives; empty: it is none.
+
+    Raises StoreUnusable.
+    """
+    with reading(path) as connection:
+        living = [one for one in _open_runners(connection) if is_alive(one.process)]
     return living[-1].path if living and _is_copy(living[-1], path) else ""
 
 

@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 
 from hpcvirt.core.errors import StoreUnusable
 from hpcvirt.core.store.database import Database
-from hpcvirt.core.store.presence import DatabaseFile, rescue_paths
+from hpcvirt.core.store.presence import DatabaseFile, beside, opened, rescue_paths
 
 T = TypeVar("T")
 LARGEST_BATCH = 64
@@ -132,6 +132,8 @@ class Writer:
         there = self._file.whereabouts()
         if there == self._file.path or time.monotonic() < self._retry_at:
             return
+        ours = opened()
+        left_beside = [path for path, file in beside(self._file.path).items() if file in ours]
         try:
             is_rescued, place = (False, there) if there is not None else (True, self._rescue())
             if not is_rescued:
@@ -144,6 +146,9 @@ class Writer:
             return
         was, left, self._database = self._file.path, self._database, later
         left.connection.close()
+        for path in left_beside:
+            # To a file that has this name now they would belong, and be wrong.
+            path.unlink(missing_ok=True)
         self._file.close()
         self._file, self._problem = DatabaseFile(place), ""
         self._tell(Displaced(was, place, is_rescued))

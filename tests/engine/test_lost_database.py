@@ -81,6 +81,10 @@ def test_a_copy_of_a_running_database_is_refused(
     assert done.returncode == 4
     assert f"copy.db is a copy of {original}, made while a runner worked on that" in done.stderr
     assert f"process {running.pid}" in done.stderr
+    asked = program(["pause", str(copy)], environment(ledger), tmp_path)
+    assert asked.returncode == 2
+    assert f"ask there: hpcvirt-tui pause {original}" in asked.stderr
+    assert f"it is a copy of {original}" in program(["status", str(copy)], environment(ledger), tmp_path).stdout
     assert running.wait(90) == 0
     assert_accounts(ledger, original)
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from hpcvirt.core.errors import StoreUnusable
+from hpcvirt.core.store import writer as module
 from hpcvirt.core.store.database import Database
-from hpcvirt.core.store.writer import Writer
+from hpcvirt.core.store.presence import DatabaseFile, rescue_paths, rescued
+from hpcvirt.core.store.writer import Displaced, Writer
+from tests.core.factories import new_database
 
 
 class Fake(Database):
@@ -130,3 +135,71 @@ async def test_closing_is_no_part_of_a_transaction(tmp_path: Path) -> None:
     await asyncio.gather(busy, closing)
     with sqlite3.connect(tmp_path / "x.db") as connection:
         assert connection.execute("SELECT count(*) FROM t").fetchone() == (3,)
+
+
+async def lost(path: Path) -> tuple[Writer, list[Displaced]]:
+    """A database that was deleted while its writer was open."""
+    new_database(path)[0].close()
+    writer = await Writer.open(lambda: Database(path))
+    told: list[Displaced] = []
+    writer.when_displaced = told.append
+    await writer.do(lambda database: database.event("info", "before"))
+    path.unlink()
+    await writer.do(lambda database: database.event("info", "after"))
+    return writer, told
+
+
+def messages(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as connection:
+        return [message for (message,) in connection.execute("SELECT message FROM events ORDER BY id")]
+
+
+async def test_a_deleted_database_goes_on_in_a_copy_of_all_that_it_held(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    writer, told = await lost(tmp_path / "deep" / "x.db")
+    (what,) = told
+    assert (what.was, what.is_rescued, what.now) == (tmp_path / "deep" / "x.db", True, writer.path)
+    assert writer.path.parent == tmp_path / "deep"
+    await writer.close()
+    assert messages(writer.path) == ["before", "after"]
+    assert rescued(tmp_path / "deep" / "x.db") == writer.path
+
+
+async def test_what_can_be_saved_nowhere_stays_open_and_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "rescue_paths", lambda path: [tmp_path / "missing" / "y.db"])
+    monkeypatch.setattr(module, "RETRY_S", 0.0)
+    writer, told = await lost(tmp_path / "x.db")
+    await writer.do(lambda database: database.event("info", "later"))
+    (what,) = told
+    assert what.now is None
+    assert "missing" in what.problem
+    (tmp_path / "missing").mkdir()
+    await writer.do(lambda database: database.event("info", "last"))
+    assert [one.now for one in told] == [None, tmp_path / "missing" / "y.db"]
+    await writer.close()
+    assert messages(tmp_path / "missing" / "y.db") == ["before", "after", "later", "last"]
+
+
+def test_where_a_folder_is_gone_the_content_goes_above_it(tmp_path: Path) -> None:
+    first = next(iter(rescue_paths(tmp_path / "gone" / "deep" / "x-rescued-20260101T000000Z.db")))
+    assert first.parent == tmp_path
+    assert first.name.startswith("x-rescued-2")
+    assert first.name.count("rescued") == 1
+
+
+def test_a_folder_that_cannot_be_looked_at_does_not_say_that_the_file_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.db"
+    path.write_bytes(b"")
+    file = DatabaseFile(path)
+
+    def stalled(self: Path, **_: object) -> None:
+        raise OSError(errno.ETIMEDOUT, "timed out")
+
+    monkeypatch.setattr(Path, "stat", stalled)
+    assert file.whereabouts() == path
+    monkeypatch.undo()
+    file.close()
