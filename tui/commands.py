@@ -222,6 +222,29 @@ def extend(database: Path, blocks: int) -> None:
     click.echo(f"go on with: hpcvirt-tui run {shlex.quote(str(database))}{yes}")
 
 
+@app.command()
+@click.argument("database", type=click.Path(path_type=Path))
+@click.option("--benchmark", metavar="NAME", help="Only this benchmark: its plugin, or as `status` shows it.")
+@click.option(
+    "--campaign",
+    type=click.Path(path_type=Path),
+    help="The campaign file with corrected parameters of the parser: metrics, decimal, expect of `command`.",
+)
+@click.option("--param", "parameters", multiple=True, metavar="K=V", help="A corrected parameter of the parser.")
+def reparse(database: Path, benchmark: str | None, campaign: Path | None, parameters: tuple[str, ...]) -> None:
+    """Parse the stored output of every attempt again: after an update of a plugin, or with a corrected pattern.
+
+    New measurements take the place of the old ones, which are kept (superseded_measurements), and the change is
+    recorded as an amendment with the plugin's version and parameters. Attempts change between ok, failed, unverified
+    and unparsable only. Runs that are ok now are not run again; those that are not any more are, by `run`. Without
+    --campaign or --param the parameters used last hold. A runner may be at work: it uses the parameters for the runs
+    to come; a plugin that was updated it uses only when started again.
+    """
+    from hpcvirt.tui.reparse import print_reparse
+
+    print_reparse(database, benchmark, campaign, parameters)
+
+
 def _wish(kind: str, words: str) -> None:
     @app.command(kind, help=words)
     @click.argument("database", type=click.Path(path_type=Path))

@@ -108,6 +108,9 @@ def unrestored(path: Path, nodes: Sequence[str]) -> list[str]:
 
 def amended(one: Amendment) -> str:
     """``amended 2026-01-01T00:00:00.000Z by me@login: 2 blocks (160 runs) added``."""
+    if one.reparsed is not None:
+        told = f"{one.reparsed.changed} of {one.reparsed.attempts} attempts changed ({one.reparsed.package})"
+        return f"reparsed {one.at} by {clean_line(one.origin)}: {clean_line(one.reparsed.benchmark)}: {told}"
     return f"amended {one.at} by {clean_line(one.origin)}: {one.blocks} blocks ({one.runs} runs) added"
 
 

@@ -152,6 +152,8 @@ class Database:
             if not is_on_network(path):
                 # WAL shares memory between processes, which no network file system does.
                 self._db.enable_wal()
+            for statement in schema.missing_tables(self._db.conn):
+                self._db.conn.execute(statement)
             # A finished run is on the disk before its spool on the node is removed.
             self._db.conn.execute("PRAGMA synchronous = FULL")
             self._db.conn.execute("PRAGMA foreign_keys = ON")
@@ -344,9 +346,10 @@ class Database:
         *,
         nodes_before: Mapping[str, Mapping[str, Any]] | None = None,
         launched: str | None = None,
-    ) -> None:
+    ) -> bool:
         """File an attempt before the node is told to start it, and that the node runs it.
 
+        False, and nothing is filed: the run has a result, for a reparse made an earlier attempt ok.
         ``nodes_before``: of an attempt on all nodes, what each is. ``launched``: what is executed, as a shell takes it.
         """
         at = now()
@@ -356,6 +359,8 @@ class Database:
             (run,),
         ).fetchone()
         with self._db.atomic():
+            if self._db.conn.execute(f"SELECT {_IS_OK} FROM runs WHERE id = ?", (run,)).fetchone()[0]:  # noqa: S608 - a constant
+                return False
             # Plain SQL, here and below: for every run the library would ask the schema again and again.
             self._insert(
                 """INSERT INTO attempts (id, run, number, started_at, launched)
@@ -368,9 +373,14 @@ class Database:
                     (attempt, name, self._once("identities", identity)),
                 )
             self._node_state(node, "running", label, at)
+        return True
 
-    def end_attempt(self, attempt: str, ended: Ended) -> None:
-        """File the end of an attempt and its measurements in one transaction. A second end is refused."""
+    def end_attempt(self, attempt: str, ended: Ended, reparse: int | None = None) -> bool:
+        """File the end of an attempt and its measurements in one transaction. A second end is refused.
+
+        ``reparse``: the last one that its parser knew of, where that matters. False, and nothing is filed: there has
+        been another one since.
+        """
         row = {
             "status": ended.status.value,
             "reason": ended.reason,
@@ -382,6 +392,8 @@ class Database:
         }
         with self._db.atomic():
             self._refuse_second_end(attempt)
+            if reparse is not None and reparse != self._last_reparse_of(attempt):
+                return False
             row["identity_before"] = self._once("identities", ended.identity_before)
             row["identity_after"] = self._once("identities", ended.identity_after)
             assigned = ", ".join(f"{name} = :{name}" for name in row)
@@ -397,6 +409,7 @@ class Database:
                 kept = self._kept_metrics(attempt)
                 readings = {metric: reading for metric, reading in ended.readings.items() if metric in kept}
                 self._db.conn.executemany(_INSERT_MEASUREMENT, _measurement_rows(attempt, readings))
+        return True
 
     def _refuse_second_end(self, attempt: str) -> None:
         found = self._db.conn.execute("SELECT status FROM attempts WHERE id = ?", (attempt,)).fetchone()
@@ -503,6 +516,12 @@ class Database:
             (attempt,),
         )
         return {str(name) for (name,) in rows}
+
+    def _last_reparse_of(self, attempt: str) -> int:
+        """Of its benchmark; 0: there is none."""
+        sql = """SELECT coalesce(max(amendment), 0) FROM reparses
+                 WHERE benchmark = (SELECT benchmark FROM runs JOIN attempts ON run = runs.id WHERE attempts.id = ?)"""
+        return int(self._db.conn.execute(sql, (attempt,)).fetchone()[0])
 
     def _benchmark(self, label: str) -> int:
         return int(self._db.conn.execute("SELECT id FROM benchmarks WHERE label = ?", (label,)).fetchone()[0])

@@ -32,6 +32,7 @@ from hpcvirt.core.store.records import (
     FrozenRecord,
     Measurement,
     MetricRecord,
+    Reparsed,
     RunnerRecord,
     Snapshot,
 )
@@ -302,8 +303,18 @@ def _campaign(connection: sqlite3.Connection) -> CampaignRecord:
 
 
 def _amendments(connection: sqlite3.Connection) -> tuple[Amendment, ...]:
-    rows = connection.execute("SELECT at, origin, blocks, runs, plan_sha256 FROM amendments ORDER BY id")
-    return tuple(Amendment(*row) for row in rows)
+    reparsed = {int(row[0]): Reparsed(*row[1:]) for row in _reparses(connection)}
+    rows = connection.execute("SELECT id, at, origin, blocks, runs, plan_sha256 FROM amendments ORDER BY id")
+    return tuple(Amendment(*row[1:], reparsed.get(row[0])) for row in rows)
+
+
+def _reparses(connection: sqlite3.Connection) -> list[sqlite3.Row]:
+    if schema.missing_tables(connection):
+        return []
+    return connection.execute(
+        """SELECT amendment, label, reparses.package, attempts, changed
+           FROM reparses JOIN benchmarks ON benchmarks.id = reparses.benchmark"""
+    ).fetchall()
 
 
 def _unrestored(connection: sqlite3.Connection) -> tuple[str, ...]:

@@ -5,11 +5,16 @@ States are not stored where they can be derived: a run's from its attempts, the 
 
 from __future__ import annotations
 
+import sqlite3
+
 APPLICATION_ID = 0x48505654
 """``HPVT``: tells our files from other SQLite files (PRAGMA application_id)."""
 
 USER_VERSION = 3
-"""PRAGMA user_version: raised with every change of tables or views."""
+"""PRAGMA user_version: raised with every change of tables or views that an older program could not live with."""
+
+ADDED_TABLES = ("reparses", "superseded_attempts", "superseded_measurements")
+"""Tables that databases made by an earlier version of the program lack: whoever opens one for writing makes them."""
 
 TABLES = """
 -- The one campaign of this file, frozen when it started.
@@ -256,15 +261,48 @@ CREATE TABLE claims (
     FOREIGN KEY (benchmark, metric) REFERENCES metrics (benchmark, name)
 ) STRICT;
 
--- What was added to the plan after the campaign had started.
+-- What was changed after the campaign had started: blocks were added to the plan, or output was parsed anew (reparses).
 CREATE TABLE amendments (
     id INTEGER PRIMARY KEY,
     at TEXT NOT NULL,
     origin TEXT NOT NULL,            -- who did it
-    blocks INTEGER NOT NULL,         -- how many blocks were added
+    blocks INTEGER NOT NULL,         -- how many blocks were added; 0: a reparse
     runs INTEGER NOT NULL,           -- how many runs that makes
     plan_sha256 TEXT NOT NULL        -- digest of the plan from then on
 ) STRICT;
+
+-- Amendments that changed how the output of a benchmark is parsed, and not the plan. The stored output was parsed
+-- again, and later runs are parsed with the same parameters.
+CREATE TABLE reparses (
+    amendment INTEGER PRIMARY KEY REFERENCES amendments (id),
+    benchmark INTEGER NOT NULL REFERENCES benchmarks (id),
+    package TEXT NOT NULL,           -- name and version of the package whose parser it was
+    parameters TEXT NOT NULL,        -- JSON: of the parser; those in benchmarks stay as they were planned
+    attempts INTEGER NOT NULL,       -- how many were parsed
+    changed INTEGER NOT NULL         -- how many have another status, reason or measurement since
+) STRICT;
+
+-- What an attempt was before a reparse changed it, and whether its run was given up then.
+CREATE TABLE superseded_attempts (
+    amendment INTEGER NOT NULL REFERENCES reparses (amendment),
+    attempt TEXT NOT NULL REFERENCES attempts (id),
+    status TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    given_up_at TEXT,
+    given_up_why TEXT,
+    PRIMARY KEY (amendment, attempt)
+) STRICT, WITHOUT ROWID;
+
+-- Its measurements before that.
+CREATE TABLE superseded_measurements (
+    amendment INTEGER NOT NULL REFERENCES reparses (amendment),
+    attempt TEXT NOT NULL REFERENCES attempts (id),
+    metric TEXT NOT NULL,
+    value REAL NOT NULL,
+    printed_value REAL NOT NULL,
+    printed_unit TEXT NOT NULL,
+    PRIMARY KEY (amendment, attempt, metric)
+) STRICT, WITHOUT ROWID;
 
 -- Telemetry: what a node did, about two minutes of samples a row. The times are those of its first and last sample.
 CREATE TABLE samples (
@@ -375,6 +413,13 @@ VIEWS = {
         GROUP BY boots.kernel, boots.node, benchmarks.id
     """,
 }
+
+
+def missing_tables(connection: sqlite3.Connection) -> list[str]:
+    """Statements that make what a database of an earlier version lacks, one by one."""
+    there = {str(name) for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    lacking = [f"CREATE TABLE {name} " for name in ADDED_TABLES if name not in there]
+    return [statement for start in lacking for statement in statements() if statement.startswith(start)]
 
 
 def statements() -> list[str]:

@@ -35,11 +35,20 @@ class OwnCommand(BenchmarkPlugin):
             "",
             "one a line: NAME UNIT higher|lower regex|json|csv FILE WHAT; FILE is stdout, stderr or one of `fetch`, "
             "WHAT a pattern with one group, a path such as results.0.rate, or a column's name or number",
+            is_parser_only=True,
         ),
         Parameter(
-            "decimal", "", "sign before decimals, . or , (the other parts thousands); empty: not read if it may be both"
+            "decimal",
+            "",
+            "sign before decimals, . or , (the other parts thousands); empty: not read if it may be both",
+            is_parser_only=True,
         ),
-        Parameter("expect", "", "patterns that must be found in its output, one a line; else it counts as unverified"),
+        Parameter(
+            "expect",
+            "",
+            "patterns that must be found in its output, one a line; else it counts as unverified",
+            is_parser_only=True,
+        ),
         Parameter("prepare", "", "program and arguments to execute once per boot before the first run; as in argv"),
         Parameter("ranks", 0, "processes of an MPI program, over all nodes; 0: started as it is, on each node", 0),
     )
