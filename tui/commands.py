@@ -281,15 +281,11 @@ _run_wish("requeue", "Try runs anew that were given up, their retries not counte
 def export(database: Path, what: str, output: Path | None) -> None:
     """Write results as CSV: one row per measurement, or per sample of a node's telemetry."""
     from hpcvirt.core import export as exports
-    from hpcvirt.core.store.queries import read_measurements
 
     is_telemetry = what == "telemetry"
     if output is None or str(output) == "-":
         with _someone_reading():
-            if is_telemetry:
-                exports.write_samples(sys.stdout, database)
-            else:
-                exports.write_rows(sys.stdout, read_measurements(database))
+            (exports.write_samples if is_telemetry else exports.print_measurements)(sys.stdout, database)
             sys.stdout.flush()
         return
     write = exports.write_telemetry_csv if is_telemetry else exports.write_measurements_csv

@@ -52,7 +52,9 @@ def lines(done: Reparsed) -> list[str]:
         what = f"{before}, with other values or another reason" if before == after else f"{before} -> {after}"
         told.append(f"  {count} {what}")
     if filed.surplus:
-        told.append(f"  {filed.surplus} more would be ok, and stay as they are: their runs have a result, or are under way")
+        told.append(
+            f"  {filed.surplus} more would be ok, and stay as they are: their runs have a result, or are under way"
+        )
     if filed.reopened:
         told.append(f"  {filed.reopened} runs have no result any more, and will be repeated")
     return told

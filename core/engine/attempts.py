@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -94,7 +94,8 @@ class Attempts:
         self._mark(order, attempt)
         before = order.company.before if order.company else {}
         begin = partial(Database.begin_attempt, attempt=attempt, run=run.id, nodes_before=before)
-        if not await self._store.do(partial(begin, launched=launched.line if launched else _called(job))):
+        begin = partial(begin, launched=launched.line if launched else _called(job))
+        if not await self._store.do(partial(_begun, run=run.id, begin=begin)):
             return await self._done_by_reparse(order, attempt)
         started = time.monotonic()
         past, forget = self._spools.past, self._spools.due
@@ -419,6 +420,15 @@ class Attempts:
             await self._channel.event("warning", f"{told(order.run)}: {ended.status}: {ended.reason}")
         for each in self._occupied(order):
             each.note_end(ended, leader=self.name)
+
+
+def _begun(database: Database, run: int, begin: Callable[[Database], None]) -> bool:
+    """False, and nothing is filed: a reparse made an earlier attempt of the run ok."""
+    with database.transaction():
+        if database.is_ok(run):
+            return False
+        begin(database)
+    return True
 
 
 def _called(job: jobs.Job) -> str:

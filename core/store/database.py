@@ -346,10 +346,9 @@ class Database:
         *,
         nodes_before: Mapping[str, Mapping[str, Any]] | None = None,
         launched: str | None = None,
-    ) -> bool:
+    ) -> None:
         """File an attempt before the node is told to start it, and that the node runs it.
 
-        False, and nothing is filed: the run has a result, for a reparse made an earlier attempt ok.
         ``nodes_before``: of an attempt on all nodes, what each is. ``launched``: what is executed, as a shell takes it.
         """
         at = now()
@@ -359,8 +358,6 @@ class Database:
             (run,),
         ).fetchone()
         with self._db.atomic():
-            if self._db.conn.execute(f"SELECT {_IS_OK} FROM runs WHERE id = ?", (run,)).fetchone()[0]:  # noqa: S608 - a constant
-                return False
             # Plain SQL, here and below: for every run the library would ask the schema again and again.
             self._insert(
                 """INSERT INTO attempts (id, run, number, started_at, launched)
@@ -373,7 +370,11 @@ class Database:
                     (attempt, name, self._once("identities", identity)),
                 )
             self._node_state(node, "running", label, at)
-        return True
+
+    def is_ok(self, run: int) -> bool:
+        """Whether a run has a result."""
+        sql = f"SELECT {_IS_OK} FROM runs WHERE id = ?"  # noqa: S608 - a constant
+        return bool(self._db.conn.execute(sql, (run,)).fetchone()[0])
 
     def end_attempt(self, attempt: str, ended: Ended, reparse: int | None = None) -> bool:
         """File the end of an attempt and its measurements in one transaction. A second end is refused.
