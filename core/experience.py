@@ -83,17 +83,17 @@ def _spread(path: Path) -> Spread | None:
     for benchmark in benchmarks:
         for metric in benchmark.metrics:
             for kernel in campaign.kernels:
-                rows = values.of(benchmark.id, metric.name, kernel)
-                if metric.is_primary and len(rows) > 1:
+                column = values.of(benchmark.id, metric.name, kernel)
+                if metric.is_primary and len(column) > 1:
                     found = split(
                         Series.of(
                             kernel,
                             benchmark.label,
                             metric.name,
-                            [row.value for row in rows],
-                            node=[row.node for row in rows],
-                            block=[row.block for row in rows],
-                            boot=[row.boot for row in rows],
+                            column.value,
+                            node=column.node,
+                            block=column.block,
+                            boot=column.boot,
                         )
                     )
                     splits += [] if found is None else [found]

@@ -129,8 +129,8 @@ def joined(values: Iterable[object]) -> str:
     """Values as a line of CSV or a part of one, without its end; floats are written so that they read back the same."""
     text = io.StringIO()
     # A line of nothing but an empty cell would be quoted.
-    csv.writer(text, lineterminator="").writerow([*plain_cells(values), ""])
-    return text.getvalue().removesuffix(",")
+    csv.writer(text, lineterminator="\n").writerow([*plain_cells(values), ""])
+    return text.getvalue().removesuffix(",\n")
 
 
 def plain_cells(values: Iterable[object]) -> list[object]:

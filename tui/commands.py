@@ -311,8 +311,10 @@ def analyze(data: Path, layout: str, **wanted: Any) -> None:
     optionally unit, better, primary, node, block, boot, run.
     """
     from hpcvirt.tui.analyze import Format, print_analysis
+    from hpcvirt.tui.garbage import no_collection
 
-    print_analysis(data, Format(layout), wanted)
+    with no_collection():
+        print_analysis(data, Format(layout), wanted)
 
 
 @app.command("diff-env")

@@ -11,7 +11,7 @@ import click
 from hpcvirt.core.clocks import database_flags
 from hpcvirt.core.disturbance import disturbance_flags
 from hpcvirt.core.errors import HpcvirtError
-from hpcvirt.core.rebooted import rebooted_flags
+from hpcvirt.core.rebooted import rebooted_flags, rebooted_within
 from hpcvirt.core.store.queries import read_snapshot
 from hpcvirt.core.store.records import Amendment, NodeCard, Snapshot
 from hpcvirt.core.store.runner_state import RunnerState
@@ -45,7 +45,7 @@ def print_one(path: Path) -> None:
 
 def _remarks(path: Path) -> list[str]:
     told = {
-        "rebooted within a boot": rebooted_flags(path),
+        "rebooted within a boot": rebooted_flags(rebooted_within(path)),
         "clocks": database_flags(path),
         "disturbed": disturbance_flags(path),
     }
