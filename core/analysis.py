@@ -28,13 +28,14 @@ def compare_database(path: Path, wanted: Wanted | None = None, look: LookRequest
     series = list(_series(campaign, benchmarks, read_values(path)))
     settings = settings_of(campaign, benchmarks, wanted)
     rows = compare(series, settings) if any(one.values.size for one in series) else ()
-    rows = marked(flagged(rows, rebooted_within(path)), state)
+    rebooted = rebooted_within(path)
+    rows = marked(flagged(rows, rebooted), state)
     footer = (
         *_footer(campaign, rows, settings, wanted, state),
         *looks_note(path),
         *clock_flags(read_timings(path), wanted.baseline or campaign.baseline),
         *disturbance_flags(path),
-        *rebooted_flags(path),
+        *rebooted_flags(rebooted),
     )
     return ResultTable(rows, footer if rows else ())
 
@@ -75,19 +76,19 @@ def _series(campaign: CampaignRecord, benchmarks: tuple[BenchmarkRecord, ...], v
     for benchmark in benchmarks:
         for metric in benchmark.metrics:
             for kernel in campaign.kernels:
-                rows = values.of(benchmark.id, metric.name, kernel)
+                column = values.of(benchmark.id, metric.name, kernel)
                 yield Series.of(
                     kernel,
                     benchmark.label,
                     metric.name,
-                    [row.value for row in rows],
+                    column.value,
                     unit=metric.unit,
                     better=metric.better,
                     primary=metric.is_primary,
                     exact=metric.is_exact,
-                    node=[row.node for row in rows],
-                    block=[row.block for row in rows],
-                    boot=[row.boot for row in rows],
+                    node=column.node,
+                    block=column.block,
+                    boot=column.boot,
                     attempts=values.attempts.get((benchmark.id, kernel), {}),
                     lost_visits=values.lost_visits.get((benchmark.id, kernel), 0),
                 )

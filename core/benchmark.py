@@ -57,6 +57,8 @@ class Parameter:
     help: str
     minimum: float | None = None
     maximum: float | None = None
+    is_parser_only: bool = False
+    """Only ``parse`` uses it, so that it can be corrected after the runs: see ``hpcvirt-tui reparse``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from hpcvirt.core.model import Campaign
 from hpcvirt.core.stats.model import Series, Unit
 from hpcvirt.core.stats.power import Spread
 from hpcvirt.core.stats.spread import CommonVariance, VarianceSplit, common_variance, split
-from hpcvirt.core.store.queries import ValueRow, read_campaign_record, read_values, reading
+from hpcvirt.core.store.queries import Column, read_campaign_record, read_values, reading
 from hpcvirt.core.store.setups import Setup, read_setups
 
 MOST_DATABASES = 20
@@ -107,16 +107,8 @@ def _spread(path: Path) -> Spread | None:
     return Spread(boot=boot, run=run, shared=_shared(common))
 
 
-def _series(kernel: str, benchmark: str, metric: str, rows: Sequence[ValueRow]) -> Series:
-    return Series.of(
-        kernel,
-        benchmark,
-        metric,
-        [row.value for row in rows],
-        node=[row.node for row in rows],
-        block=[row.block for row in rows],
-        boot=[row.boot for row in rows],
-    )
+def _series(kernel: str, benchmark: str, metric: str, column: Column) -> Series:
+    return Series.of(kernel, benchmark, metric, column.value, node=column.node, block=column.block, boot=column.boot)
 
 
 def _shared(common: Sequence[CommonVariance]) -> float | None:

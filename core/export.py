@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import csv
+import io
+import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import astuple, fields
+from dataclasses import fields
+from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
 from hpcvirt.core.errors import StoreUnusable
-from hpcvirt.core.store.queries import read_measurements
+from hpcvirt.core.store.filesystem import is_on_network
 from hpcvirt.core.store.records import Measurement
+from hpcvirt.core.store.results import Results, reading_results
 from hpcvirt.core.store.samples import Sample, moment
 from hpcvirt.core.store.telemetry import attempt_at, read_attempt_times, read_samples
 
 COLUMNS = tuple(field.name for field in fields(Measurement))
+MOST_REMEMBERED = 10_000
+LINES_AT_ONCE = 1000
 
 
 def write_measurements_csv(database: Path, target: Path) -> int:
@@ -24,10 +30,8 @@ def write_measurements_csv(database: Path, target: Path) -> int:
 
     Raises StoreUnusable.
     """
-    rows = read_measurements(database)
     with whole_file(target) as file:
-        write_rows(file, rows)
-    return len(rows)
+        return write_measurements(file, database)
 
 
 def write_telemetry_csv(database: Path, target: Path) -> int:
@@ -73,15 +77,60 @@ def write_samples(file: TextIO, database: Path) -> int:
     return count
 
 
-def write_rows(file: TextIO, rows: Iterable[Measurement]) -> None:
-    """The header and a line per measurement; floats are written so that they read back the same."""
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(map(_cells, rows))
+def print_measurements(file: TextIO, database: Path) -> None:
+    """The same for a reader who may take his time, and must not keep a runner from writing meanwhile."""
+    if not is_on_network(database):
+        write_measurements(file, database)
+        return
+    with tempfile.TemporaryFile("w+", newline="", encoding="utf-8") as spool:
+        write_measurements(spool, database)
+        spool.seek(0)
+        shutil.copyfileobj(spool, file)
 
 
-def _cells(row: Measurement) -> Sequence[object]:
-    return plain_cells(astuple(row))
+def write_measurements(file: TextIO, database: Path) -> int:
+    """The header and a line per measurement; the number of measurements. Raises StoreUnusable.
+
+    It is a stream: neither here nor in SQLite are all of them in memory.
+    """
+    with reading_results(database) as results:
+        file.write(f"{joined(COLUMNS)}\n")
+        count, lines = 0, _lines(results)
+        while some := list(islice(lines, LINES_AT_ONCE)):
+            file.write("".join(some))
+            count += len(some)
+        return count
+
+
+def _lines(results: Results) -> Iterator[str]:
+    """What many lines share is made text of once."""
+    boots = {boot: joined((results.campaign, *cells)) for boot, cells in results.boots.items()}
+    benchmarks = {benchmark: joined(cells) for benchmark, cells in results.benchmarks.items()}
+    metrics = {key: (joined(key[1:]), joined(cells)) for key, cells in results.metrics.items()}
+    texts = _Texts()
+    for boot, benchmark, boot_id, run, attempt, started_at, duration_s, name, value in results.rows:
+        metric, unit = metrics[benchmark, name]
+        began = f"{texts[started_at]},{'' if duration_s is None else repr(duration_s)}"
+        place = f"{boots[boot]},{texts[boot_id]},{benchmarks[benchmark]}"
+        yield f"{place},{run},{attempt},ok,{began},{metric},{value!r},{unit}\n"
+
+
+class _Texts(dict[object, str]):
+    """Values as they stand in a line of CSV. Only so many are remembered."""
+
+    def __missing__(self, value: object) -> str:
+        if len(self) > MOST_REMEMBERED:
+            self.clear()
+        self[value] = joined((value,))
+        return self[value]
+
+
+def joined(values: Iterable[object]) -> str:
+    """Values as a line of CSV or a part of one, without its end; floats are written so that they read back the same."""
+    text = io.StringIO()
+    # A line of nothing but an empty cell would be quoted.
+    csv.writer(text, lineterminator="\n").writerow([*plain_cells(values), ""])
+    return text.getvalue().removesuffix(",\n")
 
 
 def plain_cells(values: Iterable[object]) -> list[object]:

@@ -53,10 +53,10 @@ def _flags(row: Comparison, boots: Counter[tuple[str, str]]) -> Iterator[Flag]:
             yield Flag(CODE, text, kernel, float(count))
 
 
-def rebooted_flags(path: Path) -> tuple[str, ...]:
-    """A line for each kernel and node. Raises StoreUnusable."""
+def rebooted_flags(found: Iterable[RebootedWithin]) -> tuple[str, ...]:
+    """A line for each kernel and node."""
     blocks: dict[tuple[str, str], set[int]] = defaultdict(set)
-    for one in rebooted_within(path):
+    for one in found:
         blocks[one.node, one.kernel].add(one.block)
     return tuple(_line(node, kernel, sorted(found)) for (node, kernel), found in blocks.items())
 

@@ -229,6 +229,29 @@ def extend(database: Path, blocks: int) -> None:
     click.echo(f"go on with: hpcvirt-tui run {shlex.quote(str(database))}{yes}")
 
 
+@app.command()
+@click.argument("database", type=click.Path(path_type=Path))
+@click.option("--benchmark", metavar="NAME", help="Only this benchmark: its plugin, or as `status` shows it.")
+@click.option(
+    "--campaign",
+    type=click.Path(path_type=Path),
+    help="The campaign file with corrected parameters of the parser: metrics, decimal, expect of `command`.",
+)
+@click.option("--param", "parameters", multiple=True, metavar="K=V", help="A corrected parameter of the parser.")
+def reparse(database: Path, benchmark: str | None, campaign: Path | None, parameters: tuple[str, ...]) -> None:
+    """Parse the stored output of every attempt again: after an update of a plugin, or with a corrected pattern.
+
+    New measurements take the place of the old ones, which are kept (superseded_measurements), and the change is
+    recorded as an amendment with the plugin's version and parameters. Attempts change between ok, failed, unverified
+    and unparsable only. Runs that are ok now are not run again; those that are not any more are, by `run`. Without
+    --campaign or --param the parameters used last hold. A runner may be at work: it uses the parameters for the runs
+    to come; a plugin that was updated it uses only when started again.
+    """
+    from hpcvirt.tui.reparse import print_reparse
+
+    print_reparse(database, benchmark, campaign, parameters)
+
+
 def _wish(kind: str, words: str) -> None:
     @app.command(kind, help=words)
     @click.argument("database", type=click.Path(path_type=Path))
@@ -265,15 +288,11 @@ _run_wish("requeue", "Try runs anew that were given up, their retries not counte
 def export(database: Path, what: str, output: Path | None) -> None:
     """Write results as CSV: one row per measurement, or per sample of a node's telemetry."""
     from hpcvirt.core import export as exports
-    from hpcvirt.core.store.queries import read_measurements
 
     is_telemetry = what == "telemetry"
     if output is None or str(output) == "-":
         with _someone_reading():
-            if is_telemetry:
-                exports.write_samples(sys.stdout, database)
-            else:
-                exports.write_rows(sys.stdout, read_measurements(database))
+            (exports.write_samples if is_telemetry else exports.print_measurements)(sys.stdout, database)
             sys.stdout.flush()
         return
     write = exports.write_telemetry_csv if is_telemetry else exports.write_measurements_csv
@@ -312,8 +331,10 @@ def analyze(data: Path, layout: str, as_if_final: bool, **wanted: Any) -> None:
     optionally unit, better, primary, exact, node, block, boot, run, status (only values of status ok count).
     """
     from hpcvirt.tui.analyze import Format, print_analysis
+    from hpcvirt.tui.garbage import no_collection
 
-    print_analysis(data, Format(layout), wanted, as_if_final=as_if_final)
+    with no_collection():
+        print_analysis(data, Format(layout), wanted, as_if_final=as_if_final)
 
 
 @app.command("diff-env")

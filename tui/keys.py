@@ -9,7 +9,6 @@ from itertools import combinations
 from textual.binding import Binding
 from textual.content import Content
 
-from hpcvirt.core.stats.model import Verdict
 from hpcvirt.tui import signs
 from hpcvirt.tui.signs import MUTED
 
@@ -193,11 +192,11 @@ def _nodes() -> list[Content]:
 
 def _verdicts() -> list[Content]:
     meanings = {
-        Verdict.FASTER: "different by more than delta, in the good direction",
-        Verdict.SLOWER: "different by more than delta, in the bad direction",
-        Verdict.TRIVIAL: "different, but within delta",
-        Verdict.EQUIVALENT: "within delta, and no difference shown",
-        Verdict.INCONCLUSIVE: "neither shown: the data cannot tell",
+        "faster": "different by more than delta, in the good direction",
+        "slower": "different by more than delta, in the bad direction",
+        "trivial": "different, but within delta",
+        "equivalent": "within delta, and no difference shown",
+        "inconclusive": "neither shown: the data cannot tell",
     }
     lines = [Content.styled("Verdicts", "bold $primary")]
     for verdict, meaning in meanings.items():

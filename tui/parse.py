@@ -53,13 +53,19 @@ def _pair(word: str) -> tuple[str, str]:
     return name, value
 
 
-def _parameters(plugin: BenchmarkPlugin, words: Sequence[str]) -> dict[str, Value]:
+def typed_parameters(plugin: BenchmarkPlugin, words: Sequence[str]) -> dict[str, Value]:
+    """Parameters given as NAME=VALUE. Raises UsageWrong."""
     known = {one.name: one for one in plugin.parameters}
     found: dict[str, Value] = {}
     for name, text in map(_pair, words):
         if name not in known:
             raise UsageWrong(f"{plugin.name} has no parameter {name!r}", hint=f"it has {', '.join(known) or 'none'}")
         found[name] = _typed(name, text, known[name].default)
+    return found
+
+
+def _parameters(plugin: BenchmarkPlugin, words: Sequence[str]) -> dict[str, Value]:
+    found = typed_parameters(plugin, words)
     if wrong := _faults(plugin, found):
         raise UsageWrong("; ".join(map(clean_line, wrong)), hint="see `hpcvirt-tui plugins`")
     return found

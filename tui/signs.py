@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hpcvirt.core.stats.model import Verdict
 from hpcvirt.core.store.runner_state import RunnerState
 
 MUTED = "$foreground 60%"
@@ -62,16 +61,7 @@ _ATTEMPT = {
     "void": Sign("!", CARE),
 }
 
-_VERDICT: dict[str, Sign] = {
-    verdict: Sign(verdict.sign, style)
-    for verdict, style in (
-        (Verdict.FASTER, GOOD),
-        (Verdict.SLOWER, BAD),
-        (Verdict.TRIVIAL, MUTED),
-        (Verdict.EQUIVALENT, LIVELY),
-        (Verdict.INCONCLUSIVE, CARE),
-    )
-}
+_VERDICT_STYLE = {"faster": GOOD, "slower": BAD, "trivial": MUTED, "equivalent": LIVELY, "inconclusive": CARE}
 
 
 def node_sign(state: str) -> Sign:
@@ -101,4 +91,7 @@ def attempt_sign(status: str) -> Sign:
 
 def verdict_sign(verdict: str) -> Sign:
     """Of what the statistics say; a verdict this program does not know is shown plainly."""
-    return _VERDICT.get(verdict, Sign("•", PLAIN))
+    # Imported late: the first paint shows no verdict.
+    from hpcvirt.core.stats.model import Verdict
+
+    return Sign(Verdict(verdict).sign, _VERDICT_STYLE[verdict]) if verdict in _VERDICT_STYLE else Sign("•", PLAIN)

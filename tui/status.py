@@ -12,7 +12,7 @@ from hpcvirt.core.clocks import database_flags
 from hpcvirt.core.disturbance import disturbance_flags
 from hpcvirt.core.errors import HpcvirtError
 from hpcvirt.core.interim import looks_note
-from hpcvirt.core.rebooted import rebooted_flags
+from hpcvirt.core.rebooted import rebooted_flags, rebooted_within
 from hpcvirt.core.store.queries import read_snapshot
 from hpcvirt.core.store.records import Amendment, NodeCard, Snapshot
 from hpcvirt.core.store.runner_state import RunnerState
@@ -53,7 +53,7 @@ def _copied(path: Path) -> list[str]:
 def _remarks(path: Path) -> list[str]:
     told = {
         "looks": looks_note(path),
-        "rebooted within a boot": rebooted_flags(path),
+        "rebooted within a boot": rebooted_flags(rebooted_within(path)),
         "clocks": database_flags(path),
         "disturbed": disturbance_flags(path),
     }
@@ -116,6 +116,9 @@ def unrestored(path: Path, nodes: Sequence[str]) -> list[str]:
 
 def amended(one: Amendment) -> str:
     """``amended 2026-01-01T00:00:00.000Z by me@login: 2 blocks (160 runs) added``."""
+    if one.reparsed is not None:
+        told = f"{one.reparsed.changed} of {one.reparsed.attempts} attempts changed ({one.reparsed.package})"
+        return f"reparsed {one.at} by {clean_line(one.origin)}: {clean_line(one.reparsed.benchmark)}: {told}"
     return f"amended {one.at} by {clean_line(one.origin)}: {one.blocks} blocks ({one.runs} runs) added"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -30,6 +30,7 @@ from hpcvirt.core.model import Expect, Kernel, Run, Status
 from hpcvirt.core.remote import job as jobs
 from hpcvirt.core.remote.connection import NodeConnection
 from hpcvirt.core.store.database import Database, Ended, OpenAttempt
+from hpcvirt.core.store.reparses import parser_of
 
 END_S = 60.0
 LEAVE_S = 20.0
@@ -87,7 +88,9 @@ class Attempts:
         self._mark(order, attempt)
         before = order.company.before if order.company else {}
         begin = partial(Database.begin_attempt, attempt=attempt, run=run.id, nodes_before=before)
-        await self._store.do(partial(begin, launched=launched.line if launched else _called(job)))
+        begin = partial(begin, launched=launched.line if launched else _called(job))
+        if not await self._store.do(partial(_begun, run=run.id, begin=begin)):
+            return await self._done_by_reparse(order, attempt)
         started = time.monotonic()
         past, forget = self._spools.past, self._spools.due
         script = jobs.launch(
@@ -112,7 +115,9 @@ class Attempts:
         except Interrupted:
             return await self._end_unwanted(order, attempt, started)
         except (NodeHeld, NodeUnusable) as error:
-            await self._file_end(order, attempt, Ended(Status.LOST, f"not started: {error.message}"))
+            ended = Ended(Status.LOST, f"not started: {error.message}")
+            await self._store.do(partial(Database.end_attempt, attempt=attempt, ended=ended))
+            await self._note_end(order, attempt, ended)
             if not self._channel.may_pass(error):
                 raise
             # The node is looked at again, which waits.
@@ -347,11 +352,17 @@ class Attempts:
         )
         # Of a run on all nodes identity was read apart; here only the life that it was in is of interest.
         expect = Expect() if order.company else order.expect
-        # A parser may take its time over megabytes: not on the loop that keeps connections alive.
-        ended = await asyncio.to_thread(judged, reply, expect, load(run.benchmark.plugin), run.benchmark.parameters)
         await self._tell_cleaned(reply.cleaned, "earlier runs")
         was_started = reply.state is not jobs.JobState.NEVER
-        await self._file_end(order, attempt, ended, _size_bytes(reply), was_started=was_started)
+        while True:
+            parser = await self._store.do(partial(parser_of, benchmark=run.benchmark.label))
+            parameters = parser.parameters or run.benchmark.parameters
+            # A parser may take its time over megabytes: not on the loop that keeps connections alive.
+            ended = await asyncio.to_thread(judged, reply, expect, load(run.benchmark.plugin), parameters)
+            filing = partial(Database.end_attempt, attempt=attempt, ended=ended, reparse=parser.amendment)
+            if await self._store.do(filing):
+                break
+        await self._note_end(order, attempt, ended, _size_bytes(reply), was_started=was_started)
         await self._compare_digest(run, ended.digest)
         return ended.status
 
@@ -379,10 +390,18 @@ class Attempts:
                 "warning", f"{told(run)} computed {digest}, and {there} computed {first}: not the same to the bit"
             )
 
-    async def _file_end(
+    async def _done_by_reparse(self, order: Order, attempt: str) -> Status:
+        """Nothing is started: the run has a result since an earlier attempt was parsed again."""
+        self._spools.add(attempt)
+        self._mark(order, None)
+        self._ground.note(order.run, Status.OK)
+        await self._channel.event("info", f"{told(order.run)}: done, for a reparse made an earlier attempt ok")
+        return Status.OK
+
+    async def _note_end(
         self, order: Order, attempt: str, ended: Ended, size_bytes: int = 0, *, was_started: bool = True
     ) -> None:
-        await self._store.do(lambda database: database.end_attempt(attempt, ended))
+        """What follows once the end is filed."""
         if was_started:
             self._spools.add(attempt, size_bytes)
         else:
@@ -393,6 +412,15 @@ class Attempts:
             await self._channel.event("warning", f"{told(order.run)}: {ended.status}: {ended.reason}")
         for each in self._occupied(order):
             each.note_end(ended, leader=self.name)
+
+
+def _begun(database: Database, run: int, begin: Callable[[Database], None]) -> bool:
+    """False, and nothing is filed: a reparse made an earlier attempt of the run ok."""
+    with database.transaction():
+        if database.is_ok(run):
+            return False
+        begin(database)
+    return True
 
 
 def _called(job: jobs.Job) -> str:

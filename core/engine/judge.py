@@ -82,7 +82,7 @@ def judge(
     before, after = reply.before, reply.after
     return Ended(
         status=report.status,
-        reason=clean_line(report.reason or "; ".join(report.remarks), 1000),
+        reason=reason_of(report),
         duration_s=elapsed_s(before[1], after[1]) if before and after else None,
         elapsed_s=elapsed,
         **_clocks(before and before[1], after and after[1]),
@@ -99,6 +99,11 @@ def judge(
         blamed=blamed,
         nodes_after={member.node: _fields(member.after) for member in members if member.after is not None},
     )
+
+
+def reason_of(report: Report) -> str:
+    """Why an attempt is not ok, or what is to be known about an ok one, as it is filed."""
+    return clean_line(report.reason or "; ".join(report.remarks), 1000)
 
 
 def _clocks(before: Moment | None, after: Moment | None) -> dict[str, float | None]:
@@ -224,7 +229,6 @@ def _doubt(reply: Reply, expect: Expect) -> str:
 
 
 def _parsed(reply: Reply, plugin: BenchmarkPlugin, parameters: Mapping[str, Value]) -> Report:
-    """The plugin's report, unless it says what a plugin may not say."""
     exit_status = NO_EXIT if reply.exit_status is None else reply.exit_status
     elapsed, (user, system) = None, (None, None)
     if reply.before is not None and reply.after is not None:
@@ -233,6 +237,11 @@ def _parsed(reply: Reply, plugin: BenchmarkPlugin, parameters: Mapping[str, Valu
     output = Output(
         reply.stdout, reply.stderr, exit_status, reply.truncated, reply.files, elapsed, user_s=user, system_s=system
     )
+    return parse(output, plugin, parameters)
+
+
+def parse(output: Output, plugin: BenchmarkPlugin, parameters: Mapping[str, Value]) -> Report:
+    """The plugin's report, unless it says what a plugin may not say."""
     try:
         report = plugin.parse(output, parameters)
         fault = _fault(plugin.metrics_of(parameters), report)

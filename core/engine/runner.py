@@ -36,6 +36,7 @@ from hpcvirt.core.store import bringups
 from hpcvirt.core.store.bringups import read_consent
 from hpcvirt.core.store.database import Database, RunHistory
 from hpcvirt.core.store.queries import read_frozen, read_totals
+from hpcvirt.core.store.reparses import last_reparse
 from hpcvirt.core.store.writer import Writer
 
 
@@ -166,9 +167,11 @@ async def _walk_all(
         eyes = [NodeConnection(node, credentials, campaign.connecting, handshakes) for node in nodes]
         await stack.enter_async_context(watching(eyes, campaign.telemetry, store, ground.running))
         while True:
+            reparse = await store.do(last_reparse)
             is_whole = await _walk_once(ground, plan, list(zip(links, seats, strict=True)))
-            # What was requeued after its node had passed by needs another round.
-            if not wishes.take_requeued() or wishes.stopping.is_set():
+            # What was requeued, or lost its result by a reparse, after its node had passed by needs another round.
+            is_left = wishes.take_requeued() or await store.do(last_reparse) != reparse
+            if not is_left or wishes.stopping.is_set():
                 return is_whole
 
 

@@ -5,6 +5,7 @@ Nothing here imports numpy, so that a screen can name these types before a compa
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -126,12 +127,12 @@ class Series:
         """
         import numpy as np
 
-        data = np.array(values if isinstance(values, np.ndarray) else list(values), dtype=np.float64)
+        data = np.array(values if isinstance(values, np.ndarray | array) else list(values), dtype=np.float64)
 
         def codes(given: Iterable[int] | None) -> IntArray:
             if given is None:
                 return np.zeros(data.size, dtype=np.int64)
-            return np.array(given if isinstance(given, np.ndarray) else list(given), dtype=np.int64)
+            return np.array(given if isinstance(given, np.ndarray | array) else list(given), dtype=np.int64)
 
         arrays = codes(node), codes(block), codes(boot)
         if data.ndim != 1 or any(array.shape != data.shape for array in arrays):

@@ -413,8 +413,17 @@ class Database:
                 )
             self._node_state(node, "running", label, at)
 
-    def end_attempt(self, attempt: str, ended: Ended) -> None:
-        """File the end of an attempt and its measurements in one transaction. A second end is refused."""
+    def is_ok(self, run: int) -> bool:
+        """Whether a run has a result."""
+        sql = f"SELECT {_IS_OK} FROM runs WHERE id = ?"  # noqa: S608 - a constant
+        return bool(self._db.conn.execute(sql, (run,)).fetchone()[0])
+
+    def end_attempt(self, attempt: str, ended: Ended, reparse: int | None = None) -> bool:
+        """File the end of an attempt and its measurements in one transaction. A second end is refused.
+
+        ``reparse``: the last one that its parser knew of, where that matters. False, and nothing is filed: there has
+        been another one since.
+        """
         row = {
             "status": ended.status.value,
             "reason": ended.reason,
@@ -426,6 +435,8 @@ class Database:
         }
         with self._db.atomic():
             self._refuse_second_end(attempt)
+            if reparse is not None and reparse != self._last_reparse_of(attempt):
+                return False
             row["identity_before"] = self._once("identities", ended.identity_before)
             row["identity_after"] = self._once("identities", ended.identity_after)
             assigned = ", ".join(f"{name} = :{name}" for name in row)
@@ -441,6 +452,7 @@ class Database:
                 kept = self._kept_metrics(attempt)
                 readings = {metric: reading for metric, reading in ended.readings.items() if metric in kept}
                 self._db.conn.executemany(_INSERT_MEASUREMENT, _measurement_rows(attempt, readings))
+        return True
 
     def _refuse_second_end(self, attempt: str) -> None:
         found = self._db.conn.execute("SELECT status FROM attempts WHERE id = ?", (attempt,)).fetchone()
@@ -557,6 +569,12 @@ class Database:
             (attempt,),
         )
         return {str(name) for (name,) in rows}
+
+    def _last_reparse_of(self, attempt: str) -> int:
+        """Of its benchmark; 0: there is none."""
+        sql = """SELECT coalesce(max(amendment), 0) FROM reparses
+                 WHERE benchmark = (SELECT benchmark FROM runs JOIN attempts ON run = runs.id WHERE attempts.id = ?)"""
+        return int(self._db.conn.execute(sql, (attempt,)).fetchone()[0])
 
     def _benchmark(self, label: str) -> int:
         return int(self._db.conn.execute("SELECT id FROM benchmarks WHERE label = ?", (label,)).fetchone()[0])

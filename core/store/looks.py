@@ -32,7 +32,7 @@ class Look:
 def read_looks(path: Path) -> tuple[Look, ...]:
     """Return the recorded looks in order of time. Raises StoreUnusable."""
     with reading(path) as connection:
-        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'looks'").fetchone():
+        if schema.is_older(connection):
             return ()
         rows = connection.execute("SELECT at, origin, view, shown, ok, planned FROM looks ORDER BY id")
         return tuple(Look(*row) for row in rows)
@@ -47,7 +47,7 @@ def record_look(path: Path, origin: str, view: str, shown: str, progress: tuple[
     try:
         with closing(sqlite3.connect(path, timeout=PATIENCE_S, isolation_level=None)) as connection:
             connection.execute("BEGIN IMMEDIATE")
-            if connection.execute("PRAGMA user_version").fetchone()[0] < schema.USER_VERSION:
+            if schema.is_older(connection):
                 schema.upgrade(connection)
             connection.execute(
                 "INSERT INTO looks (at, origin, view, shown, ok, planned) VALUES (?, ?, ?, ?, ?, ?)", astuple(look)

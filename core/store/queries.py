@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -33,6 +34,7 @@ from hpcvirt.core.store.records import (
     FrozenRecord,
     Measurement,
     MetricRecord,
+    Reparsed,
     RunnerRecord,
     Snapshot,
 )
@@ -218,58 +220,98 @@ def read_measurements(path: Path) -> list[Measurement]:
 
 
 @dataclass(frozen=True, slots=True)
-class ValueRow:
-    """One value for the statistics; nodes, blocks and boots as numbers that tell them apart."""
+class Column:
+    """Values of one metric under one kernel, in run order; nodes, blocks and boots as numbers that tell them apart."""
 
-    value: float
-    node: int
-    block: int
-    boot: int
+    value: array[float] = field(default_factory=lambda: array("d"))
+    node: array[int] = field(default_factory=lambda: array("q"))
+    block: array[int] = field(default_factory=lambda: array("q"))
+    boot: array[int] = field(default_factory=lambda: array("q"))
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+
+NO_VALUES = Column()
 
 
 @dataclass(frozen=True, slots=True)
 class Values:
     """Every ok value of a campaign in run order, and how many attempts ended how."""
 
-    rows: Mapping[tuple[int, str, str], Sequence[ValueRow]]
+    columns: Mapping[tuple[int, str, str], Column]
     """By benchmark id, metric, kernel."""
     attempts: Mapping[tuple[int, str], Mapping[str, int]]
     """By benchmark id and kernel: attempts by status."""
     lost_visits: Mapping[tuple[int, str], int] = field(default_factory=dict)
     """By benchmark id and kernel: boots of which some run was given up and no run is ok."""
 
-    def of(self, benchmark: int, metric: str, kernel: str) -> Sequence[ValueRow]:
+    def of(self, benchmark: int, metric: str, kernel: str) -> Column:
         """The values of one cell; empty when there is none."""
-        return self.rows.get((benchmark, metric, kernel), ())
+        return self.columns.get((benchmark, metric, kernel), NO_VALUES)
 
 
 def read_values(path: Path) -> Values:
     """What the statistics are fed with. Raises StoreUnusable."""
     with reading(path) as connection:
-        rows: dict[tuple[int, str, str], list[ValueRow]] = {}
-        # Numbered as they come, as a reader of the exported CSV file does: the order of a sum decides its last bit.
-        nodes: dict[str, int] = {}
-        blocks: dict[int, int] = {}
-        for benchmark, metric, kernel, value, node, block, boot in connection.execute(_VALUES):
-            places = nodes.setdefault(node, len(nodes)), blocks.setdefault(block, len(blocks)), boot
-            rows.setdefault((benchmark, metric, kernel), []).append(ValueRow(value, *places))
+        columns = _columns(connection)
         attempts: dict[tuple[int, str], dict[str, int]] = {}
         for benchmark, kernel, status, count in connection.execute(_ATTEMPTS):
             attempts.setdefault((benchmark, kernel), {})[status] = count
         lost = {(benchmark, kernel): count for benchmark, kernel, count in connection.execute(_LOST_VISITS)}
-        return Values(rows, attempts, lost)
+        return Values(columns, attempts, lost)
 
 
-_VALUES = """
-    SELECT runs.benchmark, measurements.metric, boots.kernel, measurements.value, boots.node, boots.block, boots.id
-    FROM measurements
-    JOIN attempts ON attempts.id = measurements.attempt
-    JOIN runs ON runs.id = attempts.run
-    JOIN boots ON boots.id = runs.boot
-    JOIN metrics ON metrics.benchmark = runs.benchmark AND metrics.name = measurements.metric
-    WHERE attempts.status = 'ok' AND NOT runs.is_warmup
-    ORDER BY attempts.started_at, runs.id, metrics.position
-"""
+def _columns(connection: sqlite3.Connection) -> dict[tuple[int, str, str], Column]:
+    """Value after value: of a million there is time for nothing else in the loop."""
+    boots = {row[0]: tuple(row[1:]) for row in connection.execute("SELECT id, kernel, node, block FROM boots")}
+    columns: dict[tuple[int, str, str], Column] = {}
+    reached: dict[int, dict[str, tuple[Callable[[float], None], Callable[[int], None]]]] = {}
+    cursor = connection.cursor()
+    cursor.row_factory = None
+    for place, metric, value in cursor.execute(_VALUES):
+        try:
+            add_value, add_boot = reached[place][metric]
+        except KeyError:
+            boot, benchmark = divmod(place, _BENCHMARKS)
+            column = columns.setdefault((benchmark, metric, boots[boot][0]), Column())
+            add_value, add_boot = column.value.append, column.boot.append
+            reached.setdefault(place, {})[metric] = add_value, add_boot
+        add_value(value)
+        add_boot(place // _BENCHMARKS)
+    _number(columns.values(), boots, [place // _BENCHMARKS for place in reached])
+    return columns
+
+
+def _number(columns: Iterable[Column], boots: Mapping[int, tuple[str, str, int]], order: Iterable[int]) -> None:
+    """Nodes and blocks as they come, as of the exported CSV file: the order of a sum decides its last bit."""
+    nodes: dict[str, int] = {}
+    blocks: dict[int, int] = {}
+    places = {
+        boot: (nodes.setdefault(boots[boot][1], len(nodes)), blocks.setdefault(boots[boot][2], len(blocks)))
+        for boot in order
+    }
+    for column in columns:
+        column.node.extend(places[boot][0] for boot in column.boot)
+        column.block.extend(places[boot][1] for boot in column.boot)
+
+
+_BENCHMARKS = 1 << 20
+"""More than a campaign has: boot and benchmark are read as a single number, which is faster than two."""
+
+# Attempts are sorted, and not their values, which are several times as many: with a limit SQLite keeps the order of a
+# subquery, and CROSS JOIN is carried out in the order in which it is written.
+_VALUES = f"""
+    SELECT ok.place, measurements.metric, measurements.value
+    FROM (
+        SELECT attempts.id, runs.boot * {_BENCHMARKS} + runs.benchmark AS place
+        FROM attempts JOIN runs ON runs.id = attempts.run
+        WHERE attempts.status = 'ok' AND NOT runs.is_warmup
+        ORDER BY attempts.started_at, runs.id
+        LIMIT -1
+    ) AS ok
+    CROSS JOIN measurements ON measurements.attempt = ok.id
+"""  # noqa: S608 - a constant
 
 _ATTEMPTS = """
     SELECT runs.benchmark, boots.kernel, attempts.status, count(*)
@@ -324,8 +366,21 @@ def _campaign(connection: sqlite3.Connection) -> CampaignRecord:
 
 
 def _amendments(connection: sqlite3.Connection) -> tuple[Amendment, ...]:
-    rows = connection.execute("SELECT at, origin, blocks, runs, plan_sha256 FROM amendments ORDER BY id")
-    return tuple(Amendment(*row) for row in rows)
+    reparsed = {int(row[0]): Reparsed(*row[1:]) for row in _reparses(connection)}
+    rows = connection.execute("SELECT id, at, origin, blocks, runs, plan_sha256 FROM amendments ORDER BY id")
+    return tuple(
+        Amendment(at, origin, blocks, runs, digest, reparsed.get(number))
+        for number, at, origin, blocks, runs, digest in rows
+    )
+
+
+def _reparses(connection: sqlite3.Connection) -> list[sqlite3.Row]:
+    if schema.is_older(connection):
+        return []
+    return connection.execute(
+        """SELECT amendment, label, reparses.package, attempts, changed
+           FROM reparses JOIN benchmarks ON benchmarks.id = reparses.benchmark"""
+    ).fetchall()
 
 
 def _unrestored(connection: sqlite3.Connection) -> tuple[str, ...]:

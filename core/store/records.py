@@ -48,8 +48,21 @@ class CampaignRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Reparsed:
+    """Stored output of a benchmark that was parsed again."""
+
+    benchmark: str
+    """Its label."""
+    package: str
+    """Name and version of the package whose parser it was."""
+    attempts: int
+    """How many were parsed."""
+    changed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Amendment:
-    """Blocks that were added after the start."""
+    """Blocks that were added after the start, or a reparse."""
 
     at: str
     origin: str
@@ -58,6 +71,7 @@ class Amendment:
     runs: int
     plan_sha256: str
     """Digest of the plan from then on."""
+    reparsed: Reparsed | None = None
 
 
 @dataclass(frozen=True, slots=True)

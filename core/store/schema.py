@@ -271,12 +271,12 @@ CREATE TABLE claims (
     FOREIGN KEY (benchmark, metric) REFERENCES metrics (benchmark, name)
 ) STRICT;
 
--- What was added to the plan after the campaign had started.
+-- What was changed after the campaign had started: blocks were added to the plan, or output was parsed anew (reparses).
 CREATE TABLE amendments (
     id INTEGER PRIMARY KEY,
     at TEXT NOT NULL,
     origin TEXT NOT NULL,            -- who did it
-    blocks INTEGER NOT NULL,         -- how many blocks were added
+    blocks INTEGER NOT NULL,         -- how many blocks were added; 0: a reparse
     runs INTEGER NOT NULL,           -- how many runs that makes
     plan_sha256 TEXT NOT NULL        -- digest of the plan from then on
 ) STRICT;
@@ -291,6 +291,39 @@ CREATE TABLE looks (
     ok INTEGER NOT NULL,             -- ok runs at that time
     planned INTEGER NOT NULL         -- of so many
 ) STRICT;
+
+-- Amendments that changed how the output of a benchmark is parsed, and not the plan. The stored output was parsed
+-- again, and later runs are parsed with the same parameters.
+CREATE TABLE reparses (
+    amendment INTEGER PRIMARY KEY REFERENCES amendments (id),
+    benchmark INTEGER NOT NULL REFERENCES benchmarks (id),
+    package TEXT NOT NULL,           -- name and version of the package whose parser it was
+    parameters TEXT NOT NULL,        -- JSON: of the parser; those in benchmarks stay as they were planned
+    attempts INTEGER NOT NULL,       -- how many were parsed
+    changed INTEGER NOT NULL         -- how many have another status, reason or measurement since
+) STRICT;
+
+-- What an attempt was before a reparse changed it, and whether its run was given up then.
+CREATE TABLE superseded_attempts (
+    amendment INTEGER NOT NULL REFERENCES reparses (amendment),
+    attempt TEXT NOT NULL REFERENCES attempts (id),
+    status TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    given_up_at TEXT,
+    given_up_why TEXT,
+    PRIMARY KEY (amendment, attempt)
+) STRICT, WITHOUT ROWID;
+
+-- Its measurements before that.
+CREATE TABLE superseded_measurements (
+    amendment INTEGER NOT NULL REFERENCES reparses (amendment),
+    attempt TEXT NOT NULL REFERENCES attempts (id),
+    metric TEXT NOT NULL,
+    value REAL NOT NULL,
+    printed_value REAL NOT NULL,
+    printed_unit TEXT NOT NULL,
+    PRIMARY KEY (amendment, attempt, metric)
+) STRICT, WITHOUT ROWID;
 
 -- Telemetry: what a node did, about two minutes of samples a row. The times are those of its first and last sample.
 CREATE TABLE samples (
@@ -411,6 +444,11 @@ VIEWS = {
         GROUP BY boots.kernel, boots.node, benchmarks.id
     """,
 }
+
+
+def is_older(connection: sqlite3.Connection) -> bool:
+    """Whether the database was made by an earlier version of the program, so that it lacks tables or columns."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0]) < USER_VERSION
 
 
 def statements() -> list[str]:

@@ -1,6 +1,7 @@
 """How far a campaign has come, counted so that looking again at very many runs costs next to nothing.
 
-An attempt whose end is filed never changes, so it is counted once: a later look counts what has begun since.
+An attempt whose end is filed never changes, unless there is an amendment, so it is counted once: a later look counts
+what has begun since.
 """
 
 from __future__ import annotations
@@ -155,17 +156,18 @@ class TallyReader:
     """Counts one database again and again. Belongs to one thread at a time."""
 
     _planned: Mapping[Place, int] = field(default_factory=dict)
-    _last_run: int | None = None
+    _last_amendment: int | None = None
     _settled: Pieces = field(default_factory=dict)
     """Attempts up to ``_settled_until``, all of which have ended."""
     _settled_until: int = 0
 
     def read(self, connection: sqlite3.Connection) -> Tally:
         """What there is now, by a transaction that is open."""
-        (last_run,) = connection.execute("SELECT max(id) FROM runs").fetchone()
-        if last_run != self._last_run:
+        (last_amendment,) = connection.execute("SELECT coalesce(max(id), 0) FROM amendments").fetchone()
+        if last_amendment != self._last_amendment:
             self._planned = {Place(*place): planned for *place, planned in connection.execute(_PLANNED)}
-            self._last_run = last_run
+            self._settled, self._settled_until = {}, 0
+            self._last_amendment = last_amendment
         last, until = connection.execute(_REACHED).fetchone()
         if until < self._settled_until:
             self._settled, self._settled_until = {}, 0

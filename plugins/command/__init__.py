@@ -38,11 +38,20 @@ class OwnCommand(BenchmarkPlugin):
             "or one of `fetch`, WHAT a pattern with one group, a path such as results.0.rate or results.*.rate, or a "
             "column's name or number; HOW makes one number of several: last (default), first, max, min, mean or sum; "
             "exact: counts and bytes, whose values have no error",
+            is_parser_only=True,
         ),
         Parameter(
-            "decimal", "", "sign before decimals, . or , (the other parts thousands); empty: not read if it may be both"
+            "decimal",
+            "",
+            "sign before decimals, . or , (the other parts thousands); empty: not read if it may be both",
+            is_parser_only=True,
         ),
-        Parameter("expect", "", "patterns that must be found in its output, one a line; else it counts as unverified"),
+        Parameter(
+            "expect",
+            "",
+            "patterns that must be found in its output, one a line; else it counts as unverified",
+            is_parser_only=True,
+        ),
         Parameter("prepare", "", "program and arguments to execute once per boot before the first run; as in argv"),
         Parameter("ranks", 0, "processes of an MPI program, over all nodes; 0: started as it is, on each node", 0),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-MODULES = ("startup", "plans", "store", "screen", "stats", "remote", "monitor")
+MODULES = ("startup", "plans", "store", "export", "screen", "stats", "remote", "monitor")
 
 
 def main(wanted: list[str]) -> None:

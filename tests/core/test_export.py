@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import sqlite3
+from contextlib import closing
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import pytest
@@ -11,11 +14,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpcvirt.core.errors import StoreUnusable
-from hpcvirt.core.export import COLUMNS, harmless, write_measurements_csv, write_rows, write_telemetry_csv
+from hpcvirt.core.export import (
+    COLUMNS,
+    harmless,
+    joined,
+    plain_cells,
+    print_measurements,
+    write_measurements_csv,
+    write_telemetry_csv,
+)
 from hpcvirt.core.model import Better, Status
 from hpcvirt.core.store.records import Measurement
 from hpcvirt.core.store.samples import Sample, at_ms
-from tests.core.factories import do_run, ended, new_database
+from tests.core.factories import campaign, do_run, ended, new_database
 
 
 def row(value: float = 1.5, duration_s: float | None = 0.5, text: str = "native") -> Measurement:
@@ -40,9 +51,8 @@ def row(value: float = 1.5, duration_s: float | None = 0.5, text: str = "native"
 
 
 def written(*rows: Measurement) -> list[dict[str, str]]:
-    file = io.StringIO()
-    write_rows(file, rows)
-    return list(csv.DictReader(io.StringIO(file.getvalue())))
+    lines = [joined(COLUMNS), *(joined(astuple(row)) for row in rows)]
+    return list(csv.DictReader(io.StringIO("".join(f"{line}\n" for line in lines), newline="")))
 
 
 def test_the_columns() -> None:
@@ -105,6 +115,60 @@ def test_a_file_is_written_whole(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a b.csv", "small.db"]
 
 
+def as_the_view_has_it(database: Path) -> str:
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    with closing(sqlite3.connect(database)) as connection:
+        writer.writerows(map(plain_cells, connection.execute("SELECT * FROM results")))
+    return file.getvalue()
+
+
+def test_the_file_is_the_view(tmp_path: Path) -> None:
+    """With names that CSV must quote, warm-up runs, attempts that failed, times out of the plan's order."""
+    told = campaign(kernels=('=a "b", c', "two\nlines"), nodes=("node,1", "-n"), name="@small")
+    told = replace(told, design=replace(told.design, warmup=1))
+    database, plan = new_database(tmp_path / "small.db", told)
+    for run in reversed(plan.runs):
+        end = ended(Status.FAILED) if run.id % 5 == 0 else ended(value=run.id / 3, boot_id=f'+b"{run.boot.id}')
+        do_run(database, run.id, f"a{run.id}", replace(end, duration_s=None) if run.id % 3 == 0 else end)
+    do_run(database, 5, "again", ended(value=1e-300))
+    database.close()
+    assert any(run.is_warmup for run in plan.runs)
+    count = write_measurements_csv(tmp_path / "small.db", tmp_path / "a.csv")
+    expected = as_the_view_has_it(tmp_path / "small.db")
+    with (tmp_path / "a.csv").open(newline="") as file:
+        assert file.read() == expected
+    assert count == len(list(csv.reader(io.StringIO(expected, newline="")))) - 1 > 20
+
+
+def test_texts_beyond_those_remembered_are_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hpcvirt.core.export.MOST_REMEMBERED", 1)
+    database = database_in(tmp_path)
+    write_measurements_csv(database, tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").read_text() == as_the_view_has_it(database)
+
+
+def test_a_slow_reader_does_not_hold_a_database_of_a_network_file_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There a reader keeps the runner from writing."""
+    database = database_in(tmp_path)
+    monkeypatch.setattr("hpcvirt.core.export.is_on_network", lambda path: True)
+
+    class Slow(io.StringIO):
+        def write(self, text: str) -> int:
+            with closing(sqlite3.connect(database, timeout=0)) as connection, connection:
+                connection.execute("INSERT INTO events (at, level, message) VALUES ('', 'info', 'x')")
+            return super().write(text)
+
+    file = Slow()
+    print_measurements(file, database)
+    assert file.getvalue() == as_the_view_has_it(database)
+
+
 def test_a_campaign_without_results_is_a_header(tmp_path: Path) -> None:
     new_database(tmp_path / "small.db")[0].close()
     assert write_measurements_csv(tmp_path / "small.db", tmp_path / "a.csv") == 0
@@ -116,10 +180,10 @@ def test_what_cannot_be_written_leaves_the_old_file(tmp_path: Path, monkeypatch:
     target = tmp_path / "a.csv"
     target.write_text("old")
 
-    def full(file: object, rows: object) -> None:
+    def full(file: object, database: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("hpcvirt.core.export.write_rows", full)
+    monkeypatch.setattr("hpcvirt.core.export.write_measurements", full)
     with pytest.raises(StoreUnusable, match="No space left"):
         write_measurements_csv(database, target)
     assert target.read_text() == "old"

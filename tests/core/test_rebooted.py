@@ -37,7 +37,7 @@ def flags(path: Path) -> list[Comparison]:
 def test_one_life_is_no_flag(tmp_path: Path) -> None:
     path = filled(tmp_path / "small.db")
     assert rebooted_within(path) == []
-    assert rebooted_flags(path) == ()
+    assert rebooted_flags(rebooted_within(path)) == ()
     assert flags(path) == []
 
 

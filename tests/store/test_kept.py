@@ -36,7 +36,7 @@ def test_warm_up_runs_are_kept_and_marked_and_not_analysed(tmp_path: Path) -> No
     measured = read_measurements(path)
     assert len(measured) == 2 * 4 * 4
     assert max(row.value for row in measured) < 2
-    assert max(row.value for values in read_values(path).rows.values() for row in values) < 2
+    assert max(value for column in read_values(path).columns.values() for value in column.value) < 2
     assert rows(path, "SELECT count(*), min(value) FROM warmup_results") == [(2 * 2 * 4, 1000.0)]
     assert rows(path, "SELECT count(*) FROM attempt_list WHERE is_warmup") == [(4,)]
     snapshot = read_snapshot(path)

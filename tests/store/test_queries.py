@@ -232,14 +232,15 @@ def test_values_are_filed_under_their_own_kernel_node_and_block(path: Path) -> N
     database.close()
     values = read_values(path)
     for kernel in ("native", "other"):
-        found = sorted((row.value, row.node, row.block, row.boot) for row in values.of(1, "copy", kernel))
+        column = values.of(1, "copy", kernel)
+        found = sorted(zip(column.value, column.node, column.block, column.boot, strict=True))
         assert found == [
             (float(run.id), int(run.boot.node == "node2"), run.boot.block - 1, run.boot.id)
             for run in plan.runs
             if run.boot.kernel == kernel
         ]
     assert values.attempts == {(1, "native"): {"ok": 8}, (1, "other"): {"ok": 8}}
-    assert values.of(1, "copy", "nothing") == ()
+    assert len(values.of(1, "copy", "nothing")) == 0
 
 
 # -- the runner

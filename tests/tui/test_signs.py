@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hpcvirt.core.stats import Series, Settings, Verdict, compare
-from hpcvirt.core.stats.report import cells, to_markdown
+from hpcvirt.core.stats.report import table_cells, to_markdown
 from hpcvirt.tui.keys import help_text
 from hpcvirt.tui.signs import verdict_sign
 
@@ -29,7 +29,7 @@ def test_text_and_markdown_draw_it_too() -> None:
         [Series.of(k, "x", "t", rng.normal(m, 0.1, 50)) for k, m in (("A", 100), ("B", 100.5))], Settings()
     )
     assert one.verdict is Verdict.TRIVIAL
-    assert f"{Verdict.TRIVIAL.sign} trivial" in cells(one)
+    assert f"{Verdict.TRIVIAL.sign} trivial" in table_cells([one])[0]
     assert f"| {Verdict.TRIVIAL.sign} trivial |" in to_markdown([one])
 
 

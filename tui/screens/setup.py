@@ -272,7 +272,11 @@ def frozen_lines(snapshot: Snapshot) -> list[tuple[Content, Content]]:
         count(len(snapshot.benchmarks), "benchmark"): "; ".join(b.label for b in snapshot.benchmarks),
         count(snapshot.planned, "run"): f"{campaign.runs} per kernel, benchmark and node",
         count(campaign.blocks, "block"): f"{campaign.design}, seed {campaign.seed}; {unit}",
-        **{f"+ {count(one.blocks, 'block')}": f"added {one.at} by {one.origin}" for one in snapshot.amendments},
+        **{
+            f"+ {count(one.blocks, 'block')}": f"added {one.at} by {one.origin}"
+            for one in snapshot.amendments
+            if one.blocks
+        },
         "verdict": f"alpha {campaign.alpha:g}; within ±{campaign.delta * 100:g} % is equivalent",
         "campaign file": campaign.source,
         "database": str(snapshot.path),
