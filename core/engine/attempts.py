@@ -135,7 +135,9 @@ class Attempts:
 
     async def reach(self) -> None:
         """Be connected to a node on which an attempt may be under way, with the patience that collecting it has."""
-        await self._ground.wishes.unless_aborted(self._link.connect_again(self._patience_s))
+        self._channel.note_reached()
+        connect, wishes = self._link.connect, self._ground.wishes
+        await self._channel.insist(lambda: wishes.unless_aborted(connect()), is_abortable=True)
 
     async def collect(self, order: Order, attempt: OpenAttempt) -> Status:
         """What an earlier life of the runner left under way."""

@@ -13,7 +13,7 @@ from hpcvirt.core import boot_method as methods
 from hpcvirt.core.benchmark import load
 from hpcvirt.core.engine.artifacts import frozen_files, make_same
 from hpcvirt.core.engine.attempts import LEAVE_S, Attempts, Order
-from hpcvirt.core.engine.channel import NodeChannel, unanswering
+from hpcvirt.core.engine.channel import SHORT_S, NodeChannel, unanswering
 from hpcvirt.core.engine.company import Company, filed
 from hpcvirt.core.engine.crew import Crew
 from hpcvirt.core.engine.ground import Ground, told
@@ -114,6 +114,7 @@ class NodeWalker:
             await self._channel.state("stopped")
         except HpcvirtError as error:
             is_whole = False
+            self._is_refused = self._is_refused or isinstance(error, NodeHeld)
             await self._set_aside(error)
         except TimeoutError:
             is_whole = False
@@ -129,7 +130,7 @@ class NodeWalker:
         await self._reboots.await_under_way()
         if leftovers.get(self.name) or leftovers.get(ALL_NODES):
             await self.attempts.reach()
-        await self._lease(self._channel.run)
+        await self._lease(self._asked)
         await self._collect_leftovers(visits, leftovers)
         is_whole = True
         for visit in visits:
@@ -449,6 +450,10 @@ class NodeWalker:
             self._is_refused = True
             raise
         self._is_leased = True
+
+    async def _asked(self, script: jobs.Script) -> bytes:
+        """A script's answer, also the one that somebody else has the node: who that is, is in it."""
+        return await self._channel.again(lambda: self._link.run(script, SHORT_S))
 
     async def _give_back(self) -> None:
         """Put back what was changed on the node and give it free, unless it is another runner's."""

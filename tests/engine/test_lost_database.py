@@ -7,8 +7,8 @@ import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -30,12 +30,27 @@ def rows(database: Path, sql: str) -> list[tuple[object, ...]]:
 
 
 @pytest.fixture
-def running(tmp_path: Path, ledger: LedgerFolder) -> subprocess.Popen[bytes]:
+def running(tmp_path: Path, ledger: LedgerFolder) -> Iterator[subprocess.Popen[bytes]]:
     """A campaign of half a minute, some of its runs done."""
     campaign = write_campaign(tmp_path, lab_campaign(ledger, runs=16, seconds=0.5))
-    started = begin_program(["run", str(campaign)], environment(ledger), tmp_path)
-    until(lambda: [one for one in tmp_path.glob("small-*.db") if rows(one, SOME) == [(1,)]], 30)
-    return started
+    with begun(campaign, ledger) as started:
+        until(lambda: [one for one in tmp_path.glob("small-*.db") if rows(one, SOME) == [(1,)]], 30)
+        yield started
+
+
+@contextmanager
+def begun(campaign: Path, ledger: LedgerFolder, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A runner that is ended with the test, however that ends: paused, it would stay for good."""
+    started = begin_program(["run", str(campaign), *words], environment(ledger), campaign.parent)
+    try:
+        yield started
+    finally:
+        for sign in (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL):
+            # The second one ends the runs under way, the third one leaves the lab to notice that it is alone.
+            if started.poll() is None:
+                started.send_signal(sign)
+                with suppress(subprocess.TimeoutExpired):
+                    started.wait(15)
 
 
 def until(is_so: Callable[[], object], limit_s: float = 20) -> None:
@@ -155,15 +170,14 @@ def test_a_rescued_database_is_what_the_campaign_file_resumes(
 
 
 def test_a_database_whose_folder_was_moved_is_told_of(tmp_path: Path, ledger: LedgerFolder) -> None:
-    env = environment(ledger)
     campaign = write_campaign(tmp_path, lab_campaign(ledger, nodes=1, runs=8, seconds=0.3))
     database = tmp_path / "deep" / "results" / "x.db"
     database.parent.mkdir(parents=True)
-    running = begin_program(["run", str(campaign), "--db", str(database)], env, tmp_path)
-    until(lambda: database.exists() and rows(database, OK) > [(1,)], 30)
-    database.parent.rename(tmp_path / "moved")
-    until(lambda: "was moved to" in log(tmp_path), 5)
-    assert running.wait(30) == 4
+    with begun(campaign, ledger, "--db", str(database)) as running:
+        until(lambda: database.exists() and rows(database, OK) > [(1,)], 30)
+        database.parent.rename(tmp_path / "moved")
+        until(lambda: "was moved to" in log(tmp_path), 5)
+        assert running.wait(30) == 4
     moved = tmp_path / "moved" / "x.db"
     assert f"was moved to {moved}" in log(tmp_path)
     assert rows(moved, "PRAGMA journal_mode") == [("delete",)]
