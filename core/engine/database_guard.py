@@ -47,7 +47,7 @@ class DatabaseGuard:
         """At once: nothing more is started before somebody has read this."""
         if what.is_rescued:
             self._wishes.pause()
-        elif what.now is not None:
+        else:
             self.is_moved = True
             self._wishes.stop()
         self._warn(_words(what))
@@ -66,11 +66,16 @@ class DatabaseGuard:
 
 
 def _words(what: Displaced) -> str:
-    if what.now is None:
-        event = "was deleted" if what.is_rescued else "was moved"
+    if what.now is None and what.is_rescued:
         return (
-            f"{what.was} {event} while its campaign runs, and its content cannot be saved: {what.problem}. "
+            f"{what.was} was deleted while its campaign runs, and its content cannot be saved: {what.problem}. "
             "Only this process still has it: do not end it. It is tried again every few seconds"
+        )
+    if what.now is None:
+        return (
+            f"{what.was} was moved while its campaign runs, which stops after the runs under way. The file cannot be "
+            f"followed yet: {what.problem}. Leave what is beside {what.was} where it is. It is tried again every few "
+            "seconds"
         )
     there = shlex.quote(str(what.now))
     if what.is_rescued:

@@ -33,6 +33,9 @@ from hpcvirt.core.store.samples import Sample, moment, pack
 BUSY_LIMIT_S = 60.0
 """How long a write waits for another program's lock on the file."""
 
+LEAVE_NAME_LIMIT_S = 0.5
+"""How long a moved file is waited for while somebody reads it, before it is tried again later."""
+
 LEAVE_WAL_LIMIT_S = 10.0
 
 
@@ -235,7 +238,10 @@ class Database:
 
         Raises StoreUnusable when not all of its content could be brought into the file itself.
         """
+        # Screens look for milliseconds; for whoever stays the campaign does not wait.
+        self._db.conn.execute(f"PRAGMA busy_timeout = {LEAVE_NAME_LIMIT_S * 1000:.0f}")
         is_busy, *_ = self._db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        self._db.conn.execute(f"PRAGMA busy_timeout = {BUSY_LIMIT_S * 1000:.0f}")
         if is_busy:
             raise StoreUnusable(f"{self.path}: somebody reads it", hint="it is tried again")
         self._db.conn.close()

@@ -165,6 +165,29 @@ async def test_a_deleted_database_goes_on_in_a_copy_of_all_that_it_held(tmp_path
     assert rescued(tmp_path / "deep" / "x.db") == writer.path
 
 
+async def test_a_moved_database_goes_on_where_it_is_once_nobody_reads_it_by_its_old_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RETRY_S", 0.0)
+    path, there = tmp_path / "x.db", tmp_path / "y.db"
+    new_database(path)[0].close()
+    writer = await Writer.open(lambda: Database(path))
+    told: list[Displaced] = []
+    writer.when_displaced = told.append
+    await writer.do(lambda database: database.event("info", "before"))
+    reader = sqlite3.connect(path, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM events").fetchall()
+    path.rename(there)
+    await writer.do(lambda database: database.event("info", "meanwhile"))
+    reader.close()
+    await writer.do(lambda database: database.event("info", "after"))
+    assert [(one.now, one.is_rescued) for one in told] == [(None, False), (there, False)]
+    await writer.close()
+    assert messages(there) == ["before", "meanwhile", "after"]
+    assert [one.name for one in tmp_path.iterdir()] == ["y.db"]
+
+
 async def test_what_can_be_saved_nowhere_stays_open_and_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
