@@ -26,7 +26,7 @@ from textual.theme import ThemeProvider
 
 from hpcvirt.core.errors import CampaignInvalid, HpcvirtError
 from hpcvirt.core.store.runner_state import RunnerState
-from hpcvirt.tui import keys, messages, themes
+from hpcvirt.tui import kernel_styles, keys, messages, themes
 from hpcvirt.tui.backend import Backend, LocalBackend
 from hpcvirt.tui.calling import news, sequence
 from hpcvirt.tui.garbage import IdleCollector
@@ -118,6 +118,10 @@ class HpcvirtApp(App[None]):
         for theme in themes.THEMES:
             self.register_theme(theme)
         self.theme = themes.WITHOUT_COLOR if self.no_color else self._known_theme()
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Add the kernels' colours, in every theme."""
+        return kernel_styles.theme_variables(has_color=not self.no_color)
 
     def _known_theme(self) -> str:
         """The one that was chosen last, if there still is such a one."""

@@ -55,7 +55,7 @@ async def test_the_row_under_the_cursor_is_told_in_full() -> None:
     async with at_database(watched(finished())) as eye:
         await eye.until("copy higher is better", "n=40")
         await eye.press("down")
-        text = await eye.until("▼ slower  native-again against native: −3.41 %, CI −4.90 … −1.90 %")
+        text = await eye.until("▼ slower  ○ native-again against ● native: −3.41 %, CI −4.90 … −1.90 %")
         assert "12346 (n=40) → 11925 (n=40) MB/s, p <.001 (<.001 adjusted)" in text
         assert "! 3 outliers of native-again" in text
         await eye.press("down", "down")
@@ -179,7 +179,7 @@ async def test_the_cursor_stays_on_its_row() -> None:
         await eye.until("inconclusive")
         await eye.press("down", "o", "o")
         await eye.until("by difference")
-        await eye.until("▼ slower  native-again against native")
+        await eye.until("▼ slower  ○ native-again against ● native")
 
 
 async def test_results_are_computed_only_for_somebody_who_looks() -> None:

@@ -27,7 +27,7 @@ from tests.tui.seeing import SIZES, at_campaign, hit, looking
 async def test_says_what_will_happen(size: tuple[int, int]) -> None:
     async with at_campaign(size=size) as eye:
         text = await eye.until("What will happen", "starts it", "s Start")
-        for word in ("[■] native", "baseline", "[x] native-again", "[x] stream", "Runs", "50", "Blocks", "10"):
+        for word in ("[■] ● native", "baseline", "[x] ○ native-again", "[x] stream", "Runs", "50", "Blocks", "10"):
             assert word in text
         assert "80 boots" in text
         assert "400 runs" in text
@@ -60,7 +60,7 @@ async def test_picking_changes_the_outlook() -> None:
     async with at_campaign() as eye:
         await eye.until("400 runs")
         await eye.press("down", "space")
-        text = await eye.until("200 runs", "[ ] native-again")
+        text = await eye.until("200 runs", "[ ] ○ native-again")
         assert "compared with nothing" in text
 
 
@@ -69,7 +69,7 @@ async def test_the_baseline_cannot_be_unpicked() -> None:
         await eye.until("400 runs")
         await eye.press("space")
         await eye.until("native is the baseline and stays picked.")
-        assert "[■] native" in eye.text
+        assert "[■] ● native" in eye.text
 
 
 async def test_no_benchmark_is_a_fault_in_words() -> None:
@@ -343,5 +343,5 @@ async def test_a_check_says_in_the_lists_where_each_could_run() -> None:
         await eye.until("It could not begin")
         await eye.press("escape")
         await eye.until("✗ not on node2, ? node4")
-        assert "[■] native  baseline · ? node4" in eye.text
+        assert "[■] ● native  baseline · ? node4" in eye.text
         assert "not on node2" in eye.line("native-again")

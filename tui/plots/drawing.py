@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import io
 import threading
 from dataclasses import dataclass
 
 import plotext
-from rich.console import Console
 from rich.text import Text
 
 from hpcvirt.tui.phrases import cut
 from hpcvirt.tui.plots.model import Mark, Picture, Track, nice_ticks
-from hpcvirt.tui.plots.pictures import QUARTILES
+from hpcvirt.tui.plots.svg import svg
 
 _LOCK = threading.Lock()
 
-SIGNS = ("●", "○", "◆", "◇", "■", "□", "▲", "△")
-"""One for each track, so that none is told by its colour alone."""
-
-COLORS = ("blue+", "orange", "green+", "magenta+", "cyan", "red+", "gold", "gray")
 SAVED_SIZE = (110, 32)
 LEAST_SIZE = (20, 8)
+BOX_SIGN = "┿"
+Rgb = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +40,8 @@ def draw(picture: Picture, look: Look) -> Text:
         plotext.theme("clear")
         _axes(picture, width, height)
         _helpers(picture)
-        for number, track in enumerate(_without_box(picture)):
-            _track(picture, track, SIGNS[number % len(SIGNS)], COLORS[number % len(COLORS)] if look.has_color else None)
-        for track in picture.tracks:
-            if track.name == QUARTILES:
-                _track(picture, track, "┿", None)
+        for track in sorted(picture.tracks, key=lambda track: track.style is None):
+            _track(picture, track, look)
         drawn = plotext.build()
     plot = Text.from_ansi(drawn.rstrip("\n"))
     return Text("\n").join([*head, *plot.split("\n")])
@@ -59,20 +52,14 @@ def _fitted(text: Text, look: Look) -> Text:
     return text
 
 
-def _without_box(picture: Picture) -> list[Track]:
-    return [track for track in picture.tracks if track.name != QUARTILES]
-
-
 def _legend(picture: Picture, look: Look) -> Text:
     """Above the plot: plotext's own covers data."""
-    parts = []
-    for number, track in enumerate(_without_box(picture)):
-        color = _RICH[number % len(_RICH)] if look.has_color else ""
-        parts.append(Text.assemble((SIGNS[number % len(SIGNS)], color), f" {track.name}"))
+    parts = [
+        Text.assemble((track.style.sign, track.style.color if look.has_color else ""), f" {track.name}")
+        for track in picture.tracks
+        if track.style is not None
+    ]
     return _fitted(Text("   ").join(parts), look)
-
-
-_RICH = ("bright_blue", "dark_orange", "bright_green", "bright_magenta", "cyan", "bright_red", "gold3", "grey62")
 
 
 def _axes(picture: Picture, width: int, height: int) -> None:
@@ -120,7 +107,9 @@ def _helpers(picture: Picture) -> None:
         plotext.vline(border, "gray")
 
 
-def _track(picture: Picture, track: Track, sign: str, color: str | None) -> None:
+def _track(picture: Picture, track: Track, look: Look) -> None:
+    color = _rgb(track.style.color) if track.style is not None and look.has_color else None
+    sign = BOX_SIGN if track.style is None else track.style.sign
     for mark in track.marks:
         _whisker(picture, mark, color)
     at, values = [mark.at for mark in track.marks], [mark.value for mark in track.marks]
@@ -132,7 +121,12 @@ def _track(picture: Picture, track: Track, sign: str, color: str | None) -> None
     plotext.scatter(xs, ys, marker=sign, color=color)
 
 
-def _whisker(picture: Picture, mark: Mark, color: str | None) -> None:
+def _rgb(color: str) -> Rgb:
+    """As plotext wants it."""
+    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
+
+
+def _whisker(picture: Picture, mark: Mark, color: Rgb | None) -> None:
     if mark.low is None or mark.high is None:
         return
     if picture.is_sideways:
@@ -153,9 +147,5 @@ def as_text(picture: Picture) -> str:
 
 def as_svg(picture: Picture) -> str:
     """For a page."""
-    width, height = SAVED_SIZE
-    console = Console(record=True, width=width, file=io.StringIO(), force_terminal=True, color_system="truecolor")
-    console.print(draw(picture, Look(width, height)), no_wrap=True, crop=True)
-    for note in picture.notes:
-        console.print(Text(note, "grey62"))
-    return console.export_svg(title=picture.title)
+    lines = draw(picture, Look(*SAVED_SIZE)).split("\n")
+    return svg([*lines, *(Text(note, "grey50") for note in picture.notes)], SAVED_SIZE[0], picture.title)

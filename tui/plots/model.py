@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from hpcvirt.tui.kernel_styles import KernelStyle
+
 
 class Kind(Enum):
     """What can be plotted."""
@@ -43,6 +45,8 @@ class Track:
     marks: tuple[Mark, ...]
     is_joined: bool = False
     """A line from mark to mark."""
+    style: KernelStyle | None = None
+    """None: it only goes with another track, without colour and legend."""
 
 
 @dataclass(frozen=True, slots=True)

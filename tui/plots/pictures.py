@@ -8,6 +8,7 @@ from statistics import median, quantiles
 from typing import TYPE_CHECKING
 
 from hpcvirt.core.store.samples import Sample
+from hpcvirt.tui.kernel_styles import KernelStyle, kernel_style
 from hpcvirt.tui.phrases import safe, short_labels
 from hpcvirt.tui.plots.model import Kind, Mark, Picture, Track
 
@@ -79,7 +80,7 @@ def _relative(charts: Charts, members: Sequence[tuple[str, str]], kernels: Seque
                 at = place + _beside(number, len(shown))
                 ratio = 1 + row.difference_pct / 100
                 marks.append(Mark(at, ratio, row.ci_low, row.ci_high, f"{member[0]} {member[1]}"))
-        tracks.append(Track(safe(kernel, 40), tuple(marks)))
+        tracks.append(_kernel_track(charts, kernel, marks))
     return Picture(
         Kind.RELATIVE,
         f"{name} relative to {safe(charts.baseline, 40)}",
@@ -103,7 +104,7 @@ def _absolute(charts: Charts, members: Sequence[tuple[str, str]], kernels: Seque
             if spot is not None and spot.mean is not None:
                 at = place + _beside(number, len(kernels))
                 marks.append(Mark(at, spot.mean.mean, spot.mean.low, spot.mean.high, f"{member[0]} {member[1]}"))
-        tracks.append(Track(safe(kernel, 40), tuple(marks)))
+        tracks.append(_kernel_track(charts, kernel, marks))
     units = {spot.unit for spot in charts.spots if (spot.benchmark, spot.metric) in members}
     return Picture(
         Kind.ABSOLUTE,
@@ -131,7 +132,7 @@ def _forest(charts: Charts, members: Sequence[tuple[str, str]], kernels: Sequenc
         label = f"{row.benchmark} {row.metric}"
         by_kernel.setdefault(row.kernel, []).append(Mark(-place, ratio, row.ci_low, row.ci_high, label))
         places.append((float(-place), names[row.benchmark, row.metric]))
-    tracks = [Track(safe(kernel, 40), tuple(marks)) for kernel, marks in by_kernel.items()]
+    tracks = [_kernel_track(charts, kernel, by_kernel[kernel]) for kernel in kernels if kernel in by_kernel]
     return Picture(
         Kind.FOREST,
         f"{name}: every comparison",
@@ -154,7 +155,7 @@ def _distribution(charts: Charts, members: Sequence[tuple[str, str]], kernels: S
             Mark(place + JITTER[number % len(JITTER)], value, label=f"run {number + 1}")
             for number, value in enumerate(spot.values)
         ]
-        tracks.append(Track(safe(spot.kernel, 40), tuple(values)))
+        tracks.append(_kernel_track(charts, spot.kernel, values))
         if len(spot.values) > 1:
             low, _, high = quantiles(spot.values, n=4, method="inclusive")
             box = Mark(place + 0.4, median(spot.values), low, high, f"{safe(spot.kernel, 40)}: median, quartiles")
@@ -178,7 +179,8 @@ def _order(charts: Charts, members: Sequence[tuple[str, str]], kernels: Sequence
     del name
     spots = _of_first(charts, members, kernels)
     tracks = [
-        Track(safe(s.kernel, 40), tuple(Mark(n, v, label=f"run {n}") for n, v in enumerate(s.values, 1))) for s in spots
+        _kernel_track(charts, spot.kernel, [Mark(n, v, label=f"run {n}") for n, v in enumerate(spot.values, 1)])
+        for spot in spots
     ]
     borders: tuple[float, ...] = ()
     if spots:
@@ -212,7 +214,8 @@ def _telemetry(charts: Charts, members: Sequence[tuple[str, str]], kernels: Sequ
 
     def track(name: str, value: Callable[[Sample], float | None]) -> Track:
         told = [(seconds(sample.at_ms), value(sample)) for sample in around.samples]
-        return Track(name, tuple(Mark(at, 100 * v) for at, v in told if v is not None), is_joined=True)
+        marks = tuple(Mark(at, 100 * v) for at, v in told if v is not None)
+        return Track(name, marks, is_joined=True, style=TELEMETRY_STYLES[name])
 
     ends = [0.0] if around.ended_ms is None else [0.0, seconds(around.ended_ms)]
     title = f"{around.benchmark} run {around.run} under {around.kernel} on {around.node}"
@@ -240,6 +243,18 @@ _MAKERS: dict[Kind, Callable[[Charts, Sequence[tuple[str, str]], Sequence[str], 
     Kind.ORDER: _order,
     Kind.TELEMETRY: _telemetry,
 }
+
+
+TELEMETRY_STYLES = {
+    "cpu": KernelStyle("•", "#8f7ae5", ""),
+    "steal": KernelStyle("×", "#c96a8a", ""),
+    "disk": KernelStyle("+", "#7b8f3a", ""),
+}
+"""Not those of any kernel."""
+
+
+def _kernel_track(charts: Charts, kernel: str, marks: Sequence[Mark]) -> Track:
+    return Track(safe(kernel, 40), tuple(marks), style=kernel_style(kernel, charts.kernels))
 
 
 def _of_first(charts: Charts, members: Sequence[tuple[str, str]], kernels: Sequence[str]) -> list[Spot]:

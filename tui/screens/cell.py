@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean, stdev
@@ -18,6 +19,7 @@ from textual.widgets import Footer, OptionList
 from hpcvirt.core.store.cells import CellDetail, visits
 from hpcvirt.tui.copying import cell_csv, cell_markdown
 from hpcvirt.tui.explain import explained
+from hpcvirt.tui.kernel_styles import KernelStyle
 from hpcvirt.tui.messages import CopyAsked
 from hpcvirt.tui.phrases import count, number, safe, signed
 from hpcvirt.tui.plots.model import Kind
@@ -29,7 +31,7 @@ from hpcvirt.tui.screens.runs import AttemptRows
 from hpcvirt.tui.signs import BAD, CARE, MUTED
 from hpcvirt.tui.widgets.lines import EMPTY, Item
 from hpcvirt.tui.widgets.over import Over
-from hpcvirt.tui.widgets.results_table import Row, row_in_words
+from hpcvirt.tui.widgets.results_table import Row, pair, row_in_words
 from hpcvirt.tui.widgets.vitals import spark
 
 if TYPE_CHECKING:
@@ -59,10 +61,12 @@ class CellScreen(Over[None]):
 
     app: HpcvirtApp
 
-    def __init__(self, database: Path, row: Row) -> None:
+    def __init__(self, database: Path, row: Row, kernels: tuple[str, ...]) -> None:
+        """``kernels``: all of the campaign."""
         super().__init__()
         self._database = database
         self._row = row
+        self._kernels = kernels
         self._cell: CellDetail | None = None
         self._charts: Charts | None = None
         self._section = 0
@@ -98,7 +102,7 @@ class CellScreen(Over[None]):
         self.query_one(AttemptText).show([Content.styled(safe(words), BAD)])
 
     def _cell_read(self, cell: CellDetail, charts: Charts) -> None:
-        self._cell, self._charts = cell, charts
+        self._cell, self._charts = cell, replace(charts, kernels=self._kernels)
         self.query_one(AttemptRows).show(cell.attempts, self.size.width)
         self._show_section()
 
@@ -136,15 +140,18 @@ class CellScreen(Over[None]):
         elif self._cell is None:
             yield Content.styled("Reading …", MUTED)
         else:
-            is_veiled = self._row.is_veiled
-            yield from told_nodes(self._cell, is_veiled=is_veiled) if section == "nodes" else told_boots(self._cell)
+            is_nodes, is_veiled = section == "nodes", self._row.is_veiled
+            styles = self._row.style_baseline, self._row.style
+            yield from (
+                told_nodes(self._cell, styles, is_veiled=is_veiled) if is_nodes else told_boots(self._cell, styles)
+            )
 
     def _show_head(self) -> None:
         what = self._row.what
         title = Content.assemble(
             ("INTERIM  " if self._row.is_interim else "", f"bold {CARE}"),
             (safe(what.metric, 40), "bold"), (f" {safe(what.unit, 20)}  ", MUTED),
-            f"{safe(what.kernel, 40)} against {safe(what.baseline, 40)}", (f"  {safe(what.benchmark, 80)}", MUTED),
+            *pair(self._row, 40), (f"  {safe(what.benchmark, 80)}", MUTED),
         )  # fmt: skip
         parts = [
             Content.styled(f" {name} ", "$primary reverse bold" if place == self._section else MUTED)
@@ -227,11 +234,12 @@ def ratio_words(what: Comparison) -> str | None:
     return f"ratio of means {what.ratio_of_means:.4f}; geometric mean of ratios {ratio}"
 
 
-def told_nodes(cell: CellDetail, *, is_veiled: bool = False) -> Iterator[Content]:
+def told_nodes(cell: CellDetail, styles: Sequence[KernelStyle], *, is_veiled: bool = False) -> Iterator[Content]:
     """A line for each node: how many, means, spread and difference; ``is_veiled``: no spread, which would give p."""
     base, other = cell.kernels
-    heading = f"{'node':12} {'n':>9} {safe(base, 12):>12} {'sd':>9} {safe(other, 12):>12} {'sd':>9} {'diff%':>7}"
-    yield Content.styled(heading, f"bold {MUTED}")
+    one, two = (_heading(*told, 12) for told in zip(cell.kernels, styles, strict=True))
+    heading = (f"{'node':12} {'n':>9} ", one, f" {'sd':>9} ", two, f" {'sd':>9} {'diff%':>7}")
+    yield Content.assemble(*heading).stylize_before(f"bold {MUTED}")
     for node in cell.nodes:
         here = [value for value in cell.values if value.node == node]
         both = [[v.value for v in here if v.kernel == kernel] for kernel in (base, other)]
@@ -253,19 +261,26 @@ def _compared(name: str, one: Sequence[float], other: Sequence[float], *, is_vei
     )
 
 
-def told_boots(cell: CellDetail) -> Iterator[Content]:
+def _heading(kernel: str, style: KernelStyle, width: int) -> Content:
+    """Of a column, at its right end."""
+    name = safe(kernel, width - 2)
+    return Content.assemble(" " * (width - 2 - len(name)), (f"{style.sign} ", style.variable), name)
+
+
+def told_boots(cell: CellDetail, styles: Sequence[KernelStyle]) -> Iterator[Content]:
     """A line for each visit of a block to a node: the boots' means, their difference, and the runs in order."""
     base, other = cell.kernels
     low, high = min((v.value for v in cell.values), default=0.0), max((v.value for v in cell.values), default=0.0)
-    heading = f"{'node':12} {'block':>5} {safe(base, 14):>14} {safe(other, 14):>14} {'diff%':>7}  runs in order"
-    yield Content.styled(heading, f"bold {MUTED}")
+    one, two = (_heading(*told, 14) for told in zip(cell.kernels, styles, strict=True))
+    heading = (f"{'node':12} {'block':>5} ", one, " ", two, f" {'diff%':>7}  runs in order")
+    yield Content.assemble(*heading).stylize_before(f"bold {MUTED}")
     for node, block, found in visits(cell):
         means = [fmean(found[kernel]) if kernel in found else None for kernel in (base, other)]
         change = 100 * (means[1] / means[0] - 1) if means[0] and means[1] is not None else None
         runs = [_runs(found.get(kernel, ()), low, high) for kernel in (base, other)]
         yield Content.assemble(
             f"{safe(node, 12):12} {block:>5} {number(means[0]):>14} {number(means[1]):>14} {signed(change):>7}  ",
-            (runs[0], "$secondary"), " │ ", (runs[1], "$primary"),
+            (runs[0], styles[0].variable), " │ ", (runs[1], styles[1].variable),
         )  # fmt: skip
     yield EMPTY
     yield Content.styled("Each line is one block on one node; bars from the lowest to the highest value of all.", MUTED)

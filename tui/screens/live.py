@@ -88,7 +88,7 @@ class LivePane(Pane):
         self.query_one("#board-scroll").can_focus = look is Look.TABLE
         is_live = snapshot.runner.state in {RunnerState.RUNNING, RunnerState.PAUSED, RunnerState.ELSEWHERE}
         self.query_one(NodeBoard).show(snapshot, look, is_live=is_live)
-        self.query_one(ProgressGrid).show(snapshot.cells, snapshot.campaign.baseline)
+        self.query_one(ProgressGrid).show(snapshot.cells, snapshot.campaign.baseline, snapshot.campaign.kernels)
         self.query_one(EventLog).show(snapshot.events)
 
     def _look(self, snapshot: Snapshot) -> Look:

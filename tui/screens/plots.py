@@ -15,6 +15,7 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Static
 
+from hpcvirt.tui.kernel_styles import kernel_style
 from hpcvirt.tui.messages import SaveAsked
 from hpcvirt.tui.phrases import safe
 from hpcvirt.tui.plots.model import Kind, Picture
@@ -295,7 +296,7 @@ class ChooseDialog(ModalScreen[Picked | None], Over[Picked | None]):
         """Fill the lists."""
         names = names_of(self._members)
         kernels, metrics = self.query_one("#choose-kernels", Checklist), self.query_one("#choose-metrics", Checklist)
-        kernels.fill([Item(kernel, "") for kernel in self._kernels])
+        kernels.fill([Item(kernel, style=kernel_style(kernel, self._kernels)) for kernel in self._kernels])
         metrics.fill([Item(str(place), "", shown=names[member]) for place, member in enumerate(self._members)])
         kernels.pick(self._picked_kernels)
         metrics.pick([str(place) for place, member in enumerate(self._members) if member in self._picked_members])

@@ -136,8 +136,8 @@ class ResultsPane(Pane):
     def _renew(self) -> None:
         """Rows of the table, as much of them as may be seen."""
         table, snapshot = self._state.table, self._state.snapshot
-        baseline = snapshot.campaign.baseline if snapshot else ""
-        rows = rows_of(table.rows if table else (), baseline, is_veiled=self._is_veiled)
+        baseline, kernels = (snapshot.campaign.baseline, snapshot.campaign.kernels) if snapshot else ("", ())
+        rows = rows_of(table.rows if table else (), baseline, kernels, is_veiled=self._is_veiled)
         self._has_contrasts = any(row.is_contrast for row in rows)
         wanted = PAIRS[self._pairs]
         self._rows = [row for row in rows if wanted.is_wanted(row)] if self._has_contrasts else rows
@@ -235,7 +235,8 @@ class ResultsPane(Pane):
         if row is not None and self._state.database is not None and self.screen.is_active:
             from hpcvirt.tui.screens.cell import CellScreen
 
-            self.app.push_screen(CellScreen(self._state.database, row))
+            kernels = self._state.snapshot.campaign.kernels if self._state.snapshot else ()
+            self.app.push_screen(CellScreen(self._state.database, row, kernels))
 
     def _draw(self) -> None:
         width = self.size.width

@@ -26,6 +26,7 @@ from hpcvirt.tui.draft import (
     outlook,
     shown_label,
 )
+from hpcvirt.tui.kernel_styles import kernel_style
 from hpcvirt.tui.messages import CheckAsked, SaveFileAsked, ScheduleAsked, StartAsked
 from hpcvirt.tui.phrases import brief_duration, count, safe, short_labels
 from hpcvirt.tui.screens.dialogs import ConfirmDialog, HelpDialog
@@ -220,7 +221,8 @@ class SetupPane(Pane):
 def _kernel_item(draft: Draft, kernel: DraftKernel, where: str) -> Item:
     is_baseline = kernel.name == draft.baseline
     told = ["baseline"] if is_baseline else [] if kernel.boot == "none" else [f"boots by {kernel.boot}"]
-    return Item(kernel.name, " · ".join([*told, *([where] if where else [])]), is_fixed=is_baseline)
+    style = kernel_style(kernel.name, [each.name for each in draft.kernels])
+    return Item(kernel.name, " · ".join([*told, *([where] if where else [])]), is_fixed=is_baseline, style=style)
 
 
 def _estimate(benchmark: DraftBenchmark, label: str, where: str) -> str:

@@ -12,6 +12,7 @@ from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from hpcvirt.tui.kernel_styles import KernelStyle
 from hpcvirt.tui.phrases import safe
 from hpcvirt.tui.signs import GOOD, MUTED
 from hpcvirt.tui.widgets.choices import Choices
@@ -27,6 +28,8 @@ class Item:
     """It is picked and stays so."""
     shown: str = ""
     """How it is called in the list; empty: by its name."""
+    style: KernelStyle | None = None
+    """Of a kernel."""
 
 
 class Checklist(Choices):
@@ -99,4 +102,5 @@ class Checklist(Choices):
         is_picked = item.name in self._picked
         mark = ("[■] " if item.is_fixed else "[x] ", f"bold {GOOD}") if is_picked else ("[ ] ", MUTED)
         note = f"  {safe(item.note)}" if item.note else ""
-        return Content.assemble(mark, (safe(item.shown or item.name), "" if is_picked else MUTED), (note, MUTED))
+        sign = (f"{item.style.sign} ", item.style.variable) if item.style else ""
+        return Content.assemble(mark, sign, (safe(item.shown or item.name), "" if is_picked else MUTED), (note, MUTED))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from hpcvirt.core.store.records import Cell
+from hpcvirt.tui.kernel_styles import KernelStyle, kernel_style
 from hpcvirt.tui.phrases import cut_middle, safe, short_labels
 from hpcvirt.tui.signs import BAD, CARE, GOOD, LIVELY, MUTED
 from hpcvirt.tui.widgets.lines import Lines, bar, fitted
@@ -19,19 +20,20 @@ class ProgressGrid(Lines):
         super().__init__(id="grid")
         self._cells: tuple[Cell, ...] = ()
         self._baseline = ""
+        self._kernels: tuple[str, ...] = ()
 
-    def show(self, cells: tuple[Cell, ...], baseline: str) -> None:
-        """Draw these cells."""
-        self._cells, self._baseline = cells, baseline
+    def show(self, cells: tuple[Cell, ...], baseline: str, kernels: tuple[str, ...]) -> None:
+        """Draw these cells of a campaign with these kernels."""
+        self._cells, self._baseline, self._kernels = cells, baseline, kernels
         self.renew()
 
     def build(self, width: int) -> Sequence[Content]:
         """Heading and rows."""
-        return grid(self._cells, self._baseline, width) if self._cells else []
+        return grid(self._cells, self._baseline, self._kernels, width) if self._cells else []
 
 
-def grid(cells: Sequence[Cell], baseline: str, width: int) -> list[Content]:
-    """The lines of the grid."""
+def grid(cells: Sequence[Cell], baseline: str, every_kernel: Sequence[str], width: int) -> list[Content]:
+    """The lines of the grid. ``every_kernel``: of the campaign."""
     kernels = list(dict.fromkeys(cell.kernel for cell in cells))
     by_benchmark: dict[str, dict[str, Cell]] = {}
     for cell in cells:
@@ -39,7 +41,9 @@ def grid(cells: Sequence[Cell], baseline: str, width: int) -> list[Content]:
     labels = short_labels(list(by_benchmark))
     first = min(max(9, *(len(label) for label in labels.values())) + 2, max(11, width // 4))
     column = max(10, min(60, (width - first - 1) // max(1, len(kernels))))
-    heading = [_kernel_heading(kernel, column, kernel == baseline) for kernel in kernels]
+    heading = [
+        _kernel_heading(kernel, kernel_style(kernel, every_kernel), column, kernel == baseline) for kernel in kernels
+    ]
     lines = [fitted(Content.assemble((" benchmark".ljust(first + 1), MUTED), *heading), width)]
     for benchmark, row in by_benchmark.items():
         parts = [_cell(row[kernel], column) if kernel in row else fitted(Content("–"), column) for kernel in kernels]
@@ -48,11 +52,11 @@ def grid(cells: Sequence[Cell], baseline: str, width: int) -> list[Content]:
     return lines
 
 
-def _kernel_heading(kernel: str, width: int, is_baseline: bool) -> Content:
-    room = width - len(kernel) - 2
+def _kernel_heading(kernel: str, style: KernelStyle, width: int, is_baseline: bool) -> Content:
+    room = width - len(kernel) - 4
     suffix = "" if not is_baseline else " (baseline)" if room >= 11 else " (base)" if room >= 7 else " *"
-    name = cut_middle(safe(kernel), width - 2 - len(suffix))
-    return fitted(Content.assemble((name, "bold"), (suffix, MUTED)), width)
+    name = cut_middle(safe(kernel), width - 4 - len(suffix))
+    return fitted(Content.assemble((f"{style.sign} ", style.variable), (name, "bold"), (suffix, MUTED)), width)
 
 
 def _cell(cell: Cell, width: int) -> Content:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from textual.content import Content
 from textual.widgets.option_list import Option
 
-from hpcvirt.tui.phrases import count, cut_middle, number, probability, safe, short_labels, signed
+from hpcvirt.tui.kernel_styles import UNKNOWN, KernelStyle, kernel_style
+from hpcvirt.tui.phrases import LONGEST_TEXT, count, cut_middle, number, probability, safe, short_labels, signed
 from hpcvirt.tui.signs import CARE, MUTED, Sign, verdict_sign
 from hpcvirt.tui.widgets.choices import Choices
 from hpcvirt.tui.widgets.lines import Lines, fitted
@@ -35,6 +36,10 @@ class Row:
     """Not final, and nobody asked for a look: means are shown, no interval, no p and no verdict."""
     is_contrast: bool = False
     """Compared with another kernel than the baseline."""
+    style: KernelStyle = UNKNOWN
+    """Of the kernel."""
+    style_baseline: KernelStyle = UNKNOWN
+    """Of what it is compared with."""
 
     @property
     def kernels(self) -> str:
@@ -90,13 +95,18 @@ class Sorting:
     """Of the column it sorts by."""
 
 
-def rows_of(comparisons: Sequence[Comparison], baseline: str = "", *, is_veiled: bool = False) -> list[Row]:
-    """Comparisons ready to be drawn. ``baseline``: the campaign's."""
+def rows_of(
+    comparisons: Sequence[Comparison], baseline: str = "", kernels: Sequence[str] = (), *, is_veiled: bool = False
+) -> list[Row]:
+    """Comparisons ready to be drawn. ``baseline`` and ``kernels``: the campaign's."""
     labels = short_labels(list(dict.fromkeys(what.benchmark for what in comparisons)))
     return [
-        Row(place, labels[what.benchmark], what, is_veiled, bool(baseline) and what.baseline != baseline)
+        Row(
+            place, labels[what.benchmark], what, is_veiled, bool(baseline) and what.baseline != baseline,
+            kernel_style(what.kernel, kernels), kernel_style(what.baseline, kernels),
+        )
         for place, what in enumerate(comparisons)
-    ]
+    ]  # fmt: skip
 
 
 def _number_key(value: float | None) -> tuple[object, ...]:
@@ -178,19 +188,22 @@ def _natural(heading: str, cells: Sequence[Content]) -> Column:
 
 def _name_columns(rows: Sequence[Row], room: int, gap: int, *, with_unit: bool) -> list[Column]:
     """Benchmark, metric, kernel: as wide as their longest name, or cut where ``room`` is too small."""
+    blank = " " if gap > 1 else ""
     told = {
         "bench": [safe(row.label, 200) for row in rows],
         "metric": [safe(row.what.metric, 200) for row in rows],
         **({"unit": [safe(row.what.unit, 200) for row in rows]} if with_unit else {}),
-        "kernel": [safe(row.kernels, 200) for row in rows],
+        "kernel": [f"{row.style.sign}{blank}{safe(row.kernels, 200)}" for row in rows],
     }
     widths = [max([len(heading), *(min(40, len(name)) for name in names)]) for heading, names in told.items()]
     while sum(widths) + gap * len(widths) > room and max(widths) > 5:
         widths[widths.index(max(widths))] -= 1
-    return [
+    columns = [
         Column(heading, width, [Content(cut_middle(name, width)) for name in names], is_right=False)
         for (heading, names), width in zip(told.items(), widths, strict=True)
     ]
+    signed_kernels = [cell.stylize(row.style.variable, 0, 1) for row, cell in zip(rows, columns[-1].cells, strict=True)]
+    return [*columns[:-1], replace(columns[-1], cells=signed_kernels)]
 
 
 def _interval(row: Row) -> Content:
@@ -229,7 +242,7 @@ def _chart(rows: Sequence[Row], width: int, delta: float) -> Draw:
                 cells[x] = ("─", style)
             cells[low], cells[high] = ("├", style), ("┤", style)
         if row.what.difference_pct is not None and abs(row.what.difference_pct) < float("inf"):
-            cells[place(row.what.difference_pct)] = ("●", f"bold {style}")
+            cells[place(row.what.difference_pct)] = (row.style.sign, f"bold {style}")
         return Content.assemble(*cells)
 
     return draw
@@ -304,6 +317,14 @@ class ResultRows(Choices):
         return self._rows[at] if at is not None and at < len(self._rows) else None
 
 
+def pair(row: Row, width: int = LONGEST_TEXT) -> list[str | tuple[str, str]]:
+    """The two kernels that are compared, with their signs."""
+    return [
+        (f"{row.style.sign} ", row.style.variable), f"{safe(row.what.kernel, width)} against ",
+        (f"{row.style_baseline.sign} ", row.style_baseline.variable), safe(row.what.baseline, width),
+    ]  # fmt: skip
+
+
 def row_in_words(row: Row, *, with_flags: bool = True) -> list[Content]:
     """One comparison without abbreviations: what, verdict, numbers, remarks."""
     what = row.what
@@ -319,7 +340,9 @@ def row_in_words(row: Row, *, with_flags: bool = True) -> list[Content]:
             ("… not final", MUTED)
             if row.is_veiled
             else (f"{row.sign.mark} {safe(row.verdict)}".lstrip(), f"bold {row.sign.style}"),
-            f"  {safe(what.kernel)} against {safe(what.baseline)}: ",
+            "  ",
+            *pair(row),
+            ": ",
             (f"{signed(what.difference_pct)} %", "bold"),
             "" if row.is_veiled else ci,
         ),
