@@ -10,7 +10,6 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,13 +20,9 @@ from hpcvirt.core.benchmark import Artifact, kept_metrics, load, package
 from hpcvirt.core.model import Benchmark, Boot, Campaign, Claim, Plan, Run
 from hpcvirt.core.plan import canonical_json, phases, replication_unit, unit_of
 from hpcvirt.core.store import schema
+from hpcvirt.core.store.instants import now as now
 
 Row = dict[str, Any]
-
-
-def now() -> str:
-    """This moment as it stands in the database: UTC, ISO 8601, milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, slots=True)

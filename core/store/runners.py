@@ -11,7 +11,7 @@ from hpcvirt.core.errors import StoreLocked
 from hpcvirt.core.lease import RunnerIdentity, file_id
 from hpcvirt.core.process import ProcessIdentity, is_alive, is_here, this_process
 from hpcvirt.core.store import schema
-from hpcvirt.core.store.creation import now
+from hpcvirt.core.store.instants import now
 from hpcvirt.core.store.queries import reading
 
 HEARTBEAT_S = 5.0
