@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean, stdev
@@ -59,10 +60,12 @@ class CellScreen(Over[None]):
 
     app: HpcvirtApp
 
-    def __init__(self, database: Path, row: Row) -> None:
+    def __init__(self, database: Path, row: Row, interim: str = "") -> None:
+        """``interim``: how many of the planned runs are in; empty where the campaign is finished."""
         super().__init__()
         self._database = database
         self._row = row
+        self._interim = interim
         self._cell: CellDetail | None = None
         self._charts: Charts | None = None
         self._section = 0
@@ -98,7 +101,8 @@ class CellScreen(Over[None]):
         self.query_one(AttemptText).show([Content.styled(safe(words), BAD)])
 
     def _cell_read(self, cell: CellDetail, charts: Charts) -> None:
-        self._cell, self._charts = cell, charts
+        self._cell = cell
+        self._charts = replace(charts, interim=self._interim, is_withheld=self._row.is_veiled)
         self.query_one(AttemptRows).show(cell.attempts, self.size.width)
         self._show_section()
 
