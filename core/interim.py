@@ -10,11 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hpcvirt.core.stats.model import Comparison
 from hpcvirt.core.store.looks import read_looks, record_look
 from hpcvirt.core.store.queries import read_totals
 from hpcvirt.core.store.runs import read_skipped
+
+if TYPE_CHECKING:
+    # commands that compare nothing need none of the statistics, whose import takes its time
+    from hpcvirt.core.stats.model import Comparison
 
 SHOWN = frozenset({
     "benchmark", "metric", "unit", "better", "primary", "kernel", "baseline", "method", "replication_unit",
