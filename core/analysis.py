@@ -7,7 +7,15 @@ from pathlib import Path
 
 from hpcvirt.core.clocks import clock_flags
 from hpcvirt.core.disturbance import disturbance_flags
-from hpcvirt.core.interim import Interim, LookRequest, interim, looks_note, marked
+from hpcvirt.core.interim import (
+    Interim,
+    LookRequest,
+    interim,
+    looked_at,
+    looks_note,
+    marked,
+    skipped_note,
+)
 from hpcvirt.core.rebooted import flagged, rebooted_flags, rebooted_within
 from hpcvirt.core.stats import Comparison, Correction, Method, ResultTable, Series, Settings, Unit, Wanted, compare
 from hpcvirt.core.stats.report import notes
@@ -23,15 +31,18 @@ def compare_database(path: Path, wanted: Wanted | None = None, look: LookRequest
     recorded. Raises StoreUnusable, and UsageWrong when what is wanted does not fit the data.
     """
     wanted = wanted or Wanted()
-    state = interim(path, look, _shown(wanted))
+    state = interim(path)
     campaign, benchmarks = read_campaign_record(path)
     series = list(_series(campaign, benchmarks, read_values(path)))
     settings = settings_of(campaign, benchmarks, wanted)
     rows = compare(series, settings) if any(one.values.size for one in series) else ()
+    if rows:
+        state = looked_at(path, state, look, _shown(campaign, wanted))
     rebooted = rebooted_within(path)
     rows = marked(flagged(rows, rebooted), state)
     footer = (
         *_footer(campaign, rows, settings, wanted, state),
+        *skipped_note(path, state),
         *looks_note(path),
         *clock_flags(read_timings(path), wanted.baseline or campaign.baseline),
         *disturbance_flags(path),
@@ -40,10 +51,11 @@ def compare_database(path: Path, wanted: Wanted | None = None, look: LookRequest
     return ResultTable(rows, footer if rows else ())
 
 
-def _shown(wanted: Wanted) -> str:
-    """Say what a look shows."""
+def _shown(campaign: CampaignRecord, wanted: Wanted) -> str:
+    """Say what a look shows, and by which settings where they are not the frozen ones."""
     method = f"method {wanted.method}" if wanted.method else "the frozen method"
-    return f"intervals, p-values and verdicts by {method}"
+    others = [change for change in _changed(campaign, wanted) if not change.startswith("method ")]
+    return "; ".join([f"intervals, p-values and verdicts by {method}", *others])
 
 
 def database_series(path: Path) -> list[Series]:
@@ -103,6 +115,14 @@ def _footer(
         lines += notes(rows, settings, campaign.same_kernels)
     if not campaign.is_rebooted:
         lines.append("no node was rebooted: variation from boot to boot was not sampled")
+    changed = _changed(campaign, wanted)
+    if changed:
+        lines.append(f"not as the campaign was frozen: {', '.join(changed)}")
+    return tuple(lines)
+
+
+def _changed(campaign: CampaignRecord, wanted: Wanted) -> list[str]:
+    """Say what is wanted otherwise than the campaign was frozen."""
     frozen = {name: getattr(campaign, name) for name in ("baseline", "alpha", "delta", "correction")}
     frozen["method"] = campaign.method or Method.BLOCKED
     changed = [
@@ -116,6 +136,4 @@ def _footer(
         for a, b in wanted.contrasts
         if campaign.baseline not in {a, b} and frozenset({a, b}) not in planned
     ]
-    if changed:
-        lines.append(f"not as the campaign was frozen: {', '.join(changed)}")
-    return tuple(lines)
+    return changed

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hpcvirt.core.analysis import database_series, settings_of
 from hpcvirt.core.charts import Charts, Spot
-from hpcvirt.core.interim import LookRequest, interim, marked
+from hpcvirt.core.interim import LookRequest, interim, looked_at, marked
 from hpcvirt.core.stats import Series, compare
 from hpcvirt.core.stats.estimate import estimate
 from hpcvirt.core.store.queries import read_campaign_record
@@ -20,10 +20,13 @@ def read_charts(path: Path, attempt: str | None = None, look: LookRequest | None
     Before the planned end intervals are withheld unless ``look`` asks for them, which is recorded.
     Raises StoreUnusable.
     """
-    state = interim(path, look, "intervals in plots")
+    state = interim(path)
     campaign, benchmarks = read_campaign_record(path)
     series = [one for one in database_series(path) if one.values.size]
     settings = settings_of(campaign, benchmarks)
+    rows = compare(series, settings) if series else ()
+    if series:
+        state = looked_at(path, state, look, "intervals in plots")
     is_withheld = state is not None and state.is_withheld
     return Charts(
         kernels=campaign.kernels,
@@ -31,7 +34,7 @@ def read_charts(path: Path, attempt: str | None = None, look: LookRequest | None
         alpha=campaign.alpha,
         delta=campaign.delta,
         spots=tuple(_spot(one, campaign.alpha, is_withheld) for one in series),
-        rows=marked(compare(series, settings), state) if series else (),
+        rows=marked(rows, state),
         around=read_around(path, attempt),
         interim=state.progress if state else "",
         is_withheld=is_withheld,

@@ -41,11 +41,11 @@ class Charts:
     interim: str = ""
     """How many of the planned runs are in; empty: the campaign is finished."""
     is_withheld: bool = False
-    """Whether intervals are withheld until the planned end."""
+    """Whether intervals and quartiles are withheld until the planned end."""
 
 
 def charts_of_cell(cell: CellDetail) -> Charts:
-    """The values of one comparison, to be drawn by themselves."""
+    """The values of one comparison, to be drawn by themselves. Whoever draws them before the end says so in them."""
     spots = []
     for kernel in cell.kernels:
         values = cell.of(kernel)

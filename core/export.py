@@ -106,7 +106,7 @@ def _lines(results: Results) -> Iterator[str]:
     """What many lines share is made text of once."""
     boots = {boot: joined((results.campaign, *cells)) for boot, cells in results.boots.items()}
     benchmarks = {benchmark: joined(cells) for benchmark, cells in results.benchmarks.items()}
-    metrics = {key: (joined(key[1:]), joined(cells)) for key, cells in results.metrics.items()}
+    metrics = {key: (joined(key[1:]), joined((*cells, results.interim))) for key, cells in results.metrics.items()}
     texts = _Texts()
     for boot, benchmark, boot_id, run, attempt, started_at, duration_s, name, value in results.rows:
         metric, unit = metrics[benchmark, name]

@@ -10,10 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hpcvirt.core.stats.model import Comparison
 from hpcvirt.core.store.looks import read_looks, record_look
 from hpcvirt.core.store.queries import read_totals
+from hpcvirt.core.store.runs import read_skipped
+
+if TYPE_CHECKING:
+    # commands that compare nothing need none of the statistics, whose import takes its time
+    from hpcvirt.core.stats.model import Comparison
 
 SHOWN = frozenset({
     "benchmark", "metric", "unit", "better", "primary", "kernel", "baseline", "method", "replication_unit",
@@ -65,20 +70,50 @@ class Interim:
         )
 
 
-def interim(path: Path, look: LookRequest | None, shown: str) -> Interim | None:
-    """Return the state of an unfinished campaign, None for a finished one; record ``look`` before anything is shown.
+@dataclass(frozen=True, slots=True)
+class FileInterim:
+    """The state of a CSV file that was exported from an unfinished campaign. It has no place for looks."""
+
+    is_withheld: bool
+    """Whether intervals, p-values and verdicts are withheld."""
+
+    @property
+    def note(self) -> str:
+        """What must be said beside the numbers."""
+        if self.is_withheld:
+            return (
+                "INTERIM: the file says that its campaign was not finished. Means and differences only: intervals, "
+                "p-values and verdicts follow at the planned end (--as-if-final shows them now; a look at a CSV file "
+                "is recorded nowhere)"
+            )
+        return (
+            "INTERIM, shown as if final: the file says that its campaign was not finished. The error rates hold for "
+            "the planned end only; a look at a CSV file is recorded nowhere"
+        )
+
+
+def interim(path: Path) -> Interim | None:
+    """Return the state of an unfinished campaign, with everything withheld; None for a finished one.
 
     To be called before the values are read: what is finished then stays finished. Raises StoreUnusable.
     """
     planned, ok, given_up = read_totals(path)
-    if ok + given_up >= planned:
-        return None
-    if look is not None:
-        record_look(path, look.origin, look.view, shown, (ok, planned))
-    return Interim(ok, planned, is_withheld=look is None)
+    return None if ok + given_up >= planned else Interim(ok, planned, is_withheld=True)
 
 
-def marked(rows: Iterable[Comparison], state: Interim | None) -> tuple[Comparison, ...]:
+def looked_at(path: Path, state: Interim | None, look: LookRequest | None, shown: str) -> Interim | None:
+    """Record ``look`` at an unfinished campaign and return the state in which nothing is withheld.
+
+    To be called between computing and showing: a request that is refused is no look, and a look that cannot be
+    recorded shows nothing. Raises StoreUnusable.
+    """
+    if state is None or look is None:
+        return state
+    record_look(path, look.origin, look.view, shown, (state.ok, state.planned))
+    return replace(state, is_withheld=False)
+
+
+def marked(rows: Iterable[Comparison], state: Interim | FileInterim | None) -> tuple[Comparison, ...]:
     """Return the comparisons as they may be shown: marked interim, and without what is withheld."""
     if state is None:
         return tuple(rows)
@@ -104,3 +139,17 @@ def looks_note(path: Path) -> tuple[str, ...]:
         f"verdicts were looked at {times} before the planned end, first by {first.origin} at {first.ok} of "
         f"{first.planned} runs: see the table `looks`",
     )
+
+
+def skipped_note(path: Path, state: Interim | None) -> tuple[str, ...]:
+    """Return a line on runs that operators skipped before their first attempt, if there are any.
+
+    ``state``: None for a campaign that is over, which such runs ended before its plan. Raises StoreUnusable.
+    """
+    skipped, planned = read_skipped(path)
+    if not skipped:
+        return ()
+    line = f"{skipped} of {planned} planned runs were skipped by an operator before their first attempt"
+    if state is None:
+        line += ": the campaign ended before its plan, and its error rates hold for the planned runs only"
+    return (line,)

@@ -39,23 +39,29 @@ STYLES: Mapping[Verdict | None, str] = {
 
 
 def analyze_file(
-    path: Path, settings: Settings, same: Iterable[tuple[str, str]] = ()
+    path: Path, settings: Settings, same: Iterable[tuple[str, str]] = (), *, as_if_final: bool = False
 ) -> tuple[tuple[Comparison, ...], tuple[str, ...]]:
     """Comparisons of a foreign CSV file, and the notes that belong under them; ``same`` as ``notes`` takes it.
 
+    Where the file says that its campaign was not finished, verdicts are withheld unless ``as_if_final`` wants them.
     Raises FileInvalid for faults of the file and UsageWrong for settings that do not fit it; both exit with 2.
     """
+    from hpcvirt.core.interim import FileInterim, marked
     from hpcvirt.core.stats import compare, compare_summaries, foreign
 
     found = foreign.read(path)
+    if as_if_final and found.interim is None:
+        raise UsageWrong(f"{path}: a CSV file has no planned end", hint="leave --as-if-final out")
     comparisons = compare_summaries(found.summaries, settings) if found.summaries else compare(found.series, settings)
-    return comparisons, (*notes(comparisons, settings, same), *found.notes)
+    state = FileInterim(is_withheld=not as_if_final) if found.interim else None
+    told = () if state is not None and state.is_withheld else notes(comparisons, settings, same)
+    return marked(comparisons, state), (*([state.note] if state else []), *told, *found.notes)
 
 
 def print_analysis(data: Path, layout: Format, wanted: Mapping[str, Any], *, as_if_final: bool = False) -> None:
     """Analyze a database or a CSV file and print it. Raises as ``compare_database`` and ``analyze_file`` do.
 
-    ``as_if_final``: show verdicts of an unfinished campaign too, and record that.
+    ``as_if_final``: show verdicts of an unfinished campaign too, and record that in its database.
     """
     from hpcvirt.core.stats import Correction, Method, Unit
     from hpcvirt.tui.launch import is_database
@@ -77,9 +83,7 @@ def print_analysis(data: Path, layout: Format, wanted: Mapping[str, Any], *, as_
         found = compare_database(data, Wanted(**given), look)
         comparisons, footer = found.rows, found.footer
     else:
-        if as_if_final:
-            raise UsageWrong(f"{data}: a CSV file has no planned end", hint="leave --as-if-final out")
-        comparisons, footer = analyze_file(data, Settings(**given))
+        comparisons, footer = analyze_file(data, Settings(**given), as_if_final=as_if_final)
     if not comparisons and layout is Format.TABLE:
         click.echo("nothing to compare yet: no two kernels have results", err=True)
         return

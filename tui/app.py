@@ -40,7 +40,7 @@ from hpcvirt.tui.watcher import Watcher
 from hpcvirt.tui.widgets.palette import Palette
 
 if TYPE_CHECKING:
-    from hpcvirt.core.store.records import Snapshot
+    from hpcvirt.core.store.records import Progress, Snapshot
     from hpcvirt.tui.draft import Draft, Pick
     from hpcvirt.tui.plots.model import Picture
 
@@ -295,22 +295,7 @@ class HpcvirtApp(App[None]):
             self._watcher.stop()
         self._was_seen = False
         self._remember(self._memory.opened(database.absolute()))
-        self._change(
-            replace(
-                self.state,
-                database=database,
-                view=None,
-                notice="",
-                method="",
-                is_as_if_final=False,
-                table=None,
-                table_ok=-1,
-                table_problem="",
-                charts=None,
-                charts_ok=-1,
-                charts_problem="",
-            )
-        )
+        self._change(replace(self.state.without_results(), database=database, view=None, notice="", method=""))
         self._watcher = Watcher(database, self.backend, lambda view: self.post_message(messages.DatabaseRead(view)))
         self._watcher.start()
 
@@ -321,7 +306,7 @@ class HpcvirtApp(App[None]):
         self._shown_at = time.monotonic()
         if message.view.snapshot is not None:
             self._call_out(news(self.state.snapshot, message.view.snapshot))
-        self._change(replace(self.state, view=message.view))
+        self._change(self.state.seeing(message.view))
         if message.view.snapshot is not None and not self._was_seen:
             self._was_seen = True
             if message.view.snapshot.is_finished and self._main.pane == "live":
@@ -375,22 +360,22 @@ class HpcvirtApp(App[None]):
         state, snapshot = self.state, self.state.snapshot
         if self._main.pane != "results" or snapshot is None or state.is_computing or not state.is_comparable:
             return
-        if snapshot.ok == state.table_ok or _is_kept_look(state, state.table_ok):
+        if state.is_current(state.table_at):
             return
         is_hurried = state.table is None or snapshot.is_finished
         if is_hurried or self._is_rested():
             self._computing_since = time.monotonic()
             self._change(replace(state, is_computing=True))
-            self._compute(snapshot.path, snapshot.ok, state.method, state.is_as_if_final)
+            self._compute(snapshot.path, snapshot.progress, state.method, state.is_as_if_final)
 
     @work(thread=True, exit_on_error=False, group="results")
-    def _compute(self, database: Path, ok: int, method: str, is_look: bool) -> None:
+    def _compute(self, database: Path, at: Progress, method: str, is_look: bool) -> None:
         try:
             table = self.backend.compare(database, method, as_if_final=is_look)
         except Exception as error:  # noqa: BLE001 - a fault in the statistics is said where the table would be
-            self.post_message(messages.ResultsComputed(database, ok, None, _in_words(error), method, is_look))
+            self.post_message(messages.ResultsComputed(database, at, None, _in_words(error), method, is_look))
         else:
-            self.post_message(messages.ResultsComputed(database, ok, table, "", method, is_look))
+            self.post_message(messages.ResultsComputed(database, at, table, "", method, is_look))
 
     def _is_rested(self) -> bool:
         """Whether it is time to work out anew what changes with each run."""
@@ -402,22 +387,21 @@ class HpcvirtApp(App[None]):
         self._computed_at = time.monotonic()
         state = replace(self.state, is_computing=False)
         wanted = (self.state.database, self.state.method, self.state.is_as_if_final)
-        if (message.database, message.method, message.is_look) == wanted:
-            state = replace(state, table=message.table, table_ok=message.ok, table_problem=message.problem)
+        if (message.database, message.method, message.is_look) == wanted and state.may_show(message.at):
+            state = replace(state, table=message.table, table_at=message.at, table_problem=message.problem)
         self._change(state)
         self._compute_if_wanted()
 
     @on(messages.MethodWanted)
     def _method_wanted(self, message: messages.MethodWanted) -> None:
-        self._change(replace(self.state, method=message.method, table_ok=-1))
+        self._change(replace(self.state, method=message.method, table_at=None))
         self._computed_at = 0.0
         self._compute_if_wanted()
 
     @on(messages.LookWanted)
     def _look_wanted(self, message: messages.LookWanted) -> None:
         """Nothing that was worked out under the other wish stays in sight."""
-        cleared = replace(self.state, table=None, table_ok=-1, charts=None, charts_ok=-1)
-        self._change(replace(cleared, is_as_if_final=message.is_wanted))
+        self._change(self.state.without_results(is_as_if_final=message.is_wanted))
         self._computed_at = 0.0
         self._compute_if_wanted()
 
@@ -517,31 +501,30 @@ class HpcvirtApp(App[None]):
 
     def _read_charts_if_wanted(self) -> None:
         state, snapshot = self.state, self.state.snapshot
-        if self._main.pane != "plots" or snapshot is None or state.is_charting or snapshot.ok == state.charts_ok:
-            return
-        if _is_kept_look(state, state.charts_ok):
+        if self._main.pane != "plots" or snapshot is None or state.is_charting or state.is_current(state.charts_at):
             return
         is_hurried = state.charts is None or snapshot.is_finished
         if is_hurried or self._is_rested():
             self._computing_since = time.monotonic()
             self._change(replace(state, is_charting=True))
-            self._read_charts(snapshot.path, snapshot.ok, state.is_as_if_final)
+            self._read_charts(snapshot.path, snapshot.progress, state.is_as_if_final)
 
     @work(thread=True, exit_on_error=False, group="charts")
-    def _read_charts(self, database: Path, ok: int, is_look: bool) -> None:
+    def _read_charts(self, database: Path, at: Progress, is_look: bool) -> None:
         try:
             charts = self.backend.charts(database, as_if_final=is_look)
         except Exception as error:  # noqa: BLE001 - a fault is said where the plot would be
-            self.post_message(messages.ChartsRead(database, ok, None, _in_words(error), is_look))
+            self.post_message(messages.ChartsRead(database, at, None, _in_words(error), is_look))
         else:
-            self.post_message(messages.ChartsRead(database, ok, charts, "", is_look))
+            self.post_message(messages.ChartsRead(database, at, charts, "", is_look))
 
     @on(messages.ChartsRead)
     def _charts_read(self, message: messages.ChartsRead) -> None:
         self._computed_at = time.monotonic()
         state = replace(self.state, is_charting=False)
-        if (message.database, message.is_look) == (self.state.database, self.state.is_as_if_final):
-            state = replace(state, charts=message.charts, charts_ok=message.ok, charts_problem=message.problem)
+        wanted = (self.state.database, self.state.is_as_if_final)
+        if (message.database, message.is_look) == wanted and state.may_show(message.at):
+            state = replace(state, charts=message.charts, charts_at=message.at, charts_problem=message.problem)
         self._change(state)
 
     @on(messages.SaveAsked)
@@ -823,11 +806,6 @@ def run_screen(campaign_path: Path | None, database: Path | None) -> int:
 def _file_words(text: str) -> str:
     """Text as a part of a file's name."""
     return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-")[:60]
-
-
-def _is_kept_look(state: State, ok: int) -> bool:
-    """Whether a look at an unfinished campaign is in sight: it stays what was recorded, whatever comes in meanwhile."""
-    return state.is_as_if_final and ok >= 0 and state.snapshot is not None and not state.snapshot.is_finished
 
 
 def _in_words(error: Exception) -> str:

@@ -317,7 +317,7 @@ def export(database: Path, what: str, output: Path | None) -> None:
 @click.option("--delta", type=float, help="Half-width of the band of equivalence, as a fraction: 0.02 is 2 %.")
 @click.option("--correction", type=click.Choice(["holm", "bh", "none"]), help="Default: holm.")
 @click.option(
-    "--as-if-final", is_flag=True, help="Show intervals, p and verdicts of an unfinished campaign; records the look."
+    "--as-if-final", is_flag=True, help="Show verdicts of an unfinished campaign; its database records the look."
 )
 @click.option(
     "--format", "layout", type=click.Choice(["table", "csv", "json", "markdown"]), default="table", show_default=True

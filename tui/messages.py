@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hpcvirt.core.preflight import Finding
     from hpcvirt.core.stats import ResultTable
     from hpcvirt.core.store.attempts import AttemptPage
-    from hpcvirt.core.store.records import Snapshot
+    from hpcvirt.core.store.records import Progress, Snapshot
     from hpcvirt.tui.draft import Draft, Pick
     from hpcvirt.tui.plots.model import Picture
     from hpcvirt.tui.shelf import Entry
@@ -157,10 +157,10 @@ class RunnerNotStarted(Message):
 
 @dataclass
 class ResultsComputed(Message):
-    """The comparisons as they stood when ``ok`` runs were in, or why there are none."""
+    """The comparisons as they stood ``at`` this progress, or why there are none."""
 
     database: Path
-    ok: int
+    at: Progress
     table: ResultTable | None
     problem: str = ""
     method: str = ""
@@ -203,10 +203,10 @@ class Copied(Message):
 
 @dataclass
 class ChartsRead(Message):
-    """What plots show, as it stood when ``ok`` runs were in, or why there is nothing."""
+    """What plots show, as it stood ``at`` this progress, or why there is nothing."""
 
     database: Path
-    ok: int
+    at: Progress
     charts: Charts | None
     problem: str = ""
     is_look: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hpcvirt.core.preflight import Finding
     from hpcvirt.core.stats import ResultTable
     from hpcvirt.core.store.attempts import AttemptPage
-    from hpcvirt.core.store.records import Snapshot
+    from hpcvirt.core.store.records import Progress, Snapshot
     from hpcvirt.tui.draft import Draft
     from hpcvirt.tui.shelf import Entry
     from hpcvirt.tui.watcher import View
@@ -46,15 +46,15 @@ class State:
     is_as_if_final: bool = False
     """Verdicts of an unfinished campaign are wanted; each time they are worked out is recorded as a look."""
     table: ResultTable | None = None
-    table_ok: int = -1
-    """Ok runs that were in when the table was computed."""
+    table_at: Progress | None = None
+    """How far the campaign was when the table was computed. None: it is to be computed."""
     table_problem: str = ""
     is_computing: bool = False
     attempts: AttemptPage | None = None
     attempts_problem: str = ""
     charts: Charts | None = None
-    charts_ok: int = -1
-    """Ok runs that were in when the charts were read."""
+    charts_at: Progress | None = None
+    """How far the campaign was when the charts were read. None: they are to be read."""
     charts_problem: str = ""
     is_charting: bool = False
 
@@ -74,6 +74,33 @@ class State:
         if self.snapshot is not None:
             return self.snapshot.campaign.name
         return self.draft.name if self.draft else ""
+
+    def is_current(self, at: Progress | None) -> bool:
+        """Whether what was worked out ``at`` this progress may stay: nothing has changed, or it is a recorded look.
+
+        A look at an unfinished campaign stays what was recorded, whatever comes in meanwhile.
+        """
+        if self.snapshot is None or at is None:
+            return False
+        return at == self.snapshot.progress or (self.is_as_if_final and not self.snapshot.is_finished)
+
+    def seeing(self, view: View) -> State:
+        """The state with a new view of the database; where the campaign was extended, without what was final before."""
+        seen = replace(self, view=view)
+        ends = [at.is_finished for at in (self.table_at, self.charts_at) if at is not None]
+        is_extended = any(ends) and seen.snapshot is not None and not seen.snapshot.is_finished
+        return seen.without_results() if is_extended else seen
+
+    def without_results(self, *, is_as_if_final: bool = False) -> State:
+        """The state without tables and charts, which are to be worked out as is wanted from now on."""
+        return replace(
+            self, is_as_if_final=is_as_if_final, table=None, table_at=None, table_problem="",
+            charts=None, charts_at=None, charts_problem="",
+        )  # fmt: skip
+
+    def may_show(self, at: Progress) -> bool:
+        """Whether what was worked out ``at`` this progress may be shown now: nothing final of an extended campaign."""
+        return self.snapshot is None or self.snapshot.is_finished or not at.is_finished
 
     @property
     def is_comparable(self) -> bool:

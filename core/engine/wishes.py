@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from hpcvirt.core.store.database import Database
+from hpcvirt.core.store.runs import SKIPPED_BY
 from hpcvirt.core.store.writer import Writer
 
 POLL_S = 0.3
@@ -70,7 +71,7 @@ class Wishes:
     async def _obey_run(self, kind: str, run: int, origin: str) -> None:
         """File it first: what is in force is what is in the database. To obey twice is to obey once."""
         if kind == "skip":
-            await self._store.do(lambda database: database.give_up(run, f"skipped by {origin}"))
+            await self._store.do(lambda database: database.give_up(run, f"{SKIPPED_BY}{origin}"))
             self._skip(run).set()
         else:
             await self._store.do(lambda database: database.requeue(run))

@@ -6,7 +6,7 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from hpcvirt.core.text import clean_line
 
 RUN_COLUMNS = ("kernel", "benchmark", "metric", "value")
 SUMMARY_COLUMNS = ("kernel", "benchmark", "metric", "mean", "sd", "n")
-OPTIONAL_COLUMNS = ("unit", "better", "primary", "exact", "node", "block", "boot", "run", "status")
+OPTIONAL_COLUMNS = ("unit", "better", "primary", "exact", "node", "block", "boot", "run", "status", "interim")
 
 Facts = tuple[str, Better, bool, bool]
 """Unit, better, primary, exact."""
@@ -38,6 +38,8 @@ class Foreign:
     summaries: tuple[Summary, ...] = ()
     notes: tuple[str, ...] = ()
     """What the file did not say and was assumed."""
+    interim: bool | None = None
+    """Whether some line says that the campaign was not finished. None: the file has no such column."""
 
 
 @dataclass(slots=True)
@@ -86,7 +88,8 @@ def read(path: Path) -> Foreign:
             reader = csv.reader(lines, strict=True)
             header = [name.strip().lower() for name in next(reader, [])]
             kind = _kind(header)
-            rows = _rows(reader, header, faults)
+            interim: set[bool] = set()
+            rows = _noting_interim(_rows(reader, header, faults), interim, faults)
             found = _runs(rows, header, faults) if kind == "runs" else _summaries(rows, header, faults)
     except UnicodeDecodeError as error:
         raise FileInvalid(f"{path}: not UTF-8 text: {error.reason} at byte {error.start}") from error
@@ -99,7 +102,7 @@ def read(path: Path) -> Foreign:
     if faults:
         more = [f"... and {len(faults) - _SHOWN} more"] if len(faults) > _SHOWN else []
         raise FileInvalid("\n".join(f"{path}: {fault}" for fault in faults[:_SHOWN] + more))
-    return found
+    return replace(found, interim=any(interim)) if "interim" in header else found
 
 
 def _kind(header: list[str]) -> str:
@@ -128,6 +131,18 @@ def _rows(reader: Iterator[list[str]], header: list[str], faults: list[str]) -> 
             continue
         row = {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
         yield line, row | {"benchmark": _label(row)}
+
+
+def _noting_interim(
+    rows: Iterator[tuple[int, dict[str, str]]], interim: set[bool], faults: list[str]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield every line, after noting whether it says that the campaign was not finished."""
+    for line, row in rows:
+        try:
+            interim.add(_boolean(row, "interim", default=False))
+        except ValueError as error:
+            faults.append(f"line {line}: {error}")
+        yield line, row
 
 
 def _label(row: Mapping[str, str]) -> str:

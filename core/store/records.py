@@ -187,6 +187,20 @@ class RunnerRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a campaign is: what decides which comparisons may be shown of it, and by which values."""
+
+    planned: int
+    ok: int
+    given_up: int
+
+    @property
+    def is_finished(self) -> bool:
+        """Nothing is left to do."""
+        return self.ok + self.given_up >= self.planned
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything the screen and ``status`` show of a campaign at one moment, read in one transaction."""
 
@@ -213,9 +227,14 @@ class Snapshot:
     """The last samples of each node, the newest last."""
 
     @property
+    def progress(self) -> Progress:
+        """How far the campaign is."""
+        return Progress(self.planned, self.ok, self.given_up)
+
+    @property
     def is_finished(self) -> bool:
         """Nothing is left to do."""
-        return self.ok + self.given_up >= self.planned
+        return self.progress.is_finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,3 +258,9 @@ class Measurement:
     value: float
     unit: str
     better: Better
+    primary: int = 1
+    """1 where the metric is in the family, 0 elsewhere."""
+    exact: int = 0
+    """1 where values have no error, 0 elsewhere."""
+    interim: int = 0
+    """1 in a campaign that was not finished when this was read, 0 in a finished one."""

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from hpcvirt.core.store import schema
 from hpcvirt.core.store.queries import reading
 
 Cells = tuple[object, ...]
@@ -23,7 +24,9 @@ class Results:
     benchmarks: Mapping[int, Cells]
     """By id: plugin, parameters."""
     metrics: Mapping[tuple[int, str], Cells]
-    """By benchmark and name: unit, better."""
+    """By benchmark and name: unit, better, primary, exact."""
+    interim: int
+    """1 in an unfinished campaign, 0 in a finished one."""
     rows: Iterator[tuple[int, int, str | None, int, int, str, float | None, str, float]]
     """In the order of time: boot, benchmark, boot_id, run, attempt, started_at, duration_s, metric, value."""
 
@@ -37,13 +40,17 @@ def reading_results(path: Path) -> Iterator[Results]:
             boots=_by_id(connection, "SELECT id, block, kernel, node FROM boots"),
             benchmarks=_by_id(connection, "SELECT id, plugin, parameters FROM benchmarks"),
             metrics={
-                (benchmark, name): (unit, better)
-                for benchmark, name, unit, better in connection.execute(
-                    "SELECT benchmark, name, unit, better FROM metrics"
-                )
+                (row["benchmark"], row["name"]): (row["unit"], row["better"], row["is_primary"], _exact(row))
+                for row in connection.execute("SELECT * FROM metrics")
             },
+            interim=int(connection.execute(f"SELECT {schema.IS_UNFINISHED}").fetchone()[0]),
             rows=_plain(connection).execute(_ROWS),
         )
+
+
+def _exact(row: sqlite3.Row) -> int:
+    # databases of version 3 do not have the column
+    return int(row["is_exact"]) if "is_exact" in row.keys() else 0  # noqa: SIM118 - a Row is no dict
 
 
 def _by_id(connection: sqlite3.Connection, sql: str) -> dict[int, Cells]:

@@ -375,11 +375,20 @@ CREATE TABLE wishes (
 ) STRICT;
 """
 
+IS_UNFINISHED = """EXISTS (
+                   SELECT 1 FROM runs AS planned
+                   WHERE NOT EXISTS (SELECT 1 FROM attempts AS tries WHERE run = planned.id AND tries.status = 'ok')
+                     AND (given_up_at IS NULL OR EXISTS (
+                         SELECT 1 FROM wishes WHERE run = planned.id AND kind = 'requeue' AND obeyed_at IS NULL)))"""
+"""Whether some planned run is neither ok nor given up. A run to be requeued is not given up."""
+
 _RESULTS = """
         SELECT campaign.name AS campaign, boots.block, boots.kernel, boots.node, attempts.boot_id,
                benchmarks.plugin AS benchmark, benchmarks.parameters, runs.number AS run, attempts.number AS attempt,
                attempts.status, attempts.started_at, attempts.duration_s,
-               measurements.metric, measurements.value, metrics.unit, metrics.better
+               measurements.metric, measurements.value, metrics.unit, metrics.better,
+               metrics.is_primary AS "primary", metrics.is_exact AS exact,
+               {unfinished} AS interim
         FROM measurements
         JOIN attempts ON attempts.id = measurements.attempt
         JOIN runs ON runs.id = attempts.run
@@ -393,9 +402,10 @@ _RESULTS = """
 
 VIEWS = {
     # Every measurement with all that it belongs to, in the order of time: what measurements.csv exports.
-    "results": _RESULTS.format(which="NOT runs.is_warmup"),
+    # interim: the campaign was not finished when this was read.
+    "results": _RESULTS.format(which="NOT runs.is_warmup", unfinished=IS_UNFINISHED),
     # The same of warm-up runs, which are kept and not analysed.
-    "warmup_results": _RESULTS.format(which="runs.is_warmup"),
+    "warmup_results": _RESULTS.format(which="runs.is_warmup", unfinished=IS_UNFINISHED),
     # Every attempt in words, the newest first.
     "attempt_list": """
         SELECT attempts.started_at, boots.node, boots.kernel, boots.block, benchmarks.label AS benchmark,

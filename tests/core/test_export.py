@@ -24,6 +24,8 @@ from hpcvirt.core.export import (
     write_telemetry_csv,
 )
 from hpcvirt.core.model import Better, Status
+from hpcvirt.core.store import schema
+from hpcvirt.core.store.queries import read_totals, write_wish
 from hpcvirt.core.store.records import Measurement
 from hpcvirt.core.store.samples import Sample, at_ms
 from tests.core.factories import campaign, do_run, ended, new_database
@@ -58,7 +60,7 @@ def written(*rows: Measurement) -> list[dict[str, str]]:
 def test_the_columns() -> None:
     assert (
         *("campaign", "block", "kernel", "node", "boot_id", "benchmark", "parameters", "run", "attempt", "status"),
-        *("started_at", "duration_s", "metric", "value", "unit", "better"),
+        *("started_at", "duration_s", "metric", "value", "unit", "better", "primary", "exact", "interim"),
     ) == COLUMNS
     (found,) = written(row())
     assert tuple(found) == COLUMNS
@@ -140,6 +142,49 @@ def test_the_file_is_the_view(tmp_path: Path) -> None:
     with (tmp_path / "a.csv").open(newline="") as file:
         assert file.read() == expected
     assert count == len(list(csv.reader(io.StringIO(expected, newline="")))) - 1 > 20
+
+
+def test_the_file_says_of_each_metric_what_it_counts_for(tmp_path: Path) -> None:
+    """Also of a database of version 3, which knows no exact metrics."""
+    path = database_in(tmp_path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE metrics SET is_primary = name = 'copy', is_exact = name = 'add'")
+    facts = {"copy": ("1", "0"), "scale": ("0", "0"), "add": ("0", "1"), "triad": ("0", "0")}
+    assert facts_of(path, tmp_path / "a.csv") == facts
+    assert (tmp_path / "a.csv").read_text() == as_the_view_has_it(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for view in schema.VIEWS:
+            connection.execute(f"DROP VIEW {view}")
+        connection.execute("ALTER TABLE metrics DROP COLUMN is_exact")
+        connection.execute("PRAGMA user_version = 3")
+    assert facts_of(path, tmp_path / "a.csv") == {name: (primary, "0") for name, (primary, _) in facts.items()}
+
+
+def facts_of(database: Path, target: Path) -> dict[str, tuple[str, str]]:
+    write_measurements_csv(database, target)
+    with target.open(newline="") as file:
+        return {line["metric"]: (line["primary"], line["exact"]) for line in csv.DictReader(file)}
+
+
+@pytest.mark.parametrize(("is_given_up", "is_requeued"), [(False, False), (True, False), (True, True)])
+def test_the_file_says_whether_the_campaign_was_finished(tmp_path: Path, is_given_up: bool, is_requeued: bool) -> None:
+    """As the totals have it: a run that is to be requeued is not given up, also while no runner obeys."""
+    path = tmp_path / "small.db"
+    database, plan = new_database(path)
+    for run in plan.runs[:-1]:
+        do_run(database, run.id, f"a{run.id}", ended())
+    if is_given_up:
+        database.give_up(plan.runs[-1].id, "a test")
+    database.close()
+    if is_requeued:
+        write_wish(path, "requeue", "me@login", [plan.runs[-1].id])
+    planned, ok, given_up = read_totals(path)
+    is_interim = ok + given_up < planned
+    assert is_interim == (not is_given_up or is_requeued)
+    write_measurements_csv(path, tmp_path / "a.csv")
+    with (tmp_path / "a.csv").open(newline="") as file:
+        assert {line["interim"] for line in csv.DictReader(file)} == {str(int(is_interim))}
+    assert (tmp_path / "a.csv").read_text() == as_the_view_has_it(path)
 
 
 def test_texts_beyond_those_remembered_are_written_all_the_same(

@@ -133,5 +133,6 @@ def test_exact_metrics_and_added_blocks_reach_the_statistics(tmp_path: Path) -> 
     assert settings_of(campaign_record, benchmarks).planned_blocks == 2 + 3
     assert {one.metric for one in database_series(path) if one.exact} == {"copy"}
     with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("DROP VIEW results; DROP VIEW warmup_results")
         connection.executescript("ALTER TABLE metrics DROP COLUMN is_exact; PRAGMA user_version = 3;")
     assert not any(one.exact for one in database_series(path))

@@ -68,7 +68,11 @@ async def test_an_interim_row_tells_no_interval_and_no_spread() -> None:
         await eye.press("enter")
         text = await eye.until("INTERIM  copy", "… not final", "ratio of means")
         assert not [word for word in (" CI", ", p ", "equivalent") if word in text]
-        await eye.press("right", "right", "right")
+        await eye.press("right")
+        await eye.until("(interim: 148 of 400", gone=("quartiles",))
+        await eye.press("right")
+        await eye.until("run order", "(interim: 148 of 400")
+        await eye.press("right")
         await eye.until("node2", "6/6", "−10.0")
         fields = eye.line("node2").split()
         assert (fields[3], fields[5]) == ("–", "–")

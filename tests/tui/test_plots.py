@@ -18,7 +18,15 @@ from hpcvirt.tui.plots.drawing import Look, as_svg, as_text, draw
 from hpcvirt.tui.plots.model import COLUMNS, Kind, nice_ticks
 from hpcvirt.tui.plots.pictures import groups, picture
 from hpcvirt.tui.plots.saving import save
-from tests.tui.screen_samples import HOSTILE, PAPER_KERNELS, finished, make_charts, make_snapshot, watched
+from tests.tui.screen_samples import (
+    DATABASE,
+    HOSTILE,
+    PAPER_KERNELS,
+    finished,
+    make_charts,
+    make_snapshot,
+    watched,
+)
 from tests.tui.seeing import SIZES, at_database
 from tests.tui.test_hostile import assert_harmless
 
@@ -168,6 +176,23 @@ async def test_before_the_end_plots_are_interim_and_a_look_is_asked_about() -> N
         assert backend.looks == 1
         await eye.press("P")
         await eye.until("INTERIM: 148 of 400", gone=("as if final",))
+
+
+async def test_plots_follow_the_end_of_a_campaign_and_its_extension() -> None:
+    """The last run may be given up: then no further run is ok."""
+    final = make_charts()
+    interim = replace(final, interim="399 of 400 runs", is_withheld=True)
+    backend = watched(make_snapshot(ok=399), chart=interim)
+    async with at_database(backend) as eye:
+        await eye.press("4")
+        await eye.until("(interim: 399 of 400 runs)", "no intervals before the planned end")
+        backend.chart = final
+        backend.snapshots[DATABASE] = finished(ok=399, given_up=1)
+        await eye.until("not adjusted", gone=("interim", "INTERIM"))
+        backend.chart = replace(interim, interim="399 of 480 runs")
+        backend.snapshots[DATABASE] = make_snapshot(ok=399, planned=480)
+        await eye.until("(interim: 399 of 480 runs)", gone=("not adjusted",))
+        assert backend.looks == 0
 
 
 async def test_kernels_and_metrics_are_chosen() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from hpcvirt.core.errors import StoreUnusable
@@ -18,6 +20,12 @@ from tests.tui.screen_samples import (
 from tests.tui.seeing import SIZES, at_database
 
 HEADINGS = ("bench", "metric", "kernel", "base", "mean", "diff%", "95 % CI", " p ", "verdict")
+
+
+def withheld() -> SampleTable:
+    """The table as it is before the planned end."""
+    nothing = {"verdict": None, "p": None, "p_adjusted": None, "ci_low": None, "ci_high": None, "interim": True}
+    return SampleTable([replace(row, **nothing) for row in make_table().rows])  # type: ignore[arg-type]
 
 
 def verdicts(text: str) -> list[str]:
@@ -200,6 +208,49 @@ async def test_when_the_last_run_is_in_the_results_are_final() -> None:
         backend.snapshots[DATABASE] = finished()
         await eye.until("✓ finished", "▼ slower", gone=("INTERIM",))
         await eye.wait(lambda: backend.compared == 2)
+
+
+async def test_when_the_last_run_is_given_up_the_results_are_final() -> None:
+    """No further run is ok then: what was worked out before says nothing of verdicts all the same."""
+    backend = watched(make_snapshot(ok=399), table=withheld())
+    async with at_database(backend) as eye:
+        await eye.press("3")
+        await eye.until("INTERIM: 399 of 400")
+        backend.table = make_table()
+        backend.snapshots[DATABASE] = finished(ok=399, given_up=1)
+        await eye.until("✓ finished", "▼ slower", gone=("INTERIM",))
+        assert backend.compared == 2
+
+
+async def test_a_finished_campaign_that_is_extended_has_no_verdicts_any_more() -> None:
+    backend = watched(finished())
+    async with at_database(backend) as eye:
+        await eye.until("▼ slower")
+        backend.table = withheld()
+        backend.snapshots[DATABASE] = make_snapshot(ok=400, planned=480)
+        await eye.until("INTERIM: 400 of 480", "4 comparisons", gone=("slower",))
+        table = eye.app.state.table
+        assert table is not None
+        assert [row.verdict for row in table.rows] == [None] * 4
+        assert backend.looks == 0
+
+
+async def test_a_look_does_not_outlast_the_end_of_its_campaign() -> None:
+    """Whoever extends the campaign afterwards is asked again before a look."""
+    backend = watched(make_snapshot())
+    async with at_database(backend) as eye:
+        await eye.press("3")
+        await eye.until("INTERIM: 148 of 400 runs are in.")
+        await eye.press("P")
+        await eye.until("Show as if final?")
+        await eye.press("y")
+        await eye.until("a recorded look at 148 of 400 runs")
+        backend.snapshots[DATABASE] = finished()
+        await eye.until("✓ finished", "▼ slower", gone=("INTERIM",))
+        looks = backend.looks
+        backend.snapshots[DATABASE] = make_snapshot(ok=400, planned=480)
+        await eye.until("INTERIM: 400 of 480", gone=("slower", "as if final"))
+        assert backend.looks == looks
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,7 @@ def _distribution(charts: Charts, members: Sequence[tuple[str, str]], kernels: S
             for number, value in enumerate(spot.values)
         ]
         tracks.append(_kernel_track(charts, spot.kernel, values))
-        if len(spot.values) > 1:
+        if len(spot.values) > 1 and not charts.is_withheld:
             low, _, high = quantiles(spot.values, n=4, method="inclusive")
             box = Mark(place + 0.4, median(spot.values), low, high, f"{safe(spot.kernel, 40)}: median, quartiles")
             tracks.append(Track(QUARTILES, (box,)))
@@ -168,7 +168,11 @@ def _distribution(charts: Charts, members: Sequence[tuple[str, str]], kernels: S
         tuple(tracks),
         tuple(places),
         value_range=_padded(tracks),
-        notes=("beside each kernel its median and quartiles",),
+        notes=(
+            "no median and quartiles before the planned end"
+            if charts.is_withheld
+            else "beside each kernel its median and quartiles",
+        ),
     )
 
 

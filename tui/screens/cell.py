@@ -61,12 +61,13 @@ class CellScreen(Over[None]):
 
     app: HpcvirtApp
 
-    def __init__(self, database: Path, row: Row, kernels: tuple[str, ...]) -> None:
-        """``kernels``: all of the campaign."""
+    def __init__(self, database: Path, row: Row, kernels: tuple[str, ...], interim: str = "") -> None:
+        """``kernels``: all of the campaign. ``interim``: how many of the planned runs are in; empty when finished."""
         super().__init__()
         self._database = database
         self._row = row
         self._kernels = kernels
+        self._interim = interim
         self._cell: CellDetail | None = None
         self._charts: Charts | None = None
         self._section = 0
@@ -102,7 +103,8 @@ class CellScreen(Over[None]):
         self.query_one(AttemptText).show([Content.styled(safe(words), BAD)])
 
     def _cell_read(self, cell: CellDetail, charts: Charts) -> None:
-        self._cell, self._charts = cell, replace(charts, kernels=self._kernels)
+        self._cell = cell
+        self._charts = replace(charts, kernels=self._kernels, interim=self._interim, is_withheld=self._row.is_veiled)
         self.query_one(AttemptRows).show(cell.attempts, self.size.width)
         self._show_section()
 

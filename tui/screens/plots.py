@@ -244,7 +244,7 @@ class PlotsPane(Pane):
 def _interim_words(state: State) -> str:
     if state.snapshot is None or state.charts is None:
         return ""
-    return peek_words(state.snapshot, state.charts_ok) if state.is_as_if_final else veil_words(state.snapshot)
+    return peek_words(state.snapshot, state.charts_at) if state.is_as_if_final else veil_words(state.snapshot)
 
 
 def _why_empty(state: State) -> tuple[str, str]:

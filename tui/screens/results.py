@@ -236,7 +236,7 @@ class ResultsPane(Pane):
             from hpcvirt.tui.screens.cell import CellScreen
 
             kernels = self._state.snapshot.campaign.kernels if self._state.snapshot else ()
-            self.app.push_screen(CellScreen(self._state.database, row, kernels))
+            self.app.push_screen(CellScreen(self._state.database, row, kernels, _progress(self._state)))
 
     def _draw(self) -> None:
         width = self.size.width
@@ -311,6 +311,12 @@ def _is_open(state: State) -> bool:
     return state.snapshot is not None and not state.snapshot.is_finished
 
 
+def _progress(state: State) -> str:
+    """How many of the planned runs are in; empty where the campaign is finished."""
+    snapshot = state.snapshot
+    return f"{snapshot.ok} of {snapshot.planned} runs" if snapshot is not None and _is_open(state) else ""
+
+
 def _is_veiled(state: State) -> bool:
     """Means and differences only."""
     return _is_open(state) and not state.is_as_if_final
@@ -319,7 +325,7 @@ def _is_veiled(state: State) -> bool:
 def _interim_words(state: State) -> str:
     if state.snapshot is None:
         return ""
-    return veil_words(state.snapshot) if _is_veiled(state) else peek_words(state.snapshot, state.table_ok)
+    return veil_words(state.snapshot) if _is_veiled(state) else peek_words(state.snapshot, state.table_at)
 
 
 def _values_of(backend: Backend, database: Path, row: Comparison) -> str:

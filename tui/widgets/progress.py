@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from textual.content import Content
 
-from hpcvirt.core.store.records import Snapshot
+from hpcvirt.core.store.records import Progress, Snapshot
 from hpcvirt.core.store.runner_state import RunnerState
 from hpcvirt.tui.phrases import count, safe
 from hpcvirt.tui.signs import BAD, CARE, GOOD, LIVELY, RUNNER
@@ -123,11 +123,12 @@ def _paused(under_way: int) -> str:
     return "Paused: nothing new starts. p resumes."
 
 
-def peek_words(snapshot: Snapshot, ok: int) -> str:
-    """What must be said above verdicts of an unfinished campaign. ``ok``: runs that were in at the look."""
+def peek_words(snapshot: Snapshot, at: Progress | None) -> str:
+    """What must be said above verdicts of an unfinished campaign. ``at``: its progress at the look."""
     if snapshot.is_finished:
         return ""
-    return f"INTERIM, as if final: a recorded look at {ok} of {snapshot.planned} runs. P hides it."
+    seen = f" at {at.ok} of {at.planned} runs" if at else ""
+    return f"INTERIM, as if final: a recorded look{seen}. P hides it."
 
 
 def veil_words(snapshot: Snapshot) -> str:
