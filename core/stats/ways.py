@@ -9,7 +9,7 @@ import numpy as np
 
 from hpcvirt.core.stats import blocked, paper, student
 from hpcvirt.core.stats.arrays import BoolArray, FloatArray
-from hpcvirt.core.stats.batch import Batch, block_counts, boot_counts, boot_means, chosen, distinct, first
+from hpcvirt.core.stats.batch import Batch, block_counts, boot_counts, boot_means, chosen, distinct, first, steady
 from hpcvirt.core.stats.blocked import PER_NODE_FROM, PairedOutcome, Rule
 from hpcvirt.core.stats.flags import (
     FlagTable,
@@ -122,13 +122,13 @@ def _by_blocks(whole: Batch, mask: BoolArray, pairs: Pairs, settings: Settings, 
     planned = settings.planned_blocks or distinct(whole.block)[0].size
     rule = Rule(unit, per_node=planned >= PER_NODE_FROM)
     outcomes = blocked.compare(runs, pairs, rule, settings.delta)
-    effect = _blocked_effect(runs, outcomes)
-    columns = _blocked_columns(runs, outcomes, pairs) | _counted(runs, pairs) | _harmonic(runs, pairs)
+    effect = _blocked_effect(outcomes)
+    columns = _blocked_columns(runs, outcomes, effect.difference, pairs) | _counted(runs, pairs) | _harmonic(runs, pairs)
     flags = merged(
         [
             not_finite(runs, pairs),
             blocked_edges(runs, outcomes),
-            varying(runs, columns["p"], np.stack([one.constant for one in outcomes], axis=1)),
+            varying(runs, _steady(runs, pairs), columns["t"]),
             spread_flags(outcomes, rule),
             losses(runs, pairs),
             blocked_diagnostics(runs, outcomes, unit),
@@ -138,16 +138,25 @@ def _by_blocks(whole: Batch, mask: BoolArray, pairs: Pairs, settings: Settings, 
     return Tested(mask, Method.BLOCKED, unit, columns, effect, _blocked_need(outcomes, settings), flags)
 
 
-def _blocked_effect(runs: Batch, outcomes: Sequence[PairedOutcome]) -> Effect:
+def _blocked_effect(outcomes: Sequence[PairedOutcome]) -> Effect:
     mean, se, df = (
         np.stack([getattr(one.estimate, name) for one in outcomes], axis=1) for name in ("mean", "se", "df")
     )
-    constant = np.stack([one.constant for one in outcomes], axis=1)
-    return Effect(mean, _errors(se, constant, runs.exact()), df, None)
+    constant, exact, all_zero = (
+        np.stack([getattr(one, name) for one in outcomes], axis=1) for name in ("constant", "exact", "all_zero")
+    )
+    return Effect(np.where(all_zero, np.nan, mean), _errors(se, constant, exact), df, None)
 
 
 def _errors(se: FloatArray, constant: BoolArray, exact: BoolArray) -> FloatArray:
-    return np.where(constant, np.where(exact[:, None], 0.0, np.nan), se)
+    return np.where(constant, np.where(exact, 0.0, np.nan), se)
+
+
+def _steady(runs: Batch, pairs: Pairs) -> BoolArray:
+    """(G, P) no value of either kernel differs from another on the same node."""
+    here, there = np.array(pairs).T
+    one = steady(runs)
+    return np.asarray(one[:, here] & one[:, there])
 
 
 def _blocked_need(outcomes: Sequence[PairedOutcome], settings: Settings) -> Need:
@@ -158,7 +167,7 @@ def _blocked_need(outcomes: Sequence[PairedOutcome], settings: Settings) -> Need
     return Need(variance, df, np.zeros_like(df), np.full_like(df, np.log1p(settings.delta) / 2), blocks)
 
 
-def _blocked_columns(runs: Batch, outcomes: Sequence[PairedOutcome], pairs: Pairs) -> Columns:
+def _blocked_columns(runs: Batch, outcomes: Sequence[PairedOutcome], d: FloatArray, pairs: Pairs) -> Columns:
     here, there = np.array(pairs).T
     mean = blocked.overall_means(runs)
     columns = {
@@ -167,8 +176,9 @@ def _blocked_columns(runs: Batch, outcomes: Sequence[PairedOutcome], pairs: Pair
         "mean_baseline": mean[:, there],
         "sd": np.stack([one.estimate.sd for one in outcomes], axis=1),
         # expm1 keeps the digits of small differences, which exp(x) - 1 loses
-        "difference_pct": 100 * np.expm1(np.stack([one.estimate.mean for one in outcomes], axis=1)),
-        "ratio": np.exp(np.stack([one.estimate.mean for one in outcomes], axis=1)),
+        "difference_pct": 100 * np.expm1(d),
+        "ratio": np.exp(d),
+        "ratio_of_means": mean[:, here] / mean[:, there],
     }
     for name in ("t", "df", "p", "p_equivalence"):
         columns[name] = np.stack([getattr(one, name) for one in outcomes], axis=1)
@@ -183,21 +193,24 @@ def _by_runs(whole: Batch, mask: BoolArray, pairs: Pairs, settings: Settings, un
     runs = chosen(whole, groups_of(mask))
     batch = boot_means(runs) if unit is Unit.BOOT else runs
     found = paper.moments(batch)
-    outcome = paper.compare(found, pairs, batch.shift, settings.delta, batch.exact())
-    columns = _paper_columns(batch, found, outcome, pairs) | _counted(runs, pairs) | _harmonic(runs, pairs)
+    is_steady = _steady(runs, pairs)
+    exact = runs.exact()[:, None] & is_steady
+    outcome = paper.compare(found, pairs, batch.shift, settings.delta, exact)
+    plain = np.where(batch.not_finite > 0, np.nan, batch.sums(batch.value) / batch.counts())
+    columns = _paper_columns(batch, found, outcome, plain, pairs) | _counted(runs, pairs) | _harmonic(runs, pairs)
     flags = merged(
         [
             too_few(batch, found.n, pairs),
             not_finite(runs, pairs),
-            paper_edges(outcome, found.n, pairs),
-            varying(runs, outcome.p, outcome.constant),
+            paper_edges(outcome, found.n, batch.exact(), pairs),
+            varying(runs, is_steady, outcome.t),
             one_block(_known_boots(runs), pairs) if unit is Unit.RUN else {},
             losses(runs, pairs),
             paper_diagnostics(batch, found, pairs),
             of_pairs(series_flags(runs, unit, settings.delta), pairs),
         ]
     )
-    effect = _paper_effect(batch, found, outcome, pairs)
+    effect = _paper_effect(batch, found, outcome, exact, pairs)
     return Tested(mask, Method.PAPER, unit, columns, effect, _paper_need(found, outcome, pairs), flags)
 
 
@@ -208,10 +221,10 @@ def _known_boots(runs: Batch) -> FloatArray:
     return np.where(recorded, np.maximum(boot_counts(runs), blocks), blocks)
 
 
-def _paper_effect(batch: Batch, found: Moments, outcome: Outcome, pairs: Pairs) -> Effect:
+def _paper_effect(batch: Batch, found: Moments, outcome: Outcome, exact: BoolArray, pairs: Pairs) -> Effect:
     there = np.array(pairs).T[1]
     base = (found.mean + batch.shift[:, None])[:, there]
-    return Effect(outcome.difference, _errors(outcome.se, outcome.constant, batch.exact()), outcome.df, base)
+    return Effect(outcome.difference, _errors(outcome.se, outcome.constant, exact), outcome.df, base)
 
 
 def _paper_need(found: Moments, outcome: Outcome, pairs: Pairs) -> Need:
@@ -223,7 +236,8 @@ def _paper_need(found: Moments, outcome: Outcome, pairs: Pairs) -> Need:
     return Need(one + other, rate, lost, outcome.margin / 2, now)
 
 
-def _paper_columns(batch: Batch, found: Moments, outcome: Outcome, pairs: Pairs) -> Columns:
+def _paper_columns(batch: Batch, found: Moments, outcome: Outcome, plain: FloatArray, pairs: Pairs) -> Columns:
+    """``plain`` (G, K) are the means without regard to nodes, scaled and shifted as ``batch``."""
     here, there = np.array(pairs).T
     mean = found.mean + batch.shift[:, None]
     base = mean[:, there]
@@ -241,6 +255,7 @@ def _paper_columns(batch: Batch, found: Moments, outcome: Outcome, pairs: Pairs)
         "sd_baseline": sd[:, there],
         "difference_pct": 100 * relative,
         "ratio": 1 + relative,
+        "ratio_of_means": (plain[:, here] + batch.shift[:, None]) / (plain[:, there] + batch.shift[:, None]),
         "t": outcome.t,
         "df": outcome.df,
         "p": outcome.p,
@@ -272,18 +287,21 @@ def _harmonic(runs: Batch, pairs: Pairs) -> Columns:
 def by_summaries(batch: Batch, summaries: Sequence[Summary], pairs: Pairs, settings: Settings) -> Tested:
     """Test published means, standard deviations and n; ``batch`` carries their names only."""
     scaled, found = _published(batch, summaries)
-    outcome = paper.compare(found, pairs, scaled.shift, settings.delta, batch.exact())
-    columns = _paper_columns(scaled, found, outcome, pairs) | _uncounted(found, pairs)
+    here, there = np.array(pairs).T
+    is_steady = (found.squares[:, here] == 0) & (found.squares[:, there] == 0)
+    exact = batch.exact()[:, None] & is_steady
+    outcome = paper.compare(found, pairs, scaled.shift, settings.delta, exact)
+    columns = _paper_columns(scaled, found, outcome, found.mean, pairs) | _uncounted(found, pairs)
     flags = merged(
         [
             too_few(batch, found.n, pairs),
-            paper_edges(outcome, found.n, pairs),
-            varying(batch, outcome.p, outcome.constant),
+            paper_edges(outcome, found.n, batch.exact(), pairs),
+            varying(batch, is_steady, outcome.t),
             one_block(np.minimum(found.n, 1), pairs),
         ]
     )
     everything = np.ones((batch.shape[0], len(pairs)), dtype=bool)
-    effect = _paper_effect(scaled, found, outcome, pairs)
+    effect = _paper_effect(scaled, found, outcome, exact, pairs)
     return Tested(everything, Method.PAPER, Unit.RUN, columns, effect, _paper_need(found, outcome, pairs), flags)
 
 
