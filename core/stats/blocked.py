@@ -13,7 +13,7 @@ import numpy as np
 from hpcvirt.core.model import Better
 from hpcvirt.core.stats.arrays import BoolArray, FloatArray, IntArray
 from hpcvirt.core.stats.batch import Batch, distinct, first, steady, totals
-from hpcvirt.core.stats.model import Unit
+from hpcvirt.core.stats.model import Series, Unit
 from hpcvirt.core.stats.paper import Pairs, tested, tost, without_test
 
 
@@ -259,7 +259,7 @@ def _one_pair(batch: Batch, cells: Cells, pair: tuple[int, int], rule: Rule, del
     constant, t, p = tested(one.mean, one.se, one.df, size)
     # a zero that has no error against another value: infinitely far apart, which no spread can be computed of
     constant |= np.isinf(one.mean) & (one.df > 0)
-    both_steady = steady(batch)[:, pair].all(axis=1)
+    both_steady = np.asarray(steady(batch)[:, pair].all(axis=1))
     exact = batch.exact() & both_steady
     # zero on one node under this kernel, on another under the other: no mean
     opposed = np.isnan(one.mean) & (one.n > 0)
@@ -277,7 +277,7 @@ def _one_pair(batch: Batch, cells: Cells, pair: tuple[int, int], rule: Rule, del
         exact=exact,
         steady=both_steady,
         rounding=size,
-        all_zero=_all_zero(cells, n_groups * n_kernels).reshape(n_groups, n_kernels)[:, pair].all(axis=1),
+        all_zero=np.asarray(_all_zero(cells, n_groups * n_kernels).reshape(batch.shape)[:, pair].all(axis=1)),
         not_positive=(totals(found.group, np.isnan(found.d).astype(np.float64), n_groups) > 0) | opposed,
         unpaired=_visits(batch, cells, pair) - totals(found.group, np.ones(found.d.size), n_groups),
         spread=node_spread(found, n_groups, batch.n_nodes)[0],
@@ -329,7 +329,7 @@ def _visits(batch: Batch, cells: Cells, pair: tuple[int, int]) -> FloatArray:
     """(G,) visits to a node in a block that should have given a pair of values, those lost by every kernel included.
 
     Those with values and those known to be lost, at least every node of the data in every block of the data, unless
-    each block has a node of its own.
+    each block has a node of its own. Where it is known which visits are over, only these.
     """
     n_groups, n_kernels = batch.shape
     size = batch.n_nodes * cells.n_blocks
@@ -344,4 +344,12 @@ def _visits(batch: Batch, cells: Cells, pair: tuple[int, int]) -> FloatArray:
     lost = np.array([[0 if one is None else one.lost_visits for one in row] for row in members])
     over = totals(cells.slot, np.ones(cells.slot.size), n_groups * n_kernels).reshape(batch.shape)[:, pair] + lost
     expected: FloatArray = np.maximum(over.max(axis=1), np.where(places > n_blocks, grid, places))
-    return expected
+    known = [None if a is None or b is None else _over(a, b) for a, b in members]
+    return np.array([found if n is None else n for n, found in zip(known, expected.tolist(), strict=True)])
+
+
+def _over(one: Series, other: Series) -> float | None:
+    """Visits that are over under both kernels, where that is known: those still to come are not missing."""
+    if one.visits is None or other.visits is None:
+        return None
+    return float(len(one.visits & other.visits))

@@ -21,8 +21,8 @@ FlagTable = Mapping[tuple[int, int], tuple[Flag, ...]]
 CONSTANT = Flag("constant", "nothing varies and the kernels do not differ: there is no spread to test with")
 NO_DIFFERENCE = Flag(
     "constant",
-    "the values vary, but both kernels have the same value in every visit: their difference is always 0, and there is no "
-    "spread to test with",
+    "the values vary, but both kernels have the same value in every visit: their difference is always 0, and there is "
+    "no spread to test with",
 )
 CONSTANT_VALUES = Flag(
     "constant",
@@ -36,12 +36,13 @@ CONSTANT_RATIO = Flag(
 )
 CONSTANT_ON_NODES = Flag(
     "constant",
-    "on each node the kernels differ by the same ratio in every visit, and the ratio differs between nodes: there is no "
-    "spread to test with; more blocks cannot change that",
+    "on each node the kernels differ by the same ratio in every visit, and the ratio differs between nodes: there is "
+    "no spread to test with; more blocks cannot change that",
 )
 CONSTANT_MEAN = Flag(
     "constant",
-    "the ratio varies on single nodes, but its mean over nodes is the same in every block: there is no spread to test with",
+    "the ratio varies on single nodes, but its mean over nodes is the same in every block: there is no spread "
+    "to test with",
 )
 NO_COMMON_NODE = Flag("no-common-node", "the kernels share no node: their difference cannot be told from the nodes'")
 NO_FREEDOM = Flag("too-few", "what is left after the nodes' terms has no degrees of freedom: no test")
@@ -174,7 +175,7 @@ def one_block(boots: FloatArray, pairs: Pairs) -> FlagTable:
 VARYING = Flag("exact-varies", "the metric is declared exact, but its values vary: it is tested like any other")
 VARYING_BY_NODE = Flag(
     "exact-varies",
-    "the metric is declared exact and does not vary on any node, but nodes differ and the kernels' difference with them: "
+    "the metric is declared exact and varies on no node, but nodes differ and the kernels' difference with them: "
     "it is tested like any other",
 )
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from hpcvirt.core.stats import blocked, paper, student
 from hpcvirt.core.stats.arrays import BoolArray, FloatArray
-from hpcvirt.core.stats.batch import Batch, block_counts, boot_counts, boot_means, chosen, distinct, first, steady
+from hpcvirt.core.stats.batch import SAME, Batch, block_counts, boot_counts, boot_means, chosen, distinct, first, steady
 from hpcvirt.core.stats.blocked import PER_NODE_FROM, PairedOutcome, Rule
 from hpcvirt.core.stats.flags import (
     FlagTable,
@@ -123,7 +123,8 @@ def _by_blocks(whole: Batch, mask: BoolArray, pairs: Pairs, settings: Settings, 
     rule = Rule(unit, per_node=planned >= PER_NODE_FROM)
     outcomes = blocked.compare(runs, pairs, rule, settings.delta)
     effect = _blocked_effect(outcomes)
-    columns = _blocked_columns(runs, outcomes, effect.difference, pairs) | _counted(runs, pairs) | _harmonic(runs, pairs)
+    columns = _blocked_columns(runs, outcomes, effect.difference, pairs)
+    columns |= _counted(runs, pairs) | _harmonic(runs, pairs)
     flags = merged(
         [
             not_finite(runs, pairs),
@@ -135,7 +136,7 @@ def _by_blocks(whole: Batch, mask: BoolArray, pairs: Pairs, settings: Settings, 
             of_pairs(series_flags(runs, unit, settings.delta), pairs),
         ]
     )
-    return Tested(mask, Method.BLOCKED, unit, columns, effect, _blocked_need(outcomes, settings), flags)
+    return Tested(mask, Method.BLOCKED, unit, columns, effect, _blocked_need(outcomes, settings, rule, planned), flags)
 
 
 def _blocked_effect(outcomes: Sequence[PairedOutcome]) -> Effect:
@@ -159,12 +160,16 @@ def _steady(runs: Batch, pairs: Pairs) -> BoolArray:
     return np.asarray(one[:, here] & one[:, there])
 
 
-def _blocked_need(outcomes: Sequence[PairedOutcome], settings: Settings) -> Need:
+def _blocked_need(outcomes: Sequence[PairedOutcome], settings: Settings, rule: Rule, planned: int) -> Need:
     variance, df, blocks = (
         np.stack([getattr(one.estimate, name) for one in outcomes], axis=1)
         for name in ("block_variance", "df_per_block", "blocks")
     )
-    return Need(variance, df, np.zeros_like(df), np.full_like(df, np.log1p(settings.delta) / 2), blocks)
+    target = np.full_like(df, np.log1p(settings.delta) / 2)
+    # a plan that is extended to five blocks gets the rule of five blocks, which costs degrees of freedom
+    is_pooled = rule.unit is Unit.NODE_BLOCK and not rule.per_node
+    per_node_from = blocks + (PER_NODE_FROM - planned if is_pooled else np.inf)
+    return Need(variance, df, np.zeros_like(df), target, blocks, per_node_from)
 
 
 def _blocked_columns(runs: Batch, outcomes: Sequence[PairedOutcome], d: FloatArray, pairs: Pairs) -> Columns:
@@ -196,7 +201,8 @@ def _by_runs(whole: Batch, mask: BoolArray, pairs: Pairs, settings: Settings, un
     is_steady = _steady(runs, pairs)
     exact = runs.exact()[:, None] & is_steady
     outcome = paper.compare(found, pairs, batch.shift, settings.delta, exact)
-    plain = np.where(batch.not_finite > 0, np.nan, batch.sums(batch.value) / batch.counts())
+    plain = np.ldexp(batch.sums(batch.scaled) / batch.counts(), batch.own_exponent)
+    plain[batch.not_finite > 0] = np.nan
     columns = _paper_columns(batch, found, outcome, plain, pairs) | _counted(runs, pairs) | _harmonic(runs, pairs)
     flags = merged(
         [
@@ -233,16 +239,19 @@ def _paper_need(found: Moments, outcome: Outcome, pairs: Pairs) -> Need:
     rate = np.square(one + other) / (np.square(one) + np.square(other))
     lost = np.broadcast_to(np.maximum(found.nodes - 1, 0)[:, None], one.shape)
     now = np.minimum(found.n[:, here], found.n[:, there])
-    return Need(one + other, rate, lost, outcome.margin / 2, now)
+    return Need(one + other, rate, lost, outcome.margin / 2, now, np.full_like(now, np.inf))
 
 
 def _paper_columns(batch: Batch, found: Moments, outcome: Outcome, plain: FloatArray, pairs: Pairs) -> Columns:
-    """``plain`` (G, K) are the means without regard to nodes, scaled and shifted as ``batch``."""
+    """``plain`` (G, K) are the means without regard to nodes, in the unit of the metric."""
     here, there = np.array(pairs).T
     mean = found.mean + batch.shift[:, None]
     base = mean[:, there]
     relative = np.where(base == 0, np.nan, outcome.difference / base)
     restored = batch.lifted(mean)
+    # beside 1e300 a mean of 1e-300 vanishes on the scale of the group
+    vanished = (np.abs(plain) < SAME * np.fmax.reduce(np.abs(restored), axis=1)[:, None]) & (found.nodes == 1)[:, None]
+    restored = np.where(vanished, plain, restored)
     sd = batch.lifted(np.sqrt(found.variance))
     unknown = np.full_like(relative, np.nan)
     beside = dict.fromkeys(("t_block_means", "df_block_means", "p_block_means"), unknown)
@@ -255,7 +264,7 @@ def _paper_columns(batch: Batch, found: Moments, outcome: Outcome, plain: FloatA
         "sd_baseline": sd[:, there],
         "difference_pct": 100 * relative,
         "ratio": 1 + relative,
-        "ratio_of_means": (plain[:, here] + batch.shift[:, None]) / (plain[:, there] + batch.shift[:, None]),
+        "ratio_of_means": plain[:, here] / plain[:, there],
         "t": outcome.t,
         "df": outcome.df,
         "p": outcome.p,
@@ -291,7 +300,7 @@ def by_summaries(batch: Batch, summaries: Sequence[Summary], pairs: Pairs, setti
     is_steady = (found.squares[:, here] == 0) & (found.squares[:, there] == 0)
     exact = batch.exact()[:, None] & is_steady
     outcome = paper.compare(found, pairs, scaled.shift, settings.delta, exact)
-    columns = _paper_columns(scaled, found, outcome, found.mean, pairs) | _uncounted(found, pairs)
+    columns = _paper_columns(scaled, found, outcome, _means(batch, summaries), pairs) | _uncounted(found, pairs)
     flags = merged(
         [
             too_few(batch, found.n, pairs),
@@ -303,6 +312,15 @@ def by_summaries(batch: Batch, summaries: Sequence[Summary], pairs: Pairs, setti
     everything = np.ones((batch.shape[0], len(pairs)), dtype=bool)
     effect = _paper_effect(scaled, found, outcome, exact, pairs)
     return Tested(everything, Method.PAPER, Unit.RUN, columns, effect, _paper_need(found, outcome, pairs), flags)
+
+
+def _means(batch: Batch, summaries: Sequence[Summary]) -> FloatArray:
+    """(G, K) as they were published."""
+    mean = np.full(batch.shape, np.nan)
+    groups = {(row.benchmark, row.metric): g for g, row in enumerate(map(first, batch.members))}
+    for one in summaries:
+        mean[groups[one.benchmark, one.metric], batch.kernels.index(one.kernel)] = one.mean
+    return mean
 
 
 def _published(batch: Batch, summaries: Sequence[Summary]) -> tuple[Batch, Moments]:

@@ -22,9 +22,7 @@ def rest(d: FloatArray, *factors: IntArray) -> tuple[float, int]:
 @pytest.mark.parametrize("unit", [Unit.BLOCK, Unit.NODE_BLOCK])
 @pytest.mark.parametrize(("nodes", "blocks"), [(3, 7), (7, 3), (12, 4), (2, 2), (5, 5)])
 @pytest.mark.parametrize("lost", [0.0, 0.2, 0.5])
-def test_f_is_that_of_least_squares(
-    rng: np.random.Generator, unit: Unit, nodes: int, blocks: int, lost: float
-) -> None:
+def test_f_is_that_of_least_squares(rng: np.random.Generator, unit: Unit, nodes: int, blocks: int, lost: float) -> None:
     """More nodes than blocks, more blocks than nodes, complete or not, in one piece or in several."""
     node, block = (axis.reshape(-1) for axis in np.indices((nodes, blocks)))
     kept = [rng.random(node.size) >= lost for _ in range(6)]
