@@ -102,7 +102,7 @@ def _series(campaign: CampaignRecord, benchmarks: tuple[BenchmarkRecord, ...], v
                     block=column.block,
                     boot=column.boot,
                     attempts=values.attempts.get((benchmark.id, kernel), {}),
-                    lost_visits=values.lost_visits.get((benchmark.id, kernel), 0),
+                    visits=values.visits.get((benchmark.id, kernel), frozenset()),
                 )
 
 

@@ -28,7 +28,7 @@ SHOWN = frozenset({
 })  # fmt: skip
 """Fields of an interim comparison. What is not named here is withheld, standard deviations too: they give p."""
 
-WITHHELD_FLAGS = frozenset({"too-few", "unequal-spread", "exact-varies"})
+WITHHELD_FLAGS = frozenset({"few-units", "unequal-spread", "exact-varies"})
 """Flags whose texts hold a p-value of the comparison."""
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 FLAGS = {
-    "too-few": "There is too little to test with. More blocks (`extend`) are the only remedy.",
+    "too-few": "Without two values there is no spread, and without spread no test. Look at why values are missing, or "
+    "add blocks (`extend`).",
+    "few-units": "A test was made, and p is right if values are normally distributed; so few cannot show whether they "
+    "are. A difference that matters deserves more blocks (`extend`).",
     "not-finite": "A benchmark printed a number that is none. Look at the attempt's output: its reading may be wrong.",
     "not-positive": "The blocked test compares ratios, which such values do not have. Method paper needs none: m.",
     "constant": "Without any spread no test is possible, and more values do not help. A count can be declared exact; a "

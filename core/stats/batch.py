@@ -21,6 +21,9 @@ from hpcvirt.core.stats.model import Series
 
 Number = TypeVar("Number", np.float64, np.int64)
 
+SAME = 10 * float(np.finfo(np.float64).eps)
+"""Relative difference up to which values count as the same: R's criterion for "data are essentially constant"."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
@@ -171,6 +174,15 @@ def boot_means(batch: Batch) -> Batch:
 def first(row: Sequence[Series | None]) -> Series:
     """The first series of a group: what it says of unit, better, primary and exact holds for all."""
     return next(one for one in row if one is not None)
+
+
+def steady(batch: Batch) -> BoolArray:
+    """(G, K) no value of the kernel differs from another on the same node by more than rounding."""
+    key = batch.slot * batch.n_nodes + batch.node
+    some = np.zeros(batch.shape[0] * batch.shape[1] * batch.n_nodes)
+    some[key] = batch.scaled
+    varies = np.abs(batch.scaled - some[key]) > SAME * np.abs(some[key])
+    return np.asarray(batch.sums(varies.astype(np.float64)) == 0)
 
 
 def block_counts(batch: Batch) -> IntArray:

@@ -12,8 +12,8 @@ import numpy as np
 
 from hpcvirt.core.model import Better
 from hpcvirt.core.stats.arrays import BoolArray, FloatArray, IntArray
-from hpcvirt.core.stats.batch import Batch, distinct, first, totals
-from hpcvirt.core.stats.model import Unit
+from hpcvirt.core.stats.batch import Batch, distinct, first, steady, totals
+from hpcvirt.core.stats.model import Series, Unit
 from hpcvirt.core.stats.paper import Pairs, tested, tost, without_test
 
 
@@ -26,7 +26,7 @@ class Cells:
     place: IntArray
     """(C,) node and block in one number; the same number for the same place in every kernel."""
     log_mean: FloatArray
-    """(C,) NaN where the mean is not positive or a value was not finite."""
+    """(C,) NaN where the mean is not positive or a value was not finite; -inf for zeros that have no error."""
     n_blocks: int
     """How many different blocks there are: ``place`` is node * n_blocks + block."""
 
@@ -98,6 +98,14 @@ class PairedOutcome:
     p: FloatArray
     p_equivalence: FloatArray
     constant: BoolArray
+    exact: BoolArray
+    """Declared so, and no value of either kernel differs from another on the same node: d has no error."""
+    steady: BoolArray
+    """No value of either kernel differs from another on the same node, whatever was declared."""
+    rounding: FloatArray
+    """The largest logarithm, to which the rounding of d is in proportion."""
+    all_zero: BoolArray
+    """Both kernels are zero everywhere, without error: equal, but without a ratio."""
     not_positive: BoolArray
     """Some boot mean has no logarithm."""
     unpaired: FloatArray
@@ -118,9 +126,16 @@ def cells_of(batch: Batch) -> Cells:
     mean = _boot_mean(batch.scaled, at, key.size, higher[slot // n_kernels])
     broken = batch.not_finite.reshape(-1)[slot] > 0
     log_mean = np.where((mean > 0) & ~broken, np.log(np.where(mean > 0, mean, 1.0)), np.nan)
+    log_mean[_exact_zeros(batch)[slot] & (mean == 0) & ~broken] = -np.inf
     # on the group's scale, not the metric's: small logarithms keep more digits
     log_mean += np.log(2.0) * (batch.own_exponent - batch.exponent[:, None]).reshape(-1)[slot]
     return Cells(slot, key % places, log_mean, n_blocks)
+
+
+def _exact_zeros(batch: Batch) -> BoolArray:
+    """(S,) series in which zeros have no error: exact, the same value throughout each node, none negative."""
+    negative = batch.sums((batch.scaled < 0).astype(np.float64)) > 0
+    return np.asarray(batch.exact()[:, None] & steady(batch) & ~negative).reshape(-1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +177,9 @@ def differences(cells: Cells, pair: tuple[int, int], n_kernels: int) -> Differen
         logs.append(cells.log_mean[mine])
     key, here, there = np.intersect1d(keys[0], keys[1], assume_unique=True, return_indices=True)
     place = key % size
-    return Differences(key // size, place // cells.n_blocks, place % cells.n_blocks, logs[0][here] - logs[1][there])
+    both_zero = np.isneginf(logs[0][here]) & np.isneginf(logs[1][there])
+    d = np.where(both_zero, 0.0, logs[0][here] - logs[1][there])
+    return Differences(key // size, place // cells.n_blocks, place % cells.n_blocks, d)
 
 
 def node_spread(found: Differences, n_groups: int, n_nodes: int) -> tuple[NodeSpread, FloatArray]:
@@ -240,9 +257,15 @@ def _one_pair(batch: Batch, cells: Cells, pair: tuple[int, int], rule: Rule, del
     if rule.unit is Unit.NODE_BLOCK:
         one = by_node_block(found, n_groups, batch.n_nodes, per_node=rule.per_node)
     constant, t, p = tested(one.mean, one.se, one.df, size)
+    # a zero that has no error against another value: infinitely far apart, which no spread can be computed of
+    constant |= np.isinf(one.mean) & (one.df > 0)
+    both_steady = np.asarray(steady(batch)[:, pair].all(axis=1))
+    exact = batch.exact() & both_steady
+    # zero on one node under this kernel, on another under the other: no mean
+    opposed = np.isnan(one.mean) & (one.n > 0)
     margin = np.full(n_groups, np.log1p(delta))
     p_equivalence = np.where(constant, np.nan, tost(one.mean, one.se, one.df, margin))
-    p, p_equivalence = without_test(batch.exact() & constant, one.mean, margin, p, p_equivalence)
+    p, p_equivalence = without_test(exact & constant, one.mean, margin, p, p_equivalence)
     return PairedOutcome(
         found=found,
         estimate=_without_roundings(one, constant),
@@ -251,11 +274,22 @@ def _one_pair(batch: Batch, cells: Cells, pair: tuple[int, int], rule: Rule, del
         p=p,
         p_equivalence=p_equivalence,
         constant=constant,
-        not_positive=totals(found.group, np.isnan(found.d).astype(np.float64), n_groups) > 0,
+        exact=exact,
+        steady=both_steady,
+        rounding=size,
+        all_zero=np.asarray(_all_zero(cells, n_groups * n_kernels).reshape(batch.shape)[:, pair].all(axis=1)),
+        not_positive=(totals(found.group, np.isnan(found.d).astype(np.float64), n_groups) > 0) | opposed,
         unpaired=_visits(batch, cells, pair) - totals(found.group, np.ones(found.d.size), n_groups),
         spread=node_spread(found, n_groups, batch.n_nodes)[0],
         block_means=_beside(block_means, size, rule),
     )
+
+
+def _all_zero(cells: Cells, n_slots: int) -> BoolArray:
+    """(S,) series whose boot means are all zero, without error."""
+    count = totals(cells.slot, np.ones(cells.slot.size), n_slots)
+    zeros = totals(cells.slot, np.isneginf(cells.log_mean).astype(np.float64), n_slots)
+    return np.asarray((count > 0) & (zeros == count))
 
 
 def _beside(means: Estimate, size: FloatArray, rule: Rule) -> BlockMeans:
@@ -286,7 +320,8 @@ def _boot_mean(scaled: FloatArray, at: IntArray, size: int, harmonic: BoolArray)
 def _rounding_size(cells: Cells, n_groups: int, n_kernels: int) -> FloatArray:
     """(G,) the largest logarithm: what its own rounding is in proportion to."""
     largest = np.ones(n_groups)
-    np.fmax.at(largest, cells.slot // n_kernels, np.abs(cells.log_mean))
+    logs = np.abs(cells.log_mean)
+    np.fmax.at(largest, cells.slot // n_kernels, np.where(np.isinf(logs), np.nan, logs))
     return largest
 
 
@@ -294,7 +329,7 @@ def _visits(batch: Batch, cells: Cells, pair: tuple[int, int]) -> FloatArray:
     """(G,) visits to a node in a block that should have given a pair of values, those lost by every kernel included.
 
     Those with values and those known to be lost, at least every node of the data in every block of the data, unless
-    each block has a node of its own.
+    each block has a node of its own. Where it is known which visits are over, only these.
     """
     n_groups, n_kernels = batch.shape
     size = batch.n_nodes * cells.n_blocks
@@ -309,4 +344,12 @@ def _visits(batch: Batch, cells: Cells, pair: tuple[int, int]) -> FloatArray:
     lost = np.array([[0 if one is None else one.lost_visits for one in row] for row in members])
     over = totals(cells.slot, np.ones(cells.slot.size), n_groups * n_kernels).reshape(batch.shape)[:, pair] + lost
     expected: FloatArray = np.maximum(over.max(axis=1), np.where(places > n_blocks, grid, places))
-    return expected
+    known = [None if a is None or b is None else _over(a, b) for a, b in members]
+    return np.array([found if n is None else n for n, found in zip(known, expected.tolist(), strict=True)])
+
+
+def _over(one: Series, other: Series) -> float | None:
+    """Visits that are over under both kernels, where that is known: those still to come are not missing."""
+    if one.visits is None or other.visits is None:
+        return None
+    return float(len(one.visits & other.visits))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -106,7 +105,7 @@ def _conclude(batch: Batch, pairs: Pairs, parts: Sequence[Tested], settings: Set
     for part in parts:
         is_blocked[part.mask] = part.method is Method.BLOCKED
     level = _first_level(adjusted, settings)
-    reach = out_of_reach(columns["n"], columns["n_baseline"], is_blocked, level, settings.alpha)
+    reach = out_of_reach(columns["n"], columns["n_baseline"], is_blocked, columns["t"], level, settings.alpha)
     flags = merged([*(part.flags_of_whole() for part in parts), reach])
     way_of = {at: part for part in parts for at in map(tuple, np.argwhere(part.mask).tolist())}
     columns["more"] = _more(columns, parts, adjusted, settings)
@@ -130,7 +129,7 @@ def _intervals(columns: Columns, parts: Sequence[Tested], adjusted: BoolArray, s
     for part in parts:
         inside = part.mask[part.at]
         ends = (*part.effect.interval(settings.alpha), *part.effect.interval(level[part.at]))
-        for name, end in zip(found, (*ends, part.effect.difference), strict=True):
+        for name, end in zip(found, (*ends, np.sign(part.effect.difference)), strict=True):
             found[name][part.mask] = end[inside]
     known = np.isfinite(found["ci_low_decision"]) & np.isfinite(found["ci_high_decision"])
     return found | {"ci_level_decision": np.where(known, 1 - level, np.nan)}
@@ -201,18 +200,9 @@ def _comparison(
         delta=settings.delta,
         more=None if more is None else int(more),
         more_unit=None if more is None else _more_unit(way.unit),
-        ratio_of_means=_quotient(numbers["mean"], numbers["mean_baseline"]),
         flags=flags.get(at, ()),
         **numbers,  # type: ignore[arg-type]
     )
-
-
-def _quotient(mean: float | None, base: float | None) -> float | None:
-    """None where it is not defined or larger than any float."""
-    if mean is None or not base:
-        return None
-    quotient = mean / base
-    return quotient if isfinite(quotient) else None
 
 
 def _more_unit(unit: Unit) -> Unit:

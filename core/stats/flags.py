@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,18 +19,34 @@ FlagTable = Mapping[tuple[int, int], tuple[Flag, ...]]
 """By (group, pair)."""
 
 CONSTANT = Flag("constant", "nothing varies and the kernels do not differ: there is no spread to test with")
+NO_DIFFERENCE = Flag(
+    "constant",
+    "the values vary, but both kernels have the same value in every visit: their difference is always 0, and there is "
+    "no spread to test with",
+)
 CONSTANT_VALUES = Flag(
     "constant",
     "no value of a kernel differs from another on the same node, but the kernels differ: there is no spread to test "
-    "with; more values cannot change that. Declare the metric `exact` if it is a count",
+    "with; more values cannot change that",
 )
 CONSTANT_RATIO = Flag(
     "constant",
     "the kernels differ by the same ratio in every visit: there is no spread to test with; more blocks cannot change "
-    "that. Declare the metric `exact` if it is a count",
+    "that",
+)
+CONSTANT_ON_NODES = Flag(
+    "constant",
+    "on each node the kernels differ by the same ratio in every visit, and the ratio differs between nodes: there is "
+    "no spread to test with; more blocks cannot change that",
+)
+CONSTANT_MEAN = Flag(
+    "constant",
+    "the ratio varies on single nodes, but its mean over nodes is the same in every block: there is no spread "
+    "to test with",
 )
 NO_COMMON_NODE = Flag("no-common-node", "the kernels share no node: their difference cannot be told from the nodes'")
 NO_FREEDOM = Flag("too-few", "what is left after the nodes' terms has no degrees of freedom: no test")
+ZERO_RATIO = Flag("zero-mean", "the baseline is zero on some node: no ratio")
 ZERO_MEAN = Flag("zero-mean", "the baseline's mean is zero: no ratio and no band of equivalence")
 
 NOT_POSITIVE = Flag(
@@ -52,15 +69,17 @@ def where(marked: BoolArray, flag: Flag) -> FlagTable:
     return dict.fromkeys(at, (flag,))
 
 
-def paper_edges(outcome: Outcome, n: FloatArray, pairs: Pairs) -> FlagTable:
-    """Why a test could not be made, or not wholly; ``n`` has shape (G, K)."""
+def paper_edges(outcome: Outcome, n: FloatArray, exact: BoolArray, pairs: Pairs) -> FlagTable:
+    """Why a test could not be made, or not wholly; ``n`` has shape (G, K), ``exact`` (G,) is what was declared."""
     here, there = np.array(pairs).T
     enough = np.minimum(n[:, here], n[:, there]) > 1
+    unknown, exact = outcome.constant & np.isnan(outcome.p), exact[:, None]
     untested = np.isfinite(outcome.difference) & np.isnan(outcome.t) & outcome.estimable & ~outcome.constant
     return merged(
         [
             where(outcome.constant & (outcome.p == 1) & np.isnan(outcome.p_equivalence), CONSTANT),
-            where(outcome.constant & np.isnan(outcome.p), CONSTANT_VALUES),
+            where(unknown & ~exact, _hinted(CONSTANT_VALUES, is_exact=False)),
+            where(unknown & exact, CONSTANT_VALUES),
             where(~outcome.estimable, NO_COMMON_NODE),
             where(untested & enough, NO_FREEDOM),
             where(outcome.margin == 0, ZERO_MEAN),
@@ -101,14 +120,34 @@ def blocked_edges(batch: Batch, outcomes: Sequence[PairedOutcome]) -> FlagTable:
     """Why a paired test could not be made, or on less than was planned."""
     whole = np.all(batch.not_finite == 0, axis=1)
     tables: list[FlagTable] = []
+    exact = batch.exact()
     for p, one in enumerate(outcomes):
-        same = one.constant & (one.p == 1) & np.isnan(one.p_equivalence)
-        tables += [{(g, p): (CONSTANT,)} for g in np.flatnonzero(same).tolist()]
-        tables += [{(g, p): (CONSTANT_RATIO,)} for g in np.flatnonzero(one.constant & np.isnan(one.p)).tolist()]
+        same = np.isnan(one.p) | (one.p == 1) & np.isnan(one.p_equivalence)
+        tables += [{(g, p): (_constant(one, g, exact[g]),)} for g in np.flatnonzero(one.constant & same).tolist()]
+        no_ratio = np.isposinf(one.estimate.mean) | one.all_zero
+        tables += [{(g, p): (ZERO_RATIO,)} for g in np.flatnonzero(no_ratio).tolist()]
         tables += [{(g, p): (NOT_POSITIVE,)} for g in np.flatnonzero(one.not_positive & whole).tolist()]
         tables += [{(g, p): (_few_units(one.estimate.n[g]),)} for g in np.flatnonzero(one.estimate.df < 1).tolist()]
         tables += [{(g, p): (_unpaired(one.unpaired[g]),)} for g in np.flatnonzero(one.unpaired > 0).tolist()]
     return merged(tables)
+
+
+def _constant(one: PairedOutcome, g: int, is_exact: bool) -> Flag:
+    """In which way a pair has no spread."""
+    known = one.spread.count[g] > 0
+    means, size = one.spread.mean[g, known], ROUNDING * max(1.0, float(one.rounding[g]))
+    if one.spread.squares[g].sum() > one.spread.count[g].sum() * size**2:
+        return CONSTANT_MEAN
+    if float(np.ptp(means)) > size:
+        return _hinted(CONSTANT_ON_NODES, is_exact)
+    if float(np.abs(means).max()) > size:
+        return _hinted(CONSTANT_RATIO, is_exact)
+    return CONSTANT if one.steady[g] else NO_DIFFERENCE
+
+
+def _hinted(flag: Flag, is_exact: bool) -> Flag:
+    """With the remedy for counts, unless it was taken already."""
+    return flag if is_exact else replace(flag, text=f"{flag.text}. Declare the metric `exact` if it is a count")
 
 
 def _few_units(n: float) -> Flag:
@@ -134,11 +173,17 @@ def one_block(boots: FloatArray, pairs: Pairs) -> FlagTable:
 
 
 VARYING = Flag("exact-varies", "the metric is declared exact, but its values vary: it is tested like any other")
+VARYING_BY_NODE = Flag(
+    "exact-varies",
+    "the metric is declared exact and varies on no node, but nodes differ and the kernels' difference with them: "
+    "it is tested like any other",
+)
 
 
-def varying(batch: Batch, p: FloatArray, constant: BoolArray) -> FlagTable:
-    """Metrics declared exact that are not; ``p`` and ``constant`` have shape (G, P)."""
-    return where(batch.exact()[:, None] & np.isfinite(p) & ~constant, VARYING)
+def varying(batch: Batch, steady: BoolArray, t: FloatArray) -> FlagTable:
+    """Metrics declared exact whose difference has an error; ``steady`` and ``t`` have shape (G, P)."""
+    declared = (batch.exact() & np.all(batch.not_finite == 0, axis=1))[:, None]
+    return merged([where(declared & ~steady, VARYING), where(declared & steady & np.isfinite(t), VARYING_BY_NODE)])
 
 
 def paper_diagnostics(batch: Batch, found: Moments, pairs: Pairs) -> FlagTable:
@@ -165,20 +210,20 @@ def blocked_diagnostics(batch: Batch, outcomes: Sequence[PairedOutcome], unit: U
         w, p = normality(np.nan_to_num(estimate.residual), estimate.residual_group, batch.shape[0])
         tables.append({(g, i): (_not_normal(w[g], p[g], None),) for g in np.flatnonzero(usable & (p < LEVEL)).tolist()})
         f, p = effect_by_node(one.found, unit, batch.shape[0], batch.n_nodes)
-        tables.append({(g, i): (_by_node(f[g], p[g]),) for g in np.flatnonzero(p < LEVEL).tolist()})
+        tables.append({(g, i): (_by_node(f[g], p[g]),) for g in np.flatnonzero((p < LEVEL) & ~one.constant).tolist()})
     return merged(tables)
 
 
 def out_of_reach(
-    n: FloatArray, n_baseline: FloatArray, is_paired: BoolArray, level: FloatArray, alpha: float
+    n: FloatArray, n_baseline: FloatArray, is_paired: BoolArray, t: FloatArray, level: FloatArray, alpha: float
 ) -> FlagTable:
-    """Comparisons whose smallest p by rearrangement is above their level; arrays of shape (G, P).
+    """Comparisons by t whose smallest p by rearrangement is above their level; arrays of shape (G, P).
 
     ``level`` is what the first step of the correction asks for: alpha over the size of the family.
     """
     table: dict[tuple[int, int], tuple[Flag, ...]] = {}
     fewest = np.fmin(n, n_baseline)
-    for g, p in np.argwhere((fewest > 1) & (fewest < _ENOUGH)).tolist():
+    for g, p in np.argwhere((fewest > 1) & (fewest < _ENOUGH) & np.isfinite(t)).tolist():
         smallest = smallest_p(int(n[g, p]), None if is_paired[g, p] else int(n_baseline[g, p]))
         if smallest > level[g, p]:
             table[g, p] = (_never(smallest, float(level[g, p]), alpha),)
@@ -225,7 +270,7 @@ def _never(smallest: float, level: float, alpha: float) -> Flag:
         f"too few to reach {level:.3g}{family} by rearrangement alone (its smallest p is {smallest:.2g}): "
         "any difference shown rests on the normal distribution"
     )
-    return Flag("too-few", text, None, smallest)
+    return Flag("few-units", text, None, smallest)
 
 
 def _split(found: tuple[int, Mapping[str, int]]) -> tuple[int, int]:

@@ -160,7 +160,9 @@ def _runs(rows: Iterator[tuple[int, dict[str, str]]], header: list[str], faults:
     facts: dict[tuple[str, str], tuple[int, Facts]] = {}
     seen: dict[tuple[str, ...], int] = {}
     failures: list[dict[str, str]] = []
+    kernels: dict[str, int] = {}
     for line, row in rows:
+        kernels.setdefault(clean_line(row["kernel"]), line)
         try:
             status = _status(row)
             value = _number(row, "value") if status in {None, Status.OK} else None
@@ -177,6 +179,9 @@ def _runs(rows: Iterator[tuple[int, dict[str, str]]], header: list[str], faults:
             continue
         found.setdefault(key, _Gathering(line, said)).add(row, status, value)
     _add_failures(found, facts, failures)
+    if failures:
+        # kernels in the order of their lines, whether or not a line has a metric: the first one is the baseline
+        found = dict(sorted(found.items(), key=lambda item: kernels[item[0][0]]))
     for key, one in found.items():
         faults += [f"line {one.first_line}: {fault}" for fault in _gaps(key, one)]
     if found and not any(one.values for one in found.values()):

@@ -50,7 +50,14 @@ def grid_of(batch: Batch, delta: float) -> Grid:
         mean = totals(batch.slot, batch.value, size) / n + np.repeat(batch.shift, n_kernels)
         share = step / np.abs(mean)
         measured = ~np.repeat(batch.exact(), n_kernels)  # an exact count has no clock that could be too coarse
-        is_coarse = measured & (_sd_within_nodes(batch, n) < COARSE * step) & (share > delta / 2) & (n > FEWEST)
+        lifted = np.ldexp(step, np.repeat(batch.exponent, n_kernels))  # beyond the largest float it is no step
+        is_coarse = (
+            measured
+            & np.isfinite(lifted)
+            & (_sd_within_nodes(batch, n) < COARSE * step)
+            & (share > delta / 2)
+            & (n > FEWEST)
+        )
     exponent = np.repeat(batch.exponent, n_kernels)
     at, ends = np.zeros((2, size)), np.zeros((2, size))
     for which, rows in by_length(batch.slot, size):
@@ -61,7 +68,7 @@ def grid_of(batch: Batch, delta: float) -> Grid:
             ends[end, which] = np.ldexp(largest, exponent[which])
     at[:, ~measured] = 0
     at[ends == 0] = 0  # none is none: counts and shares end at zero of themselves
-    return Grid(n, np.ldexp(step, exponent), share, is_coarse, at[0], at[1], ends[0], ends[1])
+    return Grid(n, lifted, share, is_coarse, at[0], at[1], ends[0], ends[1])
 
 
 def _steps(batch: Batch) -> FloatArray:

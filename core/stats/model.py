@@ -102,6 +102,8 @@ class Series:
     """The values have no error, as counts and bytes: where they do not vary, a difference needs no test."""
     lost_visits: int = 0
     """How many visits to a node in a block are over without a value."""
+    visits: frozenset[tuple[int, int]] | None = None
+    """Node and block of every visit that is over, with values or without. None: not known, as a file may omit lines."""
 
     @classmethod
     def of(
@@ -120,6 +122,7 @@ class Series:
         attempts: Mapping[str, int] | None = None,
         exact: bool = False,
         lost_visits: int = 0,
+        visits: frozenset[tuple[int, int]] | None = None,
     ) -> Series:
         """A series from anything iterable; absent codes are one node, one block, no boots known.
 
@@ -140,7 +143,7 @@ class Series:
         return cls(
             kernel, benchmark, metric, unit, Better(better), data, *arrays,
             primary=primary, attempts=dict(attempts or {}), has_boots=boot is not None, exact=exact,
-            lost_visits=lost_visits,
+            lost_visits=lost_visits, visits=visits,
         )  # fmt: skip
 
 

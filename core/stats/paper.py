@@ -14,13 +14,13 @@ import numpy as np
 
 from hpcvirt.core.stats import student
 from hpcvirt.core.stats.arrays import BoolArray, FloatArray, IntArray
-from hpcvirt.core.stats.batch import Batch
+from hpcvirt.core.stats.batch import SAME, Batch
 
 Pairs = tuple[tuple[int, int], ...]
 """(kernel, the one it is compared with), as indices."""
 
-ROUNDING = 10 * float(np.finfo(np.float64).eps)
-"""Relative spread up to which values count as the same: R's criterion for "data are essentially constant"."""
+ROUNDING = SAME
+"""Relative spread up to which there is none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,7 +100,7 @@ def moments(batch: Batch) -> Moments:
 
 
 def compare(found: Moments, pairs: Pairs, offset: FloatArray, delta: float, exact: BoolArray) -> Outcome:
-    """Test each pair. ``offset`` (G,) is what the means were shifted by, on their scale; ``exact`` (G,)."""
+    """Test each pair. ``offset`` (G,) is what the means were shifted by, on their scale; ``exact`` (G, P)."""
     here, there = (np.array([pair[i] for pair in pairs], dtype=np.int64) for i in (0, 1))
     difference = found.mean[:, here] - found.mean[:, there]
     weights, estimable = _weights(found, here, there)
@@ -113,7 +113,7 @@ def compare(found: Moments, pairs: Pairs, offset: FloatArray, delta: float, exac
     _, t_student, p_student = tested(difference, se_student, df_student, size)
     margin = delta * base
     p_equivalence = np.where(constant, np.nan, tost(difference, se, df, margin))
-    p, p_equivalence = without_test(exact[:, None] & constant, difference, margin, p, p_equivalence)
+    p, p_equivalence = without_test(exact & constant, difference, margin, p, p_equivalence)
     return Outcome(
         difference, se, t, np.where(np.isnan(t), np.nan, df), p,
         t_student, np.where(np.isnan(t_student), np.nan, df_student), p_student,

@@ -9,9 +9,12 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import expm1, inf, log, log1p, sqrt
 
+import numpy as np
+
 from hpcvirt.core.stats import student
 from hpcvirt.core.stats.blocked import PER_NODE_FROM
 from hpcvirt.core.stats.model import Comparison, Correction, Method, Unit
+from hpcvirt.core.stats.precision import expected_df
 
 USUAL = 0.8
 """Chance of finding a difference that is there, for which designs are usually made."""
@@ -87,14 +90,10 @@ def standard_error(layout: Layout, spread: Spread) -> tuple[float, float]:
 
 
 def _node_block_df(blocks: int, nodes: int) -> float:
-    """Return the df of the pooled variance, or those that Satterthwaite's formula gives in the mean.
-
-    Its (sum s_j^2)^2 (B - 1) / sum s_j^4 varies with the nodes' variances even where the true ones are equal; both
-    sums are replaced by their expectations for normal data.
-    """
+    """Return the df of the pooled variance, or those that Satterthwaite's formula gives in the mean."""
     if blocks < PER_NODE_FROM:
         return nodes * (blocks - 1)
-    return (blocks - 1) * (nodes * (blocks - 1) + 2) / (blocks + 1)
+    return float(expected_df(np.asarray(blocks, dtype=np.float64), np.asarray(nodes, dtype=np.float64)))
 
 
 def smallest_difference(

@@ -32,6 +32,8 @@ class Need:
     """Half of delta, on the scale of the estimate."""
     now: FloatArray
     """Units there are."""
+    per_node_from: FloatArray
+    """Units from which each node has a variance of its own, where they share one so far; see ``expected_df``."""
 
 
 def more_units(need: Need, level: FloatArray) -> FloatArray:
@@ -47,6 +49,16 @@ def more_units(need: Need, level: FloatArray) -> FloatArray:
 
 
 def _wide(need: Need, units: FloatArray, level: FloatArray) -> FloatArray:
-    df = need.df_per_unit * (units - 1) - need.df_lost
+    pooled = need.df_per_unit * (units - 1) - need.df_lost
+    df = np.where(units < need.per_node_from, pooled, expected_df(units, need.df_per_unit))
     wide = student.critical(level / 2, df) * np.sqrt(need.variance / units)
     return np.where(df > 0, wide, np.inf)
+
+
+def expected_df(blocks: FloatArray, nodes: FloatArray) -> FloatArray:
+    """Degrees of freedom that Satterthwaite's formula gives in the mean, where all nodes scatter alike.
+
+    Its (sum s_j^2)^2 (B - 1) / sum s_j^4 varies with the nodes' variances even where the true ones are equal; both
+    sums are replaced by their expectations for normal data.
+    """
+    return (blocks - 1) * (nodes * (blocks - 1) + 2) / (blocks + 1)

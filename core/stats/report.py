@@ -177,7 +177,7 @@ def notes(
     lines = [*_ways(tested), *_family(comparisons, tested, settings)]
     lines.append(
         f"intervals are at {100 * (1 - settings.alpha):g} % each, not adjusted for the family; the deciding interval "
-        "(JSON, CSV, Markdown, an opened row) is at the level that decided"
+        "(wide table, JSON, CSV, Markdown, an opened row) is at the level that decided"
     )
     lines += _one_boot(tested)
     lines.append(f"equivalent means within ±{100 * settings.delta:g} % of the baseline")

@@ -9,7 +9,7 @@ import numpy as np
 
 from hpcvirt.core.stats import blocked, paper, student
 from hpcvirt.core.stats.arrays import BoolArray, FloatArray
-from hpcvirt.core.stats.batch import Batch, block_counts, boot_counts, boot_means, chosen, distinct, first
+from hpcvirt.core.stats.batch import SAME, Batch, block_counts, boot_counts, boot_means, chosen, distinct, first, steady
 from hpcvirt.core.stats.blocked import PER_NODE_FROM, PairedOutcome, Rule
 from hpcvirt.core.stats.flags import (
     FlagTable,
@@ -122,43 +122,57 @@ def _by_blocks(whole: Batch, mask: BoolArray, pairs: Pairs, settings: Settings, 
     planned = settings.planned_blocks or distinct(whole.block)[0].size
     rule = Rule(unit, per_node=planned >= PER_NODE_FROM)
     outcomes = blocked.compare(runs, pairs, rule, settings.delta)
-    effect = _blocked_effect(runs, outcomes)
-    columns = _blocked_columns(runs, outcomes, pairs) | _counted(runs, pairs) | _harmonic(runs, pairs)
+    effect = _blocked_effect(outcomes)
+    columns = _blocked_columns(runs, outcomes, effect.difference, pairs)
+    columns |= _counted(runs, pairs) | _harmonic(runs, pairs)
     flags = merged(
         [
             not_finite(runs, pairs),
             blocked_edges(runs, outcomes),
-            varying(runs, columns["p"], np.stack([one.constant for one in outcomes], axis=1)),
+            varying(runs, _steady(runs, pairs), columns["t"]),
             spread_flags(outcomes, rule),
             losses(runs, pairs),
             blocked_diagnostics(runs, outcomes, unit),
             of_pairs(series_flags(runs, unit, settings.delta), pairs),
         ]
     )
-    return Tested(mask, Method.BLOCKED, unit, columns, effect, _blocked_need(outcomes, settings), flags)
+    return Tested(mask, Method.BLOCKED, unit, columns, effect, _blocked_need(outcomes, settings, rule, planned), flags)
 
 
-def _blocked_effect(runs: Batch, outcomes: Sequence[PairedOutcome]) -> Effect:
+def _blocked_effect(outcomes: Sequence[PairedOutcome]) -> Effect:
     mean, se, df = (
         np.stack([getattr(one.estimate, name) for one in outcomes], axis=1) for name in ("mean", "se", "df")
     )
-    constant = np.stack([one.constant for one in outcomes], axis=1)
-    return Effect(mean, _errors(se, constant, runs.exact()), df, None)
+    constant, exact, all_zero = (
+        np.stack([getattr(one, name) for one in outcomes], axis=1) for name in ("constant", "exact", "all_zero")
+    )
+    return Effect(np.where(all_zero, np.nan, mean), _errors(se, constant, exact), df, None)
 
 
 def _errors(se: FloatArray, constant: BoolArray, exact: BoolArray) -> FloatArray:
-    return np.where(constant, np.where(exact[:, None], 0.0, np.nan), se)
+    return np.where(constant, np.where(exact, 0.0, np.nan), se)
 
 
-def _blocked_need(outcomes: Sequence[PairedOutcome], settings: Settings) -> Need:
+def _steady(runs: Batch, pairs: Pairs) -> BoolArray:
+    """(G, P) no value of either kernel differs from another on the same node."""
+    here, there = np.array(pairs).T
+    one = steady(runs)
+    return np.asarray(one[:, here] & one[:, there])
+
+
+def _blocked_need(outcomes: Sequence[PairedOutcome], settings: Settings, rule: Rule, planned: int) -> Need:
     variance, df, blocks = (
         np.stack([getattr(one.estimate, name) for one in outcomes], axis=1)
         for name in ("block_variance", "df_per_block", "blocks")
     )
-    return Need(variance, df, np.zeros_like(df), np.full_like(df, np.log1p(settings.delta) / 2), blocks)
+    target = np.full_like(df, np.log1p(settings.delta) / 2)
+    # a plan that is extended to five blocks gets the rule of five blocks, which costs degrees of freedom
+    is_pooled = rule.unit is Unit.NODE_BLOCK and not rule.per_node
+    per_node_from = blocks + (PER_NODE_FROM - planned if is_pooled else np.inf)
+    return Need(variance, df, np.zeros_like(df), target, blocks, per_node_from)
 
 
-def _blocked_columns(runs: Batch, outcomes: Sequence[PairedOutcome], pairs: Pairs) -> Columns:
+def _blocked_columns(runs: Batch, outcomes: Sequence[PairedOutcome], d: FloatArray, pairs: Pairs) -> Columns:
     here, there = np.array(pairs).T
     mean = blocked.overall_means(runs)
     columns = {
@@ -167,8 +181,9 @@ def _blocked_columns(runs: Batch, outcomes: Sequence[PairedOutcome], pairs: Pair
         "mean_baseline": mean[:, there],
         "sd": np.stack([one.estimate.sd for one in outcomes], axis=1),
         # expm1 keeps the digits of small differences, which exp(x) - 1 loses
-        "difference_pct": 100 * np.expm1(np.stack([one.estimate.mean for one in outcomes], axis=1)),
-        "ratio": np.exp(np.stack([one.estimate.mean for one in outcomes], axis=1)),
+        "difference_pct": 100 * np.expm1(d),
+        "ratio": np.exp(d),
+        "ratio_of_means": mean[:, here] / mean[:, there],
     }
     for name in ("t", "df", "p", "p_equivalence"):
         columns[name] = np.stack([getattr(one, name) for one in outcomes], axis=1)
@@ -183,21 +198,25 @@ def _by_runs(whole: Batch, mask: BoolArray, pairs: Pairs, settings: Settings, un
     runs = chosen(whole, groups_of(mask))
     batch = boot_means(runs) if unit is Unit.BOOT else runs
     found = paper.moments(batch)
-    outcome = paper.compare(found, pairs, batch.shift, settings.delta, batch.exact())
-    columns = _paper_columns(batch, found, outcome, pairs) | _counted(runs, pairs) | _harmonic(runs, pairs)
+    is_steady = _steady(runs, pairs)
+    exact = runs.exact()[:, None] & is_steady
+    outcome = paper.compare(found, pairs, batch.shift, settings.delta, exact)
+    plain = np.ldexp(batch.sums(batch.scaled) / batch.counts(), batch.own_exponent)
+    plain[batch.not_finite > 0] = np.nan
+    columns = _paper_columns(batch, found, outcome, plain, pairs) | _counted(runs, pairs) | _harmonic(runs, pairs)
     flags = merged(
         [
             too_few(batch, found.n, pairs),
             not_finite(runs, pairs),
-            paper_edges(outcome, found.n, pairs),
-            varying(runs, outcome.p, outcome.constant),
+            paper_edges(outcome, found.n, batch.exact(), pairs),
+            varying(runs, is_steady, outcome.t),
             one_block(_known_boots(runs), pairs) if unit is Unit.RUN else {},
             losses(runs, pairs),
             paper_diagnostics(batch, found, pairs),
             of_pairs(series_flags(runs, unit, settings.delta), pairs),
         ]
     )
-    effect = _paper_effect(batch, found, outcome, pairs)
+    effect = _paper_effect(batch, found, outcome, exact, pairs)
     return Tested(mask, Method.PAPER, unit, columns, effect, _paper_need(found, outcome, pairs), flags)
 
 
@@ -208,10 +227,10 @@ def _known_boots(runs: Batch) -> FloatArray:
     return np.where(recorded, np.maximum(boot_counts(runs), blocks), blocks)
 
 
-def _paper_effect(batch: Batch, found: Moments, outcome: Outcome, pairs: Pairs) -> Effect:
+def _paper_effect(batch: Batch, found: Moments, outcome: Outcome, exact: BoolArray, pairs: Pairs) -> Effect:
     there = np.array(pairs).T[1]
     base = (found.mean + batch.shift[:, None])[:, there]
-    return Effect(outcome.difference, _errors(outcome.se, outcome.constant, batch.exact()), outcome.df, base)
+    return Effect(outcome.difference, _errors(outcome.se, outcome.constant, exact), outcome.df, base)
 
 
 def _paper_need(found: Moments, outcome: Outcome, pairs: Pairs) -> Need:
@@ -220,15 +239,19 @@ def _paper_need(found: Moments, outcome: Outcome, pairs: Pairs) -> Need:
     rate = np.square(one + other) / (np.square(one) + np.square(other))
     lost = np.broadcast_to(np.maximum(found.nodes - 1, 0)[:, None], one.shape)
     now = np.minimum(found.n[:, here], found.n[:, there])
-    return Need(one + other, rate, lost, outcome.margin / 2, now)
+    return Need(one + other, rate, lost, outcome.margin / 2, now, np.full_like(now, np.inf))
 
 
-def _paper_columns(batch: Batch, found: Moments, outcome: Outcome, pairs: Pairs) -> Columns:
+def _paper_columns(batch: Batch, found: Moments, outcome: Outcome, plain: FloatArray, pairs: Pairs) -> Columns:
+    """``plain`` (G, K) are the means without regard to nodes, in the unit of the metric."""
     here, there = np.array(pairs).T
     mean = found.mean + batch.shift[:, None]
     base = mean[:, there]
     relative = np.where(base == 0, np.nan, outcome.difference / base)
     restored = batch.lifted(mean)
+    # beside 1e300 a mean of 1e-300 vanishes on the scale of the group
+    vanished = (np.abs(plain) < SAME * np.fmax.reduce(np.abs(restored), axis=1)[:, None]) & (found.nodes == 1)[:, None]
+    restored = np.where(vanished, plain, restored)
     sd = batch.lifted(np.sqrt(found.variance))
     unknown = np.full_like(relative, np.nan)
     beside = dict.fromkeys(("t_block_means", "df_block_means", "p_block_means"), unknown)
@@ -241,6 +264,7 @@ def _paper_columns(batch: Batch, found: Moments, outcome: Outcome, pairs: Pairs)
         "sd_baseline": sd[:, there],
         "difference_pct": 100 * relative,
         "ratio": 1 + relative,
+        "ratio_of_means": plain[:, here] / plain[:, there],
         "t": outcome.t,
         "df": outcome.df,
         "p": outcome.p,
@@ -272,19 +296,31 @@ def _harmonic(runs: Batch, pairs: Pairs) -> Columns:
 def by_summaries(batch: Batch, summaries: Sequence[Summary], pairs: Pairs, settings: Settings) -> Tested:
     """Test published means, standard deviations and n; ``batch`` carries their names only."""
     scaled, found = _published(batch, summaries)
-    outcome = paper.compare(found, pairs, scaled.shift, settings.delta, batch.exact())
-    columns = _paper_columns(scaled, found, outcome, pairs) | _uncounted(found, pairs)
+    here, there = np.array(pairs).T
+    is_steady = (found.squares[:, here] == 0) & (found.squares[:, there] == 0)
+    exact = batch.exact()[:, None] & is_steady
+    outcome = paper.compare(found, pairs, scaled.shift, settings.delta, exact)
+    columns = _paper_columns(scaled, found, outcome, _means(batch, summaries), pairs) | _uncounted(found, pairs)
     flags = merged(
         [
             too_few(batch, found.n, pairs),
-            paper_edges(outcome, found.n, pairs),
-            varying(batch, outcome.p, outcome.constant),
+            paper_edges(outcome, found.n, batch.exact(), pairs),
+            varying(batch, is_steady, outcome.t),
             one_block(np.minimum(found.n, 1), pairs),
         ]
     )
     everything = np.ones((batch.shape[0], len(pairs)), dtype=bool)
-    effect = _paper_effect(scaled, found, outcome, pairs)
+    effect = _paper_effect(scaled, found, outcome, exact, pairs)
     return Tested(everything, Method.PAPER, Unit.RUN, columns, effect, _paper_need(found, outcome, pairs), flags)
+
+
+def _means(batch: Batch, summaries: Sequence[Summary]) -> FloatArray:
+    """(G, K) as they were published."""
+    mean = np.full(batch.shape, np.nan)
+    groups = {(row.benchmark, row.metric): g for g, row in enumerate(map(first, batch.members))}
+    for one in summaries:
+        mean[groups[one.benchmark, one.metric], batch.kernels.index(one.kernel)] = one.mean
+    return mean
 
 
 def _published(batch: Batch, summaries: Sequence[Summary]) -> tuple[Batch, Moments]:

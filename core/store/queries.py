@@ -233,6 +233,7 @@ class Column:
 
 
 NO_VALUES = Column()
+_Visits = Mapping[tuple[int, str], frozenset[tuple[int, int]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,8 +244,8 @@ class Values:
     """By benchmark id, metric, kernel."""
     attempts: Mapping[tuple[int, str], Mapping[str, int]]
     """By benchmark id and kernel: attempts by status."""
-    lost_visits: Mapping[tuple[int, str], int] = field(default_factory=dict)
-    """By benchmark id and kernel: boots of which some run was given up and no run is ok."""
+    visits: _Visits = field(default_factory=dict)
+    """By benchmark id and kernel: node and block, by code, of visits with values, and of those that were lost."""
 
     def of(self, benchmark: int, metric: str, kernel: str) -> Column:
         """The values of one cell; empty when there is none."""
@@ -254,15 +255,14 @@ class Values:
 def read_values(path: Path) -> Values:
     """What the statistics are fed with. Raises StoreUnusable."""
     with reading(path) as connection:
-        columns = _columns(connection)
+        columns, visits = _columns(connection)
         attempts: dict[tuple[int, str], dict[str, int]] = {}
         for benchmark, kernel, status, count in connection.execute(_ATTEMPTS):
             attempts.setdefault((benchmark, kernel), {})[status] = count
-        lost = {(benchmark, kernel): count for benchmark, kernel, count in connection.execute(_LOST_VISITS)}
-        return Values(columns, attempts, lost)
+        return Values(columns, attempts, visits)
 
 
-def _columns(connection: sqlite3.Connection) -> dict[tuple[int, str, str], Column]:
+def _columns(connection: sqlite3.Connection) -> tuple[dict[tuple[int, str, str], Column], _Visits]:
     """Value after value: of a million there is time for nothing else in the loop."""
     boots = {row[0]: tuple(row[1:]) for row in connection.execute("SELECT id, kernel, node, block FROM boots")}
     columns: dict[tuple[int, str, str], Column] = {}
@@ -279,11 +279,17 @@ def _columns(connection: sqlite3.Connection) -> dict[tuple[int, str, str], Colum
             reached.setdefault(place, {})[metric] = add_value, add_boot
         add_value(value)
         add_boot(place // _BENCHMARKS)
-    _number(columns.values(), boots, [place // _BENCHMARKS for place in reached])
-    return columns
+    over = [*(divmod(place, _BENCHMARKS) for place in reached), *cursor.execute(_LOST_VISITS)]
+    places = _number(columns.values(), boots, [boot for boot, _ in over])
+    visits: dict[tuple[int, str], set[tuple[int, int]]] = {}
+    for boot, benchmark in over:
+        visits.setdefault((benchmark, boots[boot][0]), set()).add(places[boot])
+    return columns, {key: frozenset(found) for key, found in visits.items()}
 
 
-def _number(columns: Iterable[Column], boots: Mapping[int, tuple[str, str, int]], order: Iterable[int]) -> None:
+def _number(
+    columns: Iterable[Column], boots: Mapping[int, tuple[str, str, int]], order: Iterable[int]
+) -> dict[int, tuple[int, int]]:
     """Nodes and blocks as they come, as of the exported CSV file: the order of a sum decides its last bit."""
     nodes: dict[str, int] = {}
     blocks: dict[int, int] = {}
@@ -294,6 +300,7 @@ def _number(columns: Iterable[Column], boots: Mapping[int, tuple[str, str, int]]
     for column in columns:
         column.node.extend(places[boot][0] for boot in column.boot)
         column.block.extend(places[boot][1] for boot in column.boot)
+    return places
 
 
 _BENCHMARKS = 1 << 20
@@ -320,15 +327,13 @@ _ATTEMPTS = """
     GROUP BY 1, 2, 3
 """
 
+# of which every run is over, and none is ok
 _LOST_VISITS = """
-    SELECT runs.benchmark, boots.kernel, count(DISTINCT boots.id)
-    FROM runs JOIN boots ON boots.id = runs.boot
-    WHERE runs.given_up_at IS NOT NULL AND NOT runs.is_warmup AND NOT EXISTS (
-        SELECT 1 FROM runs AS others JOIN attempts ON attempts.run = others.id
-        WHERE others.boot = boots.id AND others.benchmark = runs.benchmark
-            AND attempts.status = 'ok' AND NOT others.is_warmup
-    )
-    GROUP BY 1, 2
+    SELECT DISTINCT boot, benchmark FROM runs WHERE given_up_at IS NOT NULL AND NOT is_warmup AND NOT EXISTS (
+        SELECT 1 FROM runs AS others LEFT JOIN attempts ON attempts.run = others.id AND attempts.status = 'ok'
+        WHERE others.boot = runs.boot AND others.benchmark = runs.benchmark AND NOT others.is_warmup
+            AND (others.given_up_at IS NULL OR attempts.id IS NOT NULL)
+    ) ORDER BY 1, 2
 """
 
 

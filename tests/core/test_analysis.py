@@ -67,3 +67,29 @@ def test_contrasts_on_the_command_line_count_once(tmp_path: Path) -> None:
     assert {row["family"] for row in rows} == {3 * len({row["metric"] for row in rows if row["primary"]})}
     plain = json.loads(CliRunner().invoke(app, words[:4]).output)
     assert len(rows) == len(plain) // 2 * 3
+
+
+@pytest.mark.parametrize("done", range(1, 33))
+def test_visits_to_come_are_not_missing(tmp_path: Path, done: int) -> None:
+    """However far an unfinished campaign is, nothing was lost."""
+    database, plan = new_database(tmp_path / "a.db", campaign(kernels=("a", "b"), runs=2, blocks=4))
+    for run in plan.runs[:done]:
+        do_run(database, run.id, f"a{run.id}", ended(value=100.0 + run.id % 7))
+    database.close()
+    rows = compare_database(tmp_path / "a.db").rows
+    assert not {flag.code for row in rows for flag in row.flags} & {"missing-cells"}
+
+
+def test_a_lost_visit_of_an_unfinished_campaign_is_missing_once_it_is_over_under_both(tmp_path: Path) -> None:
+    database, plan = new_database(tmp_path / "a.db", campaign(kernels=("a", "b"), runs=2, blocks=4))
+    for run in plan.runs:
+        if run.boot.block > 2:
+            continue
+        if (run.boot.node, run.boot.kernel, run.boot.block) == ("node1", "b", 2):
+            do_run(database, run.id, f"a{run.id}", ended(Status.FAILED))
+            database.give_up(run.id, "retries used up")
+        else:
+            do_run(database, run.id, f"a{run.id}", ended(value=100.0 + run.id % 7))
+    database.close()
+    rows = compare_database(tmp_path / "a.db").rows
+    assert [flag.statistic for row in rows for flag in row.flags if flag.code == "missing-cells"] == [1.0] * len(rows)

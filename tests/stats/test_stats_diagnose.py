@@ -178,7 +178,7 @@ def test_fisher_against_scipy() -> None:
 def test_too_few_runs_to_reach_alpha(n: int, flagged: bool) -> None:
     """Three against three: the most extreme of 20 rearrangements has p = 0.1."""
     x = 100 + np.random.default_rng(13).normal(0, 1, n)
-    assert ("too-few" in flags_of(x)) is flagged
+    assert ("few-units" in flags_of(x)) is flagged
     assert smallest_p(3, 3) == 0.1
     assert smallest_p(4, 4) == pytest.approx(2 / 70)
 
@@ -188,7 +188,7 @@ def test_too_few_blocks_to_reach_alpha(blocks: int, flagged: bool) -> None:
     """Five blocks all in favour: one of 32 patterns of signs, two-sided p = 0.0625."""
     x = 100 + np.random.default_rng(14).normal(0, 1, 4 * blocks)
     found = flags_of(x, Settings(), block=np.arange(4 * blocks) // 4)
-    assert ("too-few" in found) is flagged
+    assert ("few-units" in found) is flagged
     assert smallest_p(5) == 0.0625
 
 

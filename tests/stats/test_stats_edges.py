@@ -317,3 +317,18 @@ def test_other_groups_change_no_bit(order: list[int]) -> None:
             assert (one.t, one.p, one.ratio, one.ci_low, one.p_equivalence) == (
                 alone[i].t, alone[i].p, alone[i].ratio, alone[i].ci_low, alone[i].p_equivalence
             )  # fmt: skip
+
+
+def test_a_tiny_mean_beside_a_huge_one_is_shown_as_it_is() -> None:
+    for settings in (PAPER, Settings()):
+        one = two([1e300, 1.1e300], [1e-300, 1.1e-300], settings)
+        assert one.mean == pytest.approx(1.05e-300, rel=1e-12)
+        assert one.mean_baseline == pytest.approx(1.05e300, rel=1e-12)
+        summaries = [Summary("A", "x", "t", 1e300, 1e298, 5), Summary("B", "x", "t", 1e-300, 1e-302, 5)]
+        assert compare_summaries(summaries, settings)[0].mean == 1e-300
+
+
+def test_a_step_beyond_the_largest_float_is_no_step() -> None:
+    one = two([0.0] * 9, [0.0] * 11 + [1.7976931348623157e308])
+    assert "resolution" not in {flag.code for flag in one.flags}
+    json.loads(to_json([one]), parse_constant=pytest.fail)

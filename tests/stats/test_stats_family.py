@@ -196,3 +196,28 @@ def test_more_is_the_first_number_that_suffices_at_the_level_of_the_family() -> 
             return float(stats.t.ppf(1 - 0.05 / 20 / 2, blocks - 1)) * sd / blocks**0.5
 
         assert half(6 + one.more) <= np.log(1.02) / 2 < half(6 + one.more - 1)
+
+
+def test_more_blocks_than_four_follow_the_rule_of_five() -> None:
+    """Three planned blocks share one variance; the plan that is extended to five does not, and has fewer df."""
+    rng = np.random.default_rng(5)
+    nodes = 8
+    by_count = {}
+    for blocks in (3, 4):
+        d = rng.normal(0, 1, (nodes, blocks))
+        for sd in np.linspace(0.01, 0.08, 15):
+            one = _blocked(d, sd, Unit.NODE_BLOCK)
+            if one.more is None:
+                continue
+
+            def is_enough(n: int, sd: float = sd) -> bool:
+                df = nodes * (n - 1) if n < 5 else (n - 1) * (nodes * (n - 1) + 2) / (n + 1)
+                wide = stats.t.isf(0.025, df) * sd / np.sqrt(nodes * n)
+                return bool(wide <= np.log(1.02) / 2)
+
+            total = blocks + one.more
+            assert is_enough(total)
+            assert one.more == 1 or not is_enough(total - 1)
+            by_count[blocks, total >= 5] = True
+    assert (3, True) in by_count
+    assert (4, True) in by_count

@@ -112,12 +112,12 @@ def test_too_few_knows_the_size_of_the_family() -> None:
     block = np.arange(10)
     series = [Series.of(k, f"b{i}", "t", rng.normal(100, 1, 10), block=block) for i in range(84) for k in "AB"]
     alone, many = compare(series[:2], BLOCK), compare(series, BLOCK)
-    assert "too-few" not in codes_of(alone[0])
-    assert all("too-few" in codes_of(one) for one in many)
-    (flag,) = (flag for flag in many[0].flags if flag.code == "too-few")
+    assert "few-units" not in codes_of(alone[0])
+    assert all("few-units" in codes_of(one) for one in many)
+    (flag,) = (flag for flag in many[0].flags if flag.code == "few-units")
     assert "0.000595 (0.05 over the family of 84)" in flag.text
     unadjusted = compare(series, Settings(unit=Unit.BLOCK, correction=Correction.NONE))
-    assert not any("too-few" in codes_of(one) for one in unadjusted)
+    assert not any("few-units" in codes_of(one) for one in unadjusted)
 
 
 def _without(rng: np.random.Generator, lost: set[tuple[int, int]], **more: object) -> Comparison:

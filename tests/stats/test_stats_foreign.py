@@ -272,3 +272,12 @@ def test_the_way_of_testing_follows_from_the_columns(tmp_path: Path) -> None:
     assert ways(",boot", eight, Settings(method=Method.PAPER)) == (Method.PAPER, Unit.RUN)
     assert ways(",boot", [",1"] * 8, Settings()) == (Method.PAPER, Unit.RUN)
     assert ways(",boot,block", [f"{c},1" for c in eight], Settings()) == (Method.PAPER, Unit.BOOT)
+
+
+@pytest.mark.parametrize("with_values", [True, False])
+def test_the_first_kernel_is_the_baseline_though_its_first_line_is_a_failure(tmp_path: Path, with_values: bool) -> None:
+    rows = ["A,x,,,timeout", "B,x,t,100,ok", "B,x,t,101,ok", "C,x,t,102,ok", "B,x,u,7,ok", "C,x,t,104,ok"]
+    rows += ["A,x,t,200,ok", "A,x,t,201,ok"] * with_values
+    done = compare(read(write(tmp_path, "\n".join([f"{HEAD},status", *rows]))).series, Settings())
+    assert {one.baseline for one in done} == {"A"}
+    assert [one.kernel for one in done if one.metric == "t"] == ["B", "C"]

@@ -144,3 +144,14 @@ def test_balanced_nodes_lose_just_their_means() -> None:
     assert one.mean == pytest.approx(values["B"].mean(), rel=1e-12)
     assert one.t_student == pytest.approx((b.mean() - a.mean()) / np.sqrt(pooled * 2 / 40), rel=1e-9)
     assert one.df_student == 75
+
+
+def test_the_ratio_of_means_is_that_of_plain_means_on_any_number_of_nodes() -> None:
+    """One kernel ran mostly on the slow node: the adjusted means do not differ, the plain ones do."""
+    nodes = {"A": [0] * 10 + [1] * 2, "B": [0] * 2 + [1] * 10}
+    noise = np.sin(np.arange(12))
+    values = {k: 100.0 + 100 * np.array(node) + noise for k, node in nodes.items()}
+    (one,) = compare([Series.of(k, "b", "t", values[k], node=nodes[k]) for k in "AB"], Settings(method=Method.PAPER))
+    assert one.ratio_of_means == pytest.approx(values["B"].mean() / values["A"].mean(), rel=1e-14)
+    assert one.ratio is not None
+    assert abs(one.ratio - 1) < 0.02

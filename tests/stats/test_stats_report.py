@@ -179,7 +179,7 @@ def test_every_field_and_flag_is_documented() -> None:
     page = (Path(__file__).parents[2] / "docs" / "statistics.md").read_text()
     sources = [path.read_text() for path in (Path(__file__).parents[2] / "core" / "stats").glob("*.py")]
     flags = {code for source in sources for code in re.findall(r'Flag\(\s*"([a-z-]+)"', source)}
-    assert {"drift", "too-few", "asymmetric-loss"} <= flags
+    assert {"drift", "too-few", "few-units", "asymmetric-loss"} <= flags
     assert [name for name in (*FIELDS, *sorted(flags)) if f"`{name}`" not in page] == []
 
 

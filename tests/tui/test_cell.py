@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from hpcvirt.core.errors import StoreUnusable
+from hpcvirt.core.stats import Series, compare
 from hpcvirt.core.store.cells import read_cell, visits
 from hpcvirt.tui.explain import FLAGS, explained
+from hpcvirt.tui.screens.cell import ratio_words
 from hpcvirt.tui.screens.runs import AttemptRows
 from hpcvirt.tui.widgets.results_table import ResultRows
 from tests.core.factories import do_run, ended, new_database
@@ -216,3 +218,19 @@ def test_a_cell_without_values_is_empty(tmp_path: Path) -> None:
     database.close()
     cell = read_cell(path, "no such", "metric", ("a", "b"))
     assert (cell.values, cell.attempts, cell.nodes) == ((), (), ())
+
+
+def test_only_several_nodes_are_adjusted_for() -> None:
+    """On one node of method paper the ratio of means is the ratio."""
+    values = {"A": [100.0, 101.0, 103.0], "B": [110.0, 111.0, 115.0]}
+    nodes = {1: [0, 0, 0], 2: [0, 1, 0]}
+    words = [
+        ratio_words(compare([Series.of(k, "b", "t", v, node=node) for k, v in values.items()])[0])
+        for node in nodes.values()
+    ]
+    assert words == ["ratio of means 1.1053", "ratio of means 1.1053; adjusted for nodes 1.1054"]
+
+
+def test_no_test_and_a_test_of_few_units_are_explained_apart() -> None:
+    assert "no test" in explained("too-few")
+    assert "A test was made" in explained("few-units")

@@ -231,6 +231,8 @@ def ratio_words(what: Comparison) -> str | None:
     if what.ratio_of_means is None or what.difference_pct is None:
         return None
     ratio = f"{1 + what.difference_pct / 100:.4f}"
+    if what.method == "paper" and what.nodes == 1:
+        return f"ratio of means {what.ratio_of_means:.4f}"
     if what.method == "paper":
         return f"ratio of means {what.ratio_of_means:.4f}; adjusted for nodes {ratio}"
     return f"ratio of means {what.ratio_of_means:.4f}; geometric mean of ratios {ratio}"
