@@ -140,7 +140,7 @@ def test_more_units_do_decide() -> None:
             assert Verdict.INCONCLUSIVE in stays
 
 
-def _blocked(d: FloatArray, sd: float, unit: Unit, shift: float = 0.0) -> Comparison:
+def _blocked(d: FloatArray, sd: float, unit: Unit, shift: float = 0.0, alpha: float = 0.05) -> Comparison:
     """A comparison whose differences of logarithms have exactly this sd about the mean on each node."""
     d = d - d.mean(axis=1, keepdims=True)
     d *= sd / d.std(axis=1, ddof=1, keepdims=True)
@@ -149,7 +149,7 @@ def _blocked(d: FloatArray, sd: float, unit: Unit, shift: float = 0.0) -> Compar
         Series.of("A", "x", "t", np.full(d.size, 100.0), node=node, block=block),
         Series.of("B", "x", "t", 100 * np.exp(d.reshape(-1) + shift), node=node, block=block),
     ]
-    (one,) = compare(series, Settings(unit=unit))
+    (one,) = compare(series, Settings(unit=unit, alpha=alpha))
     return one
 
 
@@ -201,18 +201,18 @@ def test_more_is_the_first_number_that_suffices_at_the_level_of_the_family() -> 
 def test_more_blocks_than_four_follow_the_rule_of_five() -> None:
     """Three planned blocks share one variance; the plan that is extended to five does not, and has fewer df."""
     rng = np.random.default_rng(5)
-    nodes = 8
+    nodes, alpha = 8, 0.05 / 84
     by_count = {}
     for blocks in (3, 4):
         d = rng.normal(0, 1, (nodes, blocks))
-        for sd in np.linspace(0.01, 0.08, 15):
-            one = _blocked(d, sd, Unit.NODE_BLOCK)
+        for sd in np.linspace(0.005, 0.04, 60):
+            one = _blocked(d, sd, Unit.NODE_BLOCK, alpha=alpha)
             if one.more is None:
                 continue
 
             def is_enough(n: int, sd: float = sd) -> bool:
                 df = nodes * (n - 1) if n < 5 else (n - 1) * (nodes * (n - 1) + 2) / (n + 1)
-                wide = stats.t.isf(0.025, df) * sd / np.sqrt(nodes * n)
+                wide = stats.t.isf(alpha / 2, df) * sd / np.sqrt(nodes * n)
                 return bool(wide <= np.log(1.02) / 2)
 
             total = blocks + one.more
