@@ -135,14 +135,12 @@ class Attempts:
 
     async def reach(self) -> None:
         """Be connected to a node on which an attempt may be under way, with the patience that collecting it has."""
-        self._channel.note_reached()
         connect, wishes = self._link.connect, self._ground.wishes
         await self._channel.insist(lambda: wishes.unless_aborted(connect()), is_abortable=True)
 
     async def collect(self, order: Order, attempt: OpenAttempt) -> Status:
         """What an earlier life of the runner left under way."""
         await self._channel.event("info", f"{told(order.run)}: begun by an earlier runner, and now collected")
-        self._channel.note_reached()
         status = await self._collect(order, attempt.id, order.run.benchmark.timeout_s - _passed_s(attempt))
         for each in self._occupied(order):
             # Lost with the runner, not by a node.

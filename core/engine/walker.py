@@ -127,6 +127,7 @@ class NodeWalker:
 
     async def _walk(self, visits: Sequence[Visit], leftovers: Mapping[str, Sequence[OpenAttempt]]) -> bool:
         await self._channel.state("connecting")
+        await self._channel.recall()
         await self._reboots.await_under_way()
         if leftovers.get(self.name) or leftovers.get(ALL_NODES):
             await self.attempts.reach()
