@@ -91,6 +91,35 @@ def beat(connection: sqlite3.Connection, number: int, path: Path) -> None:
     connection.execute("UPDATE leases SET heartbeat_at = ?, path = ?, file = ? WHERE runner = ?", values)
 
 
+def upgrade(connection: sqlite3.Connection, path: Path, *, was_watched: bool = False) -> None:
+    """Upgrade a database of an earlier version, within the caller's transaction; any other one stays as it is.
+
+    A runner of that version could not go on with it. ``was_watched``: one elsewhere gave no sign of life. Raises
+    StoreLocked where one lives, or may live elsewhere.
+    """
+    if schema.is_older(connection):
+        _refuse_runner_of_earlier_version(connection, path, was_watched=was_watched)
+        schema.upgrade(connection)
+
+
+def refuse_upgrade(path: Path) -> None:
+    """See beforehand that ``upgrade`` is not refused. Raises StoreLocked, StoreUnusable."""
+    with reading(path) as connection:
+        if schema.is_older(connection):
+            _refuse_runner_of_earlier_version(connection, path)
+
+
+def _refuse_runner_of_earlier_version(connection: sqlite3.Connection, path: Path, *, was_watched: bool = False) -> None:
+    found = [one for one in _open_runners(connection) if is_alive(one.process)]
+    elsewhere = None if was_watched else _last_elsewhere(connection)
+    for runner in (*found, *([elsewhere] if elsewhere else [])):
+        raise StoreLocked(
+            f"{path}: a runner of an earlier version of the program works on it, and would end: {runner.told}",
+            hint=f"wait for its end, or stop it with `hpcvirt-tui stop {path}` and `hpcvirt-tui run {path}` with this "
+            "version",
+        )
+
+
 def read_copied_from(path: Path) -> str:
     """The database that this one is a copy of, made while a runner worked on it that lives; empty: it is none.
 
