@@ -34,6 +34,7 @@ from hpcvirt.core.store.reparses import parser_of
 
 END_S = 60.0
 LEAVE_S = 20.0
+LOCK_RENEWED_S = jobs.LEASE_S / 3
 STOOD_STILL_S = 5.0
 """Whoever sees so much later that a limit is over cannot say for how long a run was under way."""
 
@@ -194,6 +195,12 @@ class Attempts:
         if self.under_way is None:
             with suppress(HpcvirtError, TimeoutError):
                 await self._link.run(jobs.hold(self._node.scratch, self.seat), SHORT_S)
+
+    async def keep_held(self) -> None:
+        """Hold it for as long as this is awaited."""
+        while True:
+            await asyncio.sleep(LOCK_RENEWED_S)
+            await self.hold()
 
     async def leave(self) -> None:
         """Give the node free, unless a run of ours is still there: then its lock ends some time after it."""
