@@ -25,7 +25,7 @@ GRAIN_S = 0.03
 """Of uptime, and of two readings one after the other."""
 
 JUMP_S = 0.1
-"""What is told of a clock that disagrees with uptime: ten times the steps of uptime."""
+"""From here on a clock that disagrees with uptime is said to have jumped: ten times the steps of uptime."""
 
 PLACES_SHOWN = 3
 
@@ -114,15 +114,23 @@ def _excess_s(one: Timing) -> float:
 
 
 def _jumps(timings: Sequence[Timing]) -> Iterator[str]:
+    """Every run that is timed by uptime, whose resolution is another one: one line."""
     places = _by(timings, lambda one: f"{one.node} under {one.kernel}")
-    found = [_Odd(place, [one for one in runs if _is_jump(one)], len(runs)) for place, runs in places.items()]
+    found = [_Odd(place, [one for one in runs if one.jump_s is not None], len(runs)) for place, runs in places.items()]
     odd = [one for one in found if one.runs]
     if odd:
         largest = max((run.jump_s or 0.0 for one in odd for run in one.runs), key=abs)
-        yield (
-            f"clocks: the node's jumped in {_runs(odd)} ({_told_places(odd)}), at most by {_signed(largest)}; "
-            "those are timed by its uptime, in steps of 10 ms"
-        )
+        where = f"in {_runs(odd)} ({_told_places(odd)})"
+        if any(_is_jump(run) for one in odd for run in one.runs):
+            yield (
+                f"clocks: the node's jumped {where}, at most by {_signed(largest)}; "
+                "those are timed by its uptime, in steps of 10 ms"
+            )
+        else:
+            yield (
+                f"clocks: clock and uptime disagree by up to {abs(1000 * largest):.0f} ms {where}; "
+                "timed by uptime, 10 ms resolution"
+            )
 
 
 def _is_jump(one: Timing) -> bool:

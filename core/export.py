@@ -6,15 +6,14 @@ import csv
 import io
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import fields
 from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
 from hpcvirt.core.errors import StoreUnusable
-from hpcvirt.core.store.filesystem import is_on_network
 from hpcvirt.core.store.records import Measurement
 from hpcvirt.core.store.results import Results, reading_results
 from hpcvirt.core.store.samples import Sample, moment
@@ -78,13 +77,30 @@ def write_samples(file: TextIO, database: Path) -> int:
 
 
 def print_measurements(file: TextIO, database: Path) -> None:
-    """The same for a reader who may take his time, and must not keep a runner from writing meanwhile."""
-    if not is_on_network(database):
-        write_measurements(file, database)
-        return
-    with tempfile.TemporaryFile("w+", newline="", encoding="utf-8") as spool:
-        write_measurements(spool, database)
-        spool.seek(0)
+    """The same as ``write_measurements`` for a reader who may take his time."""
+    _print(file, lambda spool: write_measurements(spool, database))
+
+
+def print_samples(file: TextIO, database: Path) -> None:
+    """The same as ``write_samples`` for a reader who may take his time."""
+    _print(file, lambda spool: write_samples(spool, database))
+
+
+def _print(file: TextIO, write: Callable[[TextIO], int]) -> None:
+    """By a temporary file: whoever has a database open for long keeps others from writing, or its log from ending.
+
+    Raises StoreUnusable.
+    """
+    with ExitStack() as stack:
+        try:
+            spool = stack.enter_context(tempfile.TemporaryFile("w+", newline="", encoding="utf-8"))
+            write(spool)
+            spool.seek(0)
+        except OSError as error:
+            raise StoreUnusable(
+                f"a temporary file in {tempfile.gettempdir()}: {error.strerror}",
+                hint="name another folder with TMPDIR, or the file to write with --output",
+            ) from error
         shutil.copyfileobj(spool, file)
 
 

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpcvirt.core.process import ProcessIdentity, is_alive, is_here
+from hpcvirt.core.process import ProcessIdentity, is_proved_dead
 from hpcvirt.core.text import clean_line
 
 
@@ -26,13 +26,15 @@ class RunnerIdentity:
     @property
     def line(self) -> str:
         """As it stands in a node's lock."""
-        host, boot_id, pid, start = self.process.host, self.process.boot_id, self.process.pid, self.process.pid_start
-        return f"{self.nonce} {host or '-'} {boot_id or '-'} {pid} {start} {self.file} {clean_line(self.path, 4096)}"
+        one = self.process
+        where = f"{one.machine or '-'}/{one.pid_namespace or '-'}"
+        words = self.nonce, one.host or "-", one.boot_id or "-", one.pid, one.pid_start, where, self.file
+        return " ".join([*map(str, words), clean_line(self.path, 4096)])
 
     @property
     def is_proved_dead(self) -> bool:
         """Whether it is known that the process ended: nobody can know that of a process on another host."""
-        return is_here(self.process) and not is_alive(self.process)
+        return is_proved_dead(self.process)
 
     def __str__(self) -> str:
         return f"process {self.process.pid} on {self.process.host}"
@@ -43,12 +45,17 @@ def parse_runner(line: str) -> RunnerIdentity | None:
     found = _LINE.fullmatch(line)
     if found is None:
         return None
-    nonce, host, boot_id, pid, start, file, path = found.groups()
-    process = ProcessIdentity(host, boot_id.removeprefix("-"), int(pid), int(start))
+    nonce, host, boot_id, pid, start, machine, namespace, file, path = found.groups(default="-")
+    where = machine.removeprefix("-"), namespace.removeprefix("-")
+    process = ProcessIdentity(host, boot_id.removeprefix("-"), int(pid), int(start), *where)
     return RunnerIdentity(process, nonce, file, clean_line(path, 4096))
 
 
-_LINE = re.compile(r"([0-9a-f]{8,64}) (\S{1,255}) ([0-9a-f-]{1,36}) (\d{1,10}) (\d{1,20}) (\d{1,20}:\d{1,20}) (.*)")
+_LINE = re.compile(
+    r"([0-9a-f]{8,64}) (\S{1,255}) ([0-9a-f-]{1,36}) (\d{1,10}) (\d{1,20}) "
+    r"(?:([0-9a-f]{1,64}|-)/(\d{1,20}|-) )?(\d{1,20}:\d{1,20}) (.*)"
+)
+"""Earlier versions did not write machine and namespace."""
 
 
 def file_id(path: Path) -> str:

@@ -292,7 +292,7 @@ def export(database: Path, what: str, output: Path | None) -> None:
     is_telemetry = what == "telemetry"
     if output is None or str(output) == "-":
         with _someone_reading():
-            (exports.write_samples if is_telemetry else exports.print_measurements)(sys.stdout, database)
+            (exports.print_samples if is_telemetry else exports.print_measurements)(sys.stdout, database)
             sys.stdout.flush()
         return
     write = exports.write_telemetry_csv if is_telemetry else exports.write_measurements_csv

@@ -34,6 +34,7 @@ from hpcvirt.core.store.reparses import parser_of
 
 END_S = 60.0
 LEAVE_S = 20.0
+LOCK_RENEWED_S = jobs.LEASE_S / 3
 STOOD_STILL_S = 5.0
 """Whoever sees so much later that a limit is over cannot say for how long a run was under way."""
 
@@ -135,14 +136,12 @@ class Attempts:
 
     async def reach(self) -> None:
         """Be connected to a node on which an attempt may be under way, with the patience that collecting it has."""
-        self._channel.note_reached()
         connect, wishes = self._link.connect, self._ground.wishes
         await self._channel.insist(lambda: wishes.unless_aborted(connect()), is_abortable=True)
 
     async def collect(self, order: Order, attempt: OpenAttempt) -> Status:
         """What an earlier life of the runner left under way."""
         await self._channel.event("info", f"{told(order.run)}: begun by an earlier runner, and now collected")
-        self._channel.note_reached()
         status = await self._collect(order, attempt.id, order.run.benchmark.timeout_s - _passed_s(attempt))
         for each in self._occupied(order):
             # Lost with the runner, not by a node.
@@ -196,6 +195,12 @@ class Attempts:
         if self.under_way is None:
             with suppress(HpcvirtError, TimeoutError):
                 await self._link.run(jobs.hold(self._node.scratch, self.seat), SHORT_S)
+
+    async def keep_held(self) -> None:
+        """Hold it for as long as this is awaited."""
+        while True:
+            await asyncio.sleep(LOCK_RENEWED_S)
+            await self.hold()
 
     async def leave(self) -> None:
         """Give the node free, unless a run of ours is still there: then its lock ends some time after it."""

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from hpcvirt.core.engine.wishes import Wishes
@@ -14,6 +15,7 @@ from hpcvirt.core.model import Campaign, Node
 from hpcvirt.core.remote.connection import NodeConnection
 from hpcvirt.core.remote.job import Script, sections
 from hpcvirt.core.remote.patience import LOGIN, NETWORK, Standing, patience_for, patiently
+from hpcvirt.core.store import bringups
 from hpcvirt.core.store.writer import Writer
 
 SHORT_S = 60.0
@@ -97,9 +99,13 @@ class NodeChannel:
         pause = self._pause_unless_aborted if is_abortable else asyncio.sleep
         return await self._patiently(lambda: self._in_time(work()), limit_s, pause)
 
-    def note_reached(self) -> None:
-        """An earlier runner was on the node."""
-        self._standing = max(self._standing, Standing.REACHED)
+    async def recall(self) -> None:
+        """Take how far the node came in earlier lives of the runner: a restart makes no stranger of it."""
+        name = self._node.name
+        if await self._store.do(partial(bringups.was_proved, node=name)):
+            self._standing = max(self._standing, Standing.PROVED)
+        elif await self._store.do(partial(bringups.was_ordered, node=name)):
+            self._standing = max(self._standing, Standing.ANSWERED)
 
     def note_standing(self, standing: Standing) -> None:
         """How far the node has come with what is under way. Scripts have been answered by then."""

@@ -195,3 +195,16 @@ async def prepare(
 
 def _prepare_text(command: Command, folder: str) -> str:
     return f"cd {quote(folder)} || exit 126\n{jobs.within(command.env, *command.argv)}\n"
+
+
+async def end_preparations(channel: Channel, node: Node, seat: jobs.Seat) -> None:
+    """End what preparations of this campaign left running there."""
+    script = jobs.end_preparations(node.scratch, seat)
+    jobs.parse_done(script, await channel.run(script))
+
+
+async def remove_benchmarks(channel: Channel, node: Node, folders: Iterable[str]) -> None:
+    """Remove the benchmarks' folders from the node."""
+    for folder in sorted(folders) or [""]:
+        script = jobs.forget(node.scratch, (), folder)
+        jobs.parse_done(script, await channel.run(script))

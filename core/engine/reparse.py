@@ -15,14 +15,16 @@ from hpcvirt.core.store.records import BenchmarkRecord
 from hpcvirt.core.store.reparses import (
     PARSERS,
     Filed,
+    Parsed,
     Reparse,
     Stored,
     Verdict,
-    file_reparse,
+    file_reparses,
     read_parser,
     read_stored,
     verdict_of,
 )
+from hpcvirt.core.store.runners import refuse_upgrade
 
 Parameters = Mapping[str, Value]
 
@@ -52,8 +54,10 @@ def reparse(
     ``uses``: the benchmarks of a corrected campaign, from which the parser's parameters are taken. A runner may
     work on the database meanwhile. Nothing is filed when anything is wrong with one of them.
 
-    Raises UsageWrong, BenchmarkUnknown, BenchmarkBroken, StoreUnusable.
+    Raises UsageWrong, BenchmarkUnknown, BenchmarkBroken, StoreUnusable; StoreLocked where a runner of an earlier
+    version of the program works on the database.
     """
+    refuse_upgrade(database)
     records = _wanted(database, benchmark)
     if corrections and len(records) > 1:
         labels = "; ".join(record.label for record in records)
@@ -61,7 +65,12 @@ def reparse(
             f"{database}: parameters are of one benchmark, and there are {labels}", hint="--benchmark NAME"
         )
     works = [_Work.of(database, record, _corrections(record, corrections or {}, uses)) for record in records]
-    return [work.do(origin) for work in works]
+    parsed = [work.parsed(origin) for work in works]
+    filed = file_reparses(database, parsed)
+    return [
+        Reparsed(work.record.label, one.reparse.package, done)
+        for work, one, done in zip(works, parsed, filed, strict=True)
+    ]
 
 
 def _wanted(database: Path, name: str | None) -> list[BenchmarkRecord]:
@@ -120,16 +129,13 @@ class _Work:
             raise UsageWrong(f"{record.label}: {'; '.join(faults)}", hint="see `hpcvirt-tui reparse --help`")
         return cls(database, record, plugin, parameters, last.amendment)
 
-    def do(self, origin: str) -> Reparsed:
-        """Parse, and file what differs."""
-        of_package = package(self.record.plugin)
+    def parsed(self, origin: str) -> Parsed:
+        """Its attempts, parsed; nothing is filed yet."""
         statuses = self._statuses()
-        order = Reparse(self.record.id, of_package, self.parameters, origin, self.before, statuses)
-        parsed: dict[str, Verdict | None] = {}
-        for stored in read_stored(self.database, self.record.id, statuses):
-            verdict = self._verdict(stored)
-            parsed[stored.id] = None if verdict == stored.filed else verdict
-        return Reparsed(self.record.label, of_package, file_reparse(self.database, order, parsed, self._verdict))
+        order = Reparse(self.record.id, package(self.record.plugin), self.parameters, origin, self.before, statuses)
+        parsed = Parsed(order, self._verdict)
+        parsed.add(read_stored(self.database, self.record.id, statuses))
+        return parsed
 
     def _statuses(self) -> tuple[Status, ...]:
         """That processes of an MPI program were not where they belonged is no parser's finding, and fails as well."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from hpcvirt.core.model import ALL_NODES, Boot, Plan, Run
+from hpcvirt.core.model import ALL_NODES, Benchmark, Boot, Plan, Run
 
 _Key = tuple[int, int, int]
 
@@ -75,3 +75,13 @@ def _visits(boots: Sequence[Boot], own: Mapping[_Key, list[Run]], wide: Mapping[
 
 def _part(runs: tuple[Run, ...]) -> Part:
     return Part(runs[0].boot, runs)
+
+
+def benchmarks_of(runs: Iterable[Run]) -> list[Benchmark]:
+    """Of these runs, each once, in their order."""
+    return list({run.benchmark.label: run.benchmark for run in runs}.values())
+
+
+def aims(boot: Boot, uses: Iterable[Benchmark]) -> set[tuple[str, str]]:
+    """Kernel and benchmark of each for which a node is made ready."""
+    return {(boot.kernel, use.label) for use in uses}

@@ -24,14 +24,16 @@ from hpcvirt.core.engine.readiness import (
     cache_warning,
     check_programs,
     differences,
+    end_preparations,
     prepare,
     refuse_differences,
+    remove_benchmarks,
 )
 from hpcvirt.core.engine.reboots import Reboots, expect_of
 from hpcvirt.core.engine.retry import PROVED_AGAIN, is_used_up
 from hpcvirt.core.engine.seat import lease
 from hpcvirt.core.engine.settling import settle
-from hpcvirt.core.engine.visits import Part, Visit
+from hpcvirt.core.engine.visits import Part, Visit, aims, benchmarks_of
 from hpcvirt.core.engine.wishes import Interrupted
 from hpcvirt.core.errors import HpcvirtError, NodeHeld, NodeUnreachable, WrongKernel
 from hpcvirt.core.launcher import requirements_of
@@ -43,7 +45,6 @@ from hpcvirt.core.remote.patience import Standing
 from hpcvirt.core.store import bringups
 from hpcvirt.core.store.database import Database, OpenAttempt
 
-LOCK_RENEWED_S = jobs.LEASE_S / 3
 T = TypeVar("T")
 
 
@@ -105,7 +106,7 @@ class NodeWalker:
         ``leftovers``: attempts that an earlier life of the runner left under way, by node.
         """
         self._own_boots = {part.boot.id: visit.boot for visit in visits for part in visit.parts if part.is_shared}
-        keeping = asyncio.create_task(self._keep_lock())
+        keeping = asyncio.create_task(self.attempts.keep_held())
         try:
             is_whole = await self._walk(visits, leftovers)
             await self._channel.state("done" if is_whole else "stopped")
@@ -127,6 +128,7 @@ class NodeWalker:
 
     async def _walk(self, visits: Sequence[Visit], leftovers: Mapping[str, Sequence[OpenAttempt]]) -> bool:
         await self._channel.state("connecting")
+        await self._channel.recall()
         await self._reboots.await_under_way()
         if leftovers.get(self.name) or leftovers.get(ALL_NODES):
             await self.attempts.reach()
@@ -138,7 +140,9 @@ class NodeWalker:
             if done is None:
                 return False
             is_whole = is_whole and done
-        await self._clean_up()
+        # What attempts have left goes when the node is given free.
+        await end_preparations(self._channel, self._node, self._seat)
+        await remove_benchmarks(self._channel, self._node, {one.folder for one in self._frozen.values()})
         return is_whole
 
     async def _visit(self, visit: Visit) -> bool | None:
@@ -152,7 +156,7 @@ class NodeWalker:
             return None
         boot = visit.boot
         await self._store.do(lambda database: database.boot_started(boot.id))
-        found = await self._prove(boot, _benchmarks([*left, *(shared if is_together else ())]))
+        found = await self._prove(boot, benchmarks_of([*left, *(shared if is_together else ())]))
         await settle(self._ground.campaign, self._ground.kernel(boot.kernel), self._channel, self._link)
         for part in visit.parts:
             if part.is_shared and not is_together:
@@ -228,7 +232,7 @@ class NodeWalker:
     def _note_aims(self, boot: Boot, uses: Sequence[Benchmark]) -> None:
         """What was right here in this kernel before can be wrong for a while; what never was is wrong."""
         if self._ready:
-            self._channel.note_standing(Standing.READY if _aims(boot, uses) <= self._ready else Standing.PROVED)
+            self._channel.note_standing(Standing.READY if aims(boot, uses) <= self._ready else Standing.PROVED)
 
     async def _verified_in_place(self, boot: Boot, uses: Sequence[Benchmark], expect: Expect) -> jobs.Look:
         """Looking at a node, and copying to it, would disturb those that share a machine or storage with it."""
@@ -247,7 +251,7 @@ class NodeWalker:
         self._proved = None
         if not self._was_looked_at:
             # Those of an earlier life of the runner: nothing that runs from now on was prepared by them.
-            await self._end_preparations()
+            await end_preparations(self._channel, self._node, self._seat)
             self._was_looked_at = True
         frozen = {use.label: self._frozen[use.label] for use in uses}
         found = await self._look(kernel, [path for one in frozen.values() for path in one.paths])
@@ -267,7 +271,7 @@ class NodeWalker:
             await self._make_ready(boot, kernel, use, found, checks)
         self._is_in_doubt = False
         self._proved = found.identity.boot_id
-        self._ready |= _aims(boot, uses)
+        self._ready |= aims(boot, uses)
         self._channel.note_standing(Standing.READY)
         return found
 
@@ -487,32 +491,6 @@ class NodeWalker:
             await self._note_all(await self.attempts.collect(order, attempt))
         return True
 
-    async def _clean_up(self) -> None:
-        """Remove the benchmarks from the node; what attempts have left goes when it is given free."""
-        await self._end_preparations()
-        folders = {one.folder for one in self._frozen.values()}
-        for folder in sorted(folders) or [""]:
-            script = jobs.forget(self._node.scratch, (), folder)
-            jobs.parse_done(script, await self._channel.run(script))
-
-    async def _end_preparations(self) -> None:
-        script = jobs.end_preparations(self._node.scratch, self._seat)
-        jobs.parse_done(script, await self._channel.run(script))
-
-    async def _keep_lock(self) -> None:
-        while True:
-            await asyncio.sleep(LOCK_RENEWED_S)
-            await self.attempts.hold()
-
     async def _set_aside(self, error: HpcvirtError) -> None:
         await self._channel.state("set aside", error.message)
         await self._channel.event("error", f"set aside: {error.message}. {error.hint}")
-
-
-def _aims(boot: Boot, uses: Iterable[Benchmark]) -> set[tuple[str, str]]:
-    return {(boot.kernel, use.label) for use in uses}
-
-
-def _benchmarks(runs: Iterable[Run]) -> list[Benchmark]:
-    """Of these, each once, in their order."""
-    return list({run.benchmark.label: run.benchmark for run in runs}.values())

@@ -208,7 +208,6 @@ def elapsed_s(before: Moment, after: Moment) -> float | None:
         return uptime
     tolerance_s = _UPTIME_GRAIN_S + before.slack_s + after.slack_s + 0.001 * uptime
     return uptime if abs(clock - uptime) > tolerance_s else clock
-    return clock
 
 
 def cpu_s(before: Moment, after: Moment) -> tuple[float | None, float | None]:

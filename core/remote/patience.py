@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 
 class Standing(IntEnum):
-    """How far a node has come in this life of the runner."""
+    """How far a node has come, in this life of the runner or, as the database has it, in an earlier one."""
 
     NEW = 0
     REACHED = 1

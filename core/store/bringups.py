@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hpcvirt.core.errors import StoreUnusable
+from hpcvirt.core.model import ALL_NODES
 from hpcvirt.core.plan import canonical_json
 from hpcvirt.core.store.creation import now
 from hpcvirt.core.store.database import Database
@@ -113,6 +114,20 @@ def is_under_way(database: Database, node: str) -> bool:
     """Whether a reboot of the node was ordered and nobody has seen its end."""
     sql = """SELECT 1 FROM bringups JOIN boots ON boots.id = bringups.boot
              WHERE boots.node = ? AND back_at IS NULL AND failed_at IS NULL"""
+    return database.connection.execute(sql, (node,)).fetchone() is not None
+
+
+def was_proved(database: Database, node: str) -> bool:
+    """Whether the node was proved in a kernel of the campaign, in whichever life of the runner."""
+    sql = """SELECT EXISTS (SELECT 1 FROM boots WHERE node = :node AND proved_at IS NOT NULL)
+                 OR EXISTS (SELECT 1 FROM attempts JOIN runs ON runs.id = run JOIN boots ON boots.id = boot
+                            WHERE boots.node IN (:node, :all))"""
+    return bool(database.connection.execute(sql, {"node": node, "all": ALL_NODES}).fetchone()[0])
+
+
+def was_ordered(database: Database, node: str) -> bool:
+    """Whether a reboot of the node was ever ordered, for which it had to say in which life it was."""
+    sql = "SELECT 1 FROM bringups JOIN boots ON boots.id = bringups.boot WHERE boots.node = ?"
     return database.connection.execute(sql, (node,)).fetchone() is not None
 
 

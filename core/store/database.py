@@ -146,7 +146,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         """Open an existing database for writing.
 
-        Raises StoreUnusable.
+        Raises StoreUnusable, and StoreLocked where it is of an earlier version and a runner of that one works on it.
         """
         self.path = path
         try:
@@ -175,7 +175,8 @@ class Database:
             )
         if found < schema.USER_VERSION:
             with self._db.atomic():
-                schema.upgrade(self._db.conn)
+                # Whoever opens it to work on it has watched for a runner elsewhere.
+                runners.upgrade(self._db.conn, self.path, was_watched=True)
 
     @classmethod
     def create(cls, path: Path, frozen: Frozen) -> Database:

@@ -11,6 +11,7 @@ from pathlib import Path
 from hpcvirt.core.errors import StoreUnusable
 from hpcvirt.core.store import schema
 from hpcvirt.core.store.queries import PATIENCE_S, reading
+from hpcvirt.core.store.runners import upgrade
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,11 @@ def read_looks(path: Path) -> tuple[Look, ...]:
 
 
 def record_look(path: Path, origin: str, view: str, shown: str, progress: tuple[int, int]) -> None:
-    """Record a look; ``progress``: ok runs and planned runs. Raises StoreUnusable where the file cannot be written."""
+    """Record a look; ``progress``: ok runs and planned runs.
+
+    Raises StoreUnusable where the file cannot be written,
+    StoreLocked where it is of an earlier version and a runner of that one works on it.
+    """
     at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     look = Look(at, origin, view, shown, *progress)
     with reading(path):
@@ -47,8 +52,7 @@ def record_look(path: Path, origin: str, view: str, shown: str, progress: tuple[
     try:
         with closing(sqlite3.connect(path, timeout=PATIENCE_S, isolation_level=None)) as connection:
             connection.execute("BEGIN IMMEDIATE")
-            if schema.is_older(connection):
-                schema.upgrade(connection)
+            upgrade(connection, path)
             connection.execute(
                 "INSERT INTO looks (at, origin, view, shown, ok, planned) VALUES (?, ?, ?, ?, ?, ?)", astuple(look)
             )

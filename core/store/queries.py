@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from hpcvirt.core.errors import StoreUnusable
 from hpcvirt.core.model import Better, Telemetry
-from hpcvirt.core.process import ProcessIdentity, is_alive, is_here
+from hpcvirt.core.process import ProcessIdentity, is_alive, is_proved_dead
 from hpcvirt.core.store import schema
 from hpcvirt.core.store.cards import read_cards
 from hpcvirt.core.store.eta import remaining_s
@@ -475,7 +475,8 @@ def _runner(connection: sqlite3.Connection, *, is_finished: bool) -> RunnerRecor
     row = connection.execute("SELECT * FROM runners ORDER BY id DESC LIMIT 1").fetchone()
     if row is None:
         return RunnerRecord(RunnerState.NOT_STARTED, None, None, None)
-    process = ProcessIdentity(row["host"], row["boot_id"], row["pid"], row["pid_start"])
+    place = [row[name] for name in ("machine", "pid_namespace") if name in row.keys()]  # noqa: SIM118 - of a row
+    process = ProcessIdentity(row["host"], row["boot_id"], row["pid"], row["pid_start"], *place)
     state = _runner_state(connection, row, process, is_finished)
     return RunnerRecord(state, process, row["started_at"], row["ended_at"])
 
@@ -489,7 +490,7 @@ def _runner_state(
         return RunnerState.FAILED if row["ending"] == "failed" else RunnerState.STOPPED
     if is_alive(process):
         return RunnerState.PAUSED if _is_paused(connection, row["started_at"]) else RunnerState.RUNNING
-    return RunnerState.CRASHED if is_here(process) else RunnerState.ELSEWHERE
+    return RunnerState.CRASHED if is_proved_dead(process) else RunnerState.ELSEWHERE
 
 
 def _is_paused(connection: sqlite3.Connection, since: str) -> bool:

@@ -18,6 +18,7 @@ from hpcvirt.core.store import schema
 from hpcvirt.core.store.creation import now
 from hpcvirt.core.store.database import BUSY_LIMIT_S, Database
 from hpcvirt.core.store.queries import reading
+from hpcvirt.core.store.runners import upgrade
 
 PAGE_ROWS = 50
 """Attempts that are read at once: a reader must not keep the runner from writing."""
@@ -175,43 +176,60 @@ def verdict_of(status: Status, reason: str, readings: Mapping[str, Reading], kep
     return Verdict(status, reason, frozenset(rows))
 
 
-def file_reparse(
-    path: Path, reparse: Reparse, parsed: Mapping[str, Verdict | None], parse: Callable[[Stored], Verdict]
-) -> Filed:
-    """File a reparse, in one transaction that a runner waits for.
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A benchmark's attempts, parsed, and to be filed."""
 
-    ``parsed``: by attempt, what the parser says now; None: the same as before. ``parse`` does the few that a runner
-    has ended since. Raises StoreUnusable.
+    reparse: Reparse
+    parse: Callable[[Stored], Verdict]
+    verdicts: dict[str, Verdict | None] = field(default_factory=dict)
+    """By attempt, what the parser says now; None: the same as before."""
+
+    def add(self, stored: Iterable[Stored]) -> None:
+        """Parse these as well."""
+        for one in stored:
+            verdict = self.parse(one)
+            self.verdicts[one.id] = None if verdict == one.filed else verdict
+
+
+def file_reparses(path: Path, works: Sequence[Parsed]) -> list[Filed]:
+    """File reparses, all or none, in one transaction that a runner waits for.
+
+    Nothing is parsed in it: attempts that a runner has ended meanwhile are parsed before the next try. Raises
+    StoreUnusable, and StoreLocked where a runner of an earlier version works on the database.
     """
+    while True:
+        filed, since = _tried(path, works)
+        if filed is not None:
+            return filed
+        for work, stored in zip(works, since, strict=True):
+            work.add(stored)
+
+
+def _tried(path: Path, works: Sequence[Parsed]) -> tuple[list[Filed] | None, list[list[Stored]]]:
+    """What was filed, or the attempts that are still to be parsed, by work."""
     try:
         with closing(sqlite3.connect(path, timeout=BUSY_LIMIT_S, isolation_level=None)) as connection:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("BEGIN IMMEDIATE")
-            filed = _file(connection, path, reparse, dict(parsed), parse)
+            since = [_ended_since(connection, work) for work in works]
+            if any(since):
+                return None, since
+            upgrade(connection, path)
+            filed = [_file(connection, path, work.reparse, work.verdicts) for work in works]
             connection.execute("COMMIT")
-            return filed
+            return filed, since
     except sqlite3.Error as error:
         raise StoreUnusable(f"{path}: {error}", hint="only who may write the database can reparse it") from error
 
 
-def _file(
-    connection: sqlite3.Connection,
-    path: Path,
-    reparse: Reparse,
-    parsed: dict[str, Verdict | None],
-    parse: Callable[[Stored], Verdict],
-) -> Filed:
-    if schema.is_older(connection):
-        schema.upgrade(connection)
+def _file(connection: sqlite3.Connection, path: Path, reparse: Reparse, parsed: Mapping[str, Verdict | None]) -> Filed:
     (last,) = connection.execute(
         "SELECT coalesce(max(amendment), 0) FROM reparses WHERE benchmark = ?", (reparse.benchmark,)
     ).fetchone()
     if last != reparse.before:
         raise StoreUnusable(f"{path}: another reparse of the benchmark ended meanwhile", hint="start this one again")
-    for stored in _ended_since(connection, reparse, parsed):
-        verdict = parse(stored)
-        parsed[stored.id] = None if verdict == stored.filed else verdict
     changes = _changes(connection, reparse, parsed)
     filed = Filed(_amend(connection, reparse, len(parsed), len(changes)), len(parsed), len(changes))
     filed.surplus = sum(verdict is not None for verdict in parsed.values()) - len(changes)
@@ -223,11 +241,13 @@ def _file(
     return filed
 
 
-def _ended_since(connection: sqlite3.Connection, reparse: Reparse, parsed: Mapping[str, object]) -> list[Stored]:
+def _ended_since(connection: sqlite3.Connection, work: Parsed) -> list[Stored]:
+    """What a runner has ended since the attempts were read, a page at most."""
+    reparse = work.reparse
     sql = f"""SELECT attempts.id, attempts.rowid FROM attempts JOIN runs ON runs.id = attempts.run
               WHERE runs.benchmark = ? AND status IN ({_marks(reparse.statuses)})"""  # noqa: S608 - question marks
     rows = connection.execute(sql, (reparse.benchmark, *reparse.statuses)).fetchall()
-    since = [row for attempt, row in rows if attempt not in parsed]
+    since = [row for attempt, row in rows if attempt not in work.verdicts][:PAGE_ROWS]
     return [one for row in since for one in _stored(connection, reparse.benchmark, reparse.statuses, row - 1, 1)]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hpcvirt.core.errors import StoreLocked
 from hpcvirt.core.lease import RunnerIdentity, file_id
-from hpcvirt.core.process import ProcessIdentity, is_alive, is_here, this_process
+from hpcvirt.core.process import ProcessIdentity, is_alive, is_proved_dead, this_process
 from hpcvirt.core.store import schema
 from hpcvirt.core.store.instants import now
 from hpcvirt.core.store.queries import reading
@@ -66,8 +66,10 @@ def register(connection: sqlite3.Connection, runner: RunnerIdentity, path: Path)
     """
     _refuse_living(connection, path)
     connection.execute("UPDATE wishes SET obeyed_at = ? WHERE obeyed_at IS NULL AND run IS NULL", (now(),))
+    schema.add_columns(connection, {"runners"})
     number = connection.execute(
-        "INSERT INTO runners (host, boot_id, pid, pid_start, started_at) VALUES (?, ?, ?, ?, ?)",
+        """INSERT INTO runners (host, boot_id, pid, pid_start, machine, pid_namespace, started_at)
+           VALUES (?, ?, ?, ?, ?, ?, ?)""",
         (*astuple(runner.process), now()),
     ).lastrowid
     if not _has_leases(connection):
@@ -87,6 +89,35 @@ def beat(connection: sqlite3.Connection, number: int, path: Path) -> None:
         )
     values = (now(), str(path.absolute()), file_id(path), number)
     connection.execute("UPDATE leases SET heartbeat_at = ?, path = ?, file = ? WHERE runner = ?", values)
+
+
+def upgrade(connection: sqlite3.Connection, path: Path, *, was_watched: bool = False) -> None:
+    """Upgrade a database of an earlier version, within the caller's transaction; any other one stays as it is.
+
+    A runner of that version could not go on with it. ``was_watched``: one elsewhere gave no sign of life. Raises
+    StoreLocked where one lives, or may live elsewhere.
+    """
+    if schema.is_older(connection):
+        _refuse_runner_of_earlier_version(connection, path, was_watched=was_watched)
+        schema.upgrade(connection)
+
+
+def refuse_upgrade(path: Path) -> None:
+    """See beforehand that ``upgrade`` is not refused. Raises StoreLocked, StoreUnusable."""
+    with reading(path) as connection:
+        if schema.is_older(connection):
+            _refuse_runner_of_earlier_version(connection, path)
+
+
+def _refuse_runner_of_earlier_version(connection: sqlite3.Connection, path: Path, *, was_watched: bool = False) -> None:
+    found = [one for one in _open_runners(connection) if is_alive(one.process)]
+    elsewhere = None if was_watched else _last_elsewhere(connection)
+    for runner in (*found, *([elsewhere] if elsewhere else [])):
+        raise StoreLocked(
+            f"{path}: a runner of an earlier version of the program works on it, and would end: {runner.told}",
+            hint=f"wait for its end, or stop it with `hpcvirt-tui stop {path}` and `hpcvirt-tui run {path}` with this "
+            "version",
+        )
 
 
 def read_copied_from(path: Path) -> str:
@@ -125,22 +156,23 @@ def _copied(path: Path, runner: OpenRunner) -> StoreLocked:
 
 
 def _last_elsewhere(connection: sqlite3.Connection) -> OpenRunner | None:
-    """The last runner, if it is not known to have ended and is not of this host."""
+    """The last runner, if it is not known to have ended and cannot be seen from here."""
     (last,) = connection.execute("SELECT max(id) FROM runners").fetchone()
     found = [one for one in _open_runners(connection) if one.id == last]
-    return found[0] if found and not is_here(found[0].process) else None
+    return found[0] if found and not is_proved_dead(found[0].process) else None
 
 
 def _open_runners(connection: sqlite3.Connection) -> list[OpenRunner]:
     lease = "nonce, path, file, heartbeat_at" if _has_leases(connection) else "NULL, NULL, NULL, NULL"
     joined = "LEFT JOIN leases ON leases.runner = runners.id" if _has_leases(connection) else ""
+    place = "machine, pid_namespace" if "machine" in schema.columns_of(connection, "runners") else "'', ''"
     rows = connection.execute(
-        f"""SELECT id, host, boot_id, pid, pid_start, started_at, {lease} FROM runners {joined}
+        f"""SELECT id, started_at, host, boot_id, pid, pid_start, {place}, {lease} FROM runners {joined}
             WHERE ended_at IS NULL ORDER BY id"""  # noqa: S608 - constants
     )
     return [
-        OpenRunner(number, ProcessIdentity(host, boot_id, pid, start), at, *(told or "" for told in more))
-        for number, host, boot_id, pid, start, at, *more in rows
+        OpenRunner(number, ProcessIdentity(*process), at, *(told or "" for told in more))
+        for number, at, process, more in ((row[0], row[1], row[2:8], row[8:]) for row in map(tuple, rows))
     ]
 
 

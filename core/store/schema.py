@@ -6,6 +6,7 @@ States are not stored where they can be derived: a run's from its attempts, the 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Container
 
 APPLICATION_ID = 0x48505654
 """``HPVT``: tells our files from other SQLite files (PRAGMA application_id)."""
@@ -19,6 +20,8 @@ OLDEST_VERSION = 3
 ADDED_COLUMNS = (
     ("metrics", "is_exact", "INTEGER NOT NULL DEFAULT 0"),
     ("claims", "reference", "TEXT REFERENCES kernels (name)"),
+    ("runners", "machine", "TEXT NOT NULL DEFAULT ''"),
+    ("runners", "pid_namespace", "TEXT NOT NULL DEFAULT ''"),
 )
 """Table, column and definition of what version 3 lacks."""
 
@@ -351,7 +354,9 @@ CREATE TABLE runners (
     pid_start INTEGER NOT NULL,      -- clock ticks after boot, /proc/PID/stat
     started_at TEXT NOT NULL,
     ended_at TEXT,
-    ending TEXT                      -- done, stopped, aborted or failed
+    ending TEXT,                     -- done, stopped, aborted or failed
+    machine TEXT NOT NULL DEFAULT '',  -- digest of its /etc/machine-id: two hosts may have one name
+    pid_namespace TEXT NOT NULL DEFAULT ''  -- number of the namespace in which the pid is its own
 ) STRICT;
 
 -- In whose name each runner holds nodes, which file it works on, and its signs of life. Made when a runner starts:
@@ -471,14 +476,24 @@ def upgrade(connection: sqlite3.Connection) -> None:
     """Create what a database of an older version lacks, within the caller's transaction. Views are made anew."""
     for view in VIEWS:
         connection.execute(f"DROP VIEW IF EXISTS {view}")
-    for table, column, definition in ADDED_COLUMNS:
-        if column not in {str(row[1]) for row in connection.execute(f"PRAGMA table_info({table})")}:
-            connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} {definition}")
+    add_columns(connection)
     there = {str(name) for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     for statement in statements():
         if statement.split()[2] not in there:
             connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {USER_VERSION}")
+
+
+def add_columns(connection: sqlite3.Connection, tables: Container[str] | None = None) -> None:
+    """Those that are not there yet; ``tables``: of these only."""
+    for table, column, definition in ADDED_COLUMNS:
+        if (tables is None or table in tables) and column not in columns_of(connection, table):
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} {definition}")
+
+
+def columns_of(connection: sqlite3.Connection, table: str) -> set[str]:
+    """Names of a table's columns."""
+    return {str(row[1]) for row in connection.execute(f"PRAGMA table_info({table})")}
 
 
 def _without_comments(sql: str) -> str:

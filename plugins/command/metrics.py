@@ -46,7 +46,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,60}")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?", re.ASCII)
 _EITHER = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
 _GOES_ON = re.compile(r"\d|[.,'\u2019_\u00a0\u202f]\d|[eEdD][+-]?\d", re.ASCII)
-_HAS_BEGUN = re.compile(r"(?:\d(?:[.,'\u2019_\u00a0\u202f]|[eEdD][+-]?)?|(?<!\w)[-\u2212])$", re.ASCII)
+_HAS_BEGUN = re.compile(r"(?:\d(?:[.,'\u2019_\u00a0\u202f]|[eEdD][+-]?)?|(?<!\w)[-\u2212])\Z", re.ASCII)
 """A sign is the number's where no word stands before it: not that of ``run-3`` or ``2006-03``."""
 UNFINISHED = "its last line has no end"
 DECIMALS = (".", ",")

@@ -34,6 +34,7 @@ _NOT_A_NUMBER = re.compile(
     re.IGNORECASE,
 )
 """As the monitor says it, or the solver of the pressure: the monitor may be off, or look too seldom."""
+_PROCESSES = re.compile(r"\bnP[xy]\s*=\s*([1-9]\d{0,5})\s*;", re.ASCII)
 _STEPS = re.compile(r"\bnTimeSteps\s*=")
 _INTEGER = re.compile(r"(\d{1,12})\s*$", re.ASCII)
 
@@ -55,6 +56,8 @@ class Section:
     """Its STOP is the only one to say so. With stderr mixed into stdout a later model has its own words to come."""
     not_a_number: str = ""
     """The first monitored quantity that was none."""
+    processes: int = 1
+    """Those of MPI: in x times in y."""
     steps: int | None = None
     steps_follow: bool = False
 
@@ -110,9 +113,14 @@ def _note(line: str, found: list[Section]) -> None:
 
 
 def _note_stops(stderr: bytes, found: Sequence[Section]) -> None:
-    """Take a normal end from stderr, which does not say of which run it is; stdout says whether the times are whole."""
-    if any(_STOP_NORMAL.search(line) for line in whole_lines(stderr)):
-        for section in found:
+    """Take normal ends from stderr, which does not say of which run each is: so many are proved, the first ones.
+
+    A run whose times are not whole did not come to its STOP. Under MPI each of a run's processes prints one.
+    """
+    stops = sum(_STOP_NORMAL.search(line) is not None for line in whole_lines(stderr))
+    for section in found:
+        if set(TIMERS.values()) <= section.timers.keys() and stops >= section.processes:
+            stops -= section.processes
             section.has_stopped = True
 
 
@@ -134,6 +142,8 @@ def _note_within(line: str, section: Section) -> None:
         section.is_old = True
     elif section.is_old and _STOP_NORMAL.search(line):
         section.has_stopped = True
+    elif (hit := _PROCESSES.search(line)) is not None:
+        section.processes *= int(hit[1])
     elif _STEPS.search(line):
         section.steps_follow = section.steps is None
     elif section.steps_follow and (hit := _INTEGER.search(line)) is not None:

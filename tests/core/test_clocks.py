@@ -59,9 +59,22 @@ def test_a_clock_that_jumps_is_flagged(jump_s: float, told: str) -> None:
     )
 
 
-@pytest.mark.parametrize("jump_s", [None, 0.01, -0.04, 0.09])
-def test_what_is_near_the_resolution_of_uptime_is_no_jump(jump_s: float | None) -> None:
-    assert flags(jump_s=jump_s) == []
+@pytest.mark.parametrize(("jump_s", "told"), [(0.031, "31 ms"), (-0.04, "40 ms"), (0.09, "90 ms")])
+def test_runs_timed_by_uptime_are_told_without_a_jump(jump_s: float, told: str) -> None:
+    (flag,) = flags(jump_s=jump_s)
+    assert flag == (
+        f"clocks: clock and uptime disagree by up to {told} in 20 runs (n1 under xen: 20 of 20); "
+        "timed by uptime, 10 ms resolution"
+    )
+
+
+def test_no_run_is_told_of_that_is_timed_by_its_clock() -> None:
+    assert flags(jump_s=None) == []
+
+
+def test_one_jump_among_small_disagreements_is_one_line_for_all_of_them() -> None:
+    (flag,) = clock_flags([*timings(jump_s=0.04), *timings(jump_s=0.25, node="n2")], "native")
+    assert flag.startswith("clocks: the node's jumped in 40 runs (n1 under xen: 20 of 20; n2 under xen: 20 of 20)")
 
 
 @pytest.mark.parametrize("odd", [{"jump_s": 30.0}, {"rate": 0.97}, {"rate": 1.03}, {"share": 0.5}])

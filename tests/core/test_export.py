@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import sqlite3
 from contextlib import closing
 from dataclasses import astuple, replace
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 from hypothesis import given
@@ -20,6 +22,8 @@ from hpcvirt.core.export import (
     joined,
     plain_cells,
     print_measurements,
+    print_samples,
+    write_measurements,
     write_measurements_csv,
     write_telemetry_csv,
 )
@@ -196,22 +200,60 @@ def test_texts_beyond_those_remembered_are_written_all_the_same(
     assert (tmp_path / "a.csv").read_text() == as_the_view_has_it(database)
 
 
-def test_a_slow_reader_does_not_hold_a_database_of_a_network_file_system(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """There a reader keeps the runner from writing."""
+class Slow(io.StringIO):
+    """While it is written to, somebody writes the database."""
+
+    def __init__(self, database: Path) -> None:
+        super().__init__()
+        self._database = database
+        self.writes = 0
+
+    def write(self, text: str) -> int:
+        with closing(sqlite3.connect(self._database, timeout=0)) as connection, connection:
+            connection.execute("INSERT INTO events (at, level, message) VALUES ('', 'info', 'x')")
+        self.writes += 1
+        return super().write(text)
+
+
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+def test_a_slow_reader_does_not_lock_writers_out(tmp_path: Path, mode: str) -> None:
     database = database_in(tmp_path)
-    monkeypatch.setattr("hpcvirt.core.export.is_on_network", lambda path: True)
-
-    class Slow(io.StringIO):
-        def write(self, text: str) -> int:
-            with closing(sqlite3.connect(database, timeout=0)) as connection, connection:
-                connection.execute("INSERT INTO events (at, level, message) VALUES ('', 'info', 'x')")
-            return super().write(text)
-
-    file = Slow()
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute(f"PRAGMA journal_mode = {mode}").fetchone() == (mode,)
+    for prints in (print_measurements, print_samples):
+        file = Slow(database)
+        prints(file, database)
+        assert file.writes > 0
+    file = Slow(database)
     print_measurements(file, database)
     assert file.getvalue() == as_the_view_has_it(database)
+
+
+def test_of_what_is_printed_nothing_stays_and_nobody_else_may_read_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, folder = database_in(tmp_path), tmp_path / "spools"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    modes: list[int] = []
+
+    def write(file: TextIO, database: Path) -> int:
+        modes.append(os.fstat(file.fileno()).st_mode & 0o777)
+        return write_measurements(file, database)
+
+    monkeypatch.setattr("hpcvirt.core.export.write_measurements", write)
+    print_measurements(io.StringIO(), database)
+    assert modes == [0o600]
+    assert list(folder.iterdir()) == []
+
+
+def test_a_temporary_file_that_cannot_be_made_is_told_with_a_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+    with pytest.raises(StoreUnusable, match="a temporary file in") as told:
+        print_measurements(io.StringIO(), database_in(tmp_path))
+    assert "TMPDIR" in told.value.hint
 
 
 def test_a_campaign_without_results_is_a_header(tmp_path: Path) -> None:

@@ -16,11 +16,11 @@ from click.testing import CliRunner
 
 from hpcvirt.core.analysis import compare_database
 from hpcvirt.core.charting import read_charts
-from hpcvirt.core.errors import HpcvirtError, StoreUnusable
+from hpcvirt.core.errors import HpcvirtError, StoreLocked, StoreUnusable
 from hpcvirt.core.export import write_measurements_csv
 from hpcvirt.core.interim import SHOWN, WITHHELD_FLAGS, LookRequest
 from hpcvirt.core.model import Status
-from hpcvirt.core.process import operator
+from hpcvirt.core.process import ProcessIdentity, operator, start_ticks
 from hpcvirt.core.stats import Method, Wanted
 from hpcvirt.core.stats.report import FIELDS
 from hpcvirt.core.store import looks, schema
@@ -30,7 +30,7 @@ from hpcvirt.core.store.runs import SKIPPED_BY
 from hpcvirt.tui.commands import app
 from hpcvirt.tui.plots.model import Kind
 from hpcvirt.tui.plots.pictures import QUARTILES, groups, picture
-from tests.core.factories import campaign, do_run, ended, new_database
+from tests.core.factories import campaign, do_run, ended, new_database, process
 
 ME = LookRequest("me@login", "a test")
 TELLING = (
@@ -364,6 +364,18 @@ def test_an_old_database_is_read_and_takes_a_look(unfinished: Path) -> None:
     assert compare_database(path, look=ME).rows[0].verdict is not None
     assert [one.origin for one in read_looks(path)] == ["me@login"]
     assert version(path) == schema.USER_VERSION
+
+
+@pytest.mark.parametrize("who", [process(pid=1, pid_start=start_ticks(1) or 0), process(host="login2")])
+def test_a_look_does_not_end_a_runner_of_an_earlier_version(unfinished: Path, who: ProcessIdentity) -> None:
+    with closing(Database(unfinished)) as database:
+        database.register_runner(who, "0123456789abcdef")
+    path = old(unfinished)
+    with pytest.raises(StoreLocked, match="a runner of an earlier version") as refused:
+        compare_database(path, look=ME)
+    assert f"stop {path}" in refused.value.hint
+    assert version(path) == 3
+    assert compare_database(path).rows[0].interim
 
 
 def test_an_old_database_is_gone_on_with(unfinished: Path) -> None:

@@ -11,22 +11,71 @@ from pathlib import Path
 
 import pytest
 
-from hpcvirt.core.process import boot_id, is_alive, is_here, start_ticks, this_process
+from hpcvirt.core.process import boot_id, is_alive, is_proved_dead, start_ticks, this_process
 from tests.core.factories import DEAD, process
 
 
-def test_this_process_is_alive_and_here() -> None:
+@pytest.fixture(autouse=True)
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where this machine's id is."""
+    path = tmp_path / "machine-id"
+    path.write_text("0f1e2d3c4b5a69788796a5b4c3d2e1f0\n")
+    monkeypatch.setattr("hpcvirt.core.process.MACHINE_IDS", (path,))
+    return path
+
+
+def test_this_process_is_alive() -> None:
     me = this_process()
     assert (me.pid, me.host, me.boot_id) == (os.getpid(), socket.gethostname(), boot_id())
+    assert me.pid_namespace.isdigit()
     assert is_alive(me)
-    assert is_here(me)
+    assert not is_proved_dead(me)
 
 
-@pytest.mark.parametrize("changed", [{"pid": DEAD}, {"pid_start": 1}, {"boot_id": "another"}, {"host": "another"}])
-def test_each_of_the_four_must_fit(changed: dict[str, str | int]) -> None:
+@pytest.mark.parametrize("changed", [{"pid": DEAD}, {"pid_start": 1}, {"boot_id": "another"}])
+def test_one_that_would_be_seen_or_whose_machine_rebooted_is_proved_dead(changed: dict[str, str | int]) -> None:
     other = process(**changed)
     assert not is_alive(other)
-    assert is_here(other) == ("host" not in changed)
+    assert is_proved_dead(other)
+
+
+@pytest.mark.parametrize("where", [{"host": "another"}, {"machine": "another"}, {"pid_namespace": "1"}])
+@pytest.mark.parametrize("changed", [{}, {"pid": DEAD}, {"pid_start": 1}])
+def test_one_that_cannot_be_seen_from_here_is_neither(where: dict[str, str], changed: dict[str, int]) -> None:
+    other = process(**where, **changed)
+    assert not is_alive(other)
+    assert not is_proved_dead(other)
+
+
+@pytest.mark.parametrize("where", [{"host": "another"}, {"machine": "another"}])
+def test_two_hosts_of_one_name_have_different_boot_ids_and_prove_nothing(where: dict[str, str]) -> None:
+    assert not is_proved_dead(process(boot_id="another", **where))
+
+
+def test_after_a_reboot_the_namespace_does_not_matter() -> None:
+    assert is_proved_dead(process(boot_id="another", pid_namespace="1"))
+
+
+@pytest.mark.parametrize("changed", [{"pid": DEAD}, {"boot_id": "another"}])
+def test_one_filed_without_its_machine_may_be_seen_alive_and_not_dead(changed: dict[str, str | int]) -> None:
+    old = {"machine": "", "pid_namespace": ""}
+    assert is_alive(process(**old))
+    assert not is_proved_dead(process(**old, **changed))
+    assert not is_proved_dead(process(pid_namespace="", pid=DEAD))
+
+
+def test_a_machine_without_an_id_proves_nobody_dead(machine: Path) -> None:
+    gone = process(pid=DEAD)
+    assert is_proved_dead(gone)
+    for change in (lambda: machine.write_text("\n"), machine.unlink):
+        change()
+        assert this_process().machine == ""
+        assert not is_proved_dead(gone)
+        assert not is_proved_dead(process(pid=DEAD))
+
+
+def test_the_id_of_a_machine_is_not_shown(machine: Path) -> None:
+    assert this_process().machine not in machine.read_text()
 
 
 def test_start_ticks_are_those_of_proc() -> None:

@@ -28,6 +28,10 @@ DIED = process(pid=DEAD)
 LIVES = process(pid=1, pid_start=start_ticks(1) or 0)
 ELSEWHERE = process(host="login2.example.org", boot_id="0a1b-2c")
 
+TWIN = process(machine="ab", boot_id="0a1b-2c")
+"""Of a host that has this one's name."""
+CONTAINER = process(pid_namespace="1", pid=DEAD)
+
 
 class Shell:
     """Stands for the connection to a node."""
@@ -80,7 +84,7 @@ async def test_the_place_of_a_runner_that_is_proved_dead_is_taken_at_once(tmp_pa
     assert lock(later).name.endswith(".0123456789abcdef")
 
 
-@pytest.mark.parametrize("who", [LIVES, ELSEWHERE])
+@pytest.mark.parametrize("who", [LIVES, ELSEWHERE, TWIN, CONTAINER])
 async def test_a_runner_that_may_live_is_named_with_its_host_and_database(
     tmp_path: Path, store: Writer, who: ProcessIdentity
 ) -> None:

@@ -6,22 +6,25 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
-from hpcvirt.core.benchmark import Reading, load
+from hpcvirt.core.benchmark import Reading, Report, load
 from hpcvirt.core.config import read_campaign
 from hpcvirt.core.engine.begin import begin
+from hpcvirt.core.engine.judge import parse
 from hpcvirt.core.engine.reparse import reparse
 from hpcvirt.core.engine.runner import run_campaign
-from hpcvirt.core.errors import StoreUnusable, UsageWrong
+from hpcvirt.core.errors import StoreLocked, StoreUnusable, UsageWrong
 from hpcvirt.core.model import Benchmark, Status
+from hpcvirt.core.process import ProcessIdentity, start_ticks
 from hpcvirt.core.store import reparses, schema
 from hpcvirt.core.store.database import Database, Ended
 from hpcvirt.core.store.queries import SnapshotReader, read_measurements, read_snapshot, read_totals
 from hpcvirt.tui.commands import app
-from tests.core.factories import campaign, do_run, new_database
+from tests.core.factories import DEAD, campaign, do_run, new_database, process
 from tests.engine.test_lab_campaign import wait_for
 from tests.store.test_database import rows
 from tests.support.campaigns import begin_program, environment, program
@@ -226,6 +229,89 @@ def test_a_database_of_an_earlier_version_is_read_and_reparsed(database: Databas
     (amendment,) = read_snapshot(path).amendments
     assert amendment.reparsed is not None
     assert amendment.reparsed.changed == 1
+
+
+def made_older(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {schema.OLDEST_VERSION}")
+
+
+@pytest.mark.parametrize("who", [process(pid=1, pid_start=start_ticks(1) or 0), process(host="login2")])
+def test_a_runner_of_an_earlier_version_is_not_ended_by_a_reparse(path: Path, who: ProcessIdentity) -> None:
+    database, _ = new_database(path, campaign(benchmarks=[USE]))
+    do_run(database, 1, "a", ended(Status.UNPARSABLE, 1))
+    database.register_runner(who, "0123456789abcdef")
+    database.close()
+    made_older(path)
+    with pytest.raises(StoreLocked, match="a runner of an earlier version") as refused:
+        again(path, **METRICS)
+    assert f"stop {path}" in refused.value.hint
+    assert rows(path, "PRAGMA user_version") == [(schema.OLDEST_VERSION,)]
+    assert rows(path, "SELECT status FROM attempts") == [("unparsable",)]
+
+
+def test_nor_by_one_that_it_comes_before(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked again in the transaction that upgrades."""
+    database, _ = new_database(path, campaign(benchmarks=[USE]))
+    database.register_runner(process(pid=1, pid_start=start_ticks(1) or 0), "0123456789abcdef")
+    database.close()
+    made_older(path)
+    monkeypatch.setattr("hpcvirt.core.engine.reparse.refuse_upgrade", lambda path: None)
+    with pytest.raises(StoreLocked, match="a runner of an earlier version"):
+        again(path, **METRICS)
+    with pytest.raises(StoreLocked, match="a runner of an earlier version"):
+        Database(path)
+    assert rows(path, "PRAGMA user_version") == [(schema.OLDEST_VERSION,)]
+
+
+def test_one_that_is_proved_dead_keeps_nobody_from_upgrading(path: Path) -> None:
+    database, _ = new_database(path, campaign(benchmarks=[USE]))
+    do_run(database, 1, "a", ended(Status.UNPARSABLE, 1))
+    database.register_runner(process(pid=DEAD), "0123456789abcdef")
+    database.close()
+    made_older(path)
+    assert again(path, **METRICS).changed == 1
+    assert rows(path, "PRAGMA user_version") == [(schema.USER_VERSION,)]
+
+
+def test_of_several_benchmarks_all_are_filed_or_none(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another reparse of the second one ends while the first one's attempts are parsed."""
+    second = Benchmark("command", {**PARAMETERS, "argv": "other"}, 60.0)
+    database, plan = new_database(path, campaign(benchmarks=[USE, second]))
+    first_runs = [next(run.id for run in plan.runs if run.benchmark == use) for use in (USE, second)]
+    for run in first_runs:
+        do_run(database, run, f"of-{run}", ended(Status.OK, 120))
+    read = reparses.read_stored
+
+    def read_and_wait(*told: object) -> Iterator[reparses.Stored]:
+        yield from read(*told)  # type: ignore[arg-type]
+        monkeypatch.undo()
+        reparse(path, "me@login", benchmark=second.label)
+
+    monkeypatch.setattr("hpcvirt.core.engine.reparse.read_stored", read_and_wait)
+    with pytest.raises(StoreUnusable, match="another reparse"):
+        reparse(path, "me@login")
+    assert rows(path, "SELECT benchmark FROM reparses") == [(2,)]
+    assert rows(path, f"SELECT status FROM attempts WHERE run = {first_runs[0]}") == [("ok",)]
+    database.close()
+
+
+def test_nobody_waits_for_a_parser(database: Database, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever ends meanwhile is parsed, and until nothing has ended no transaction is kept open."""
+    do_run(database, 1, "a", ended(Status.UNPARSABLE, 1))
+    later = [(2, "b"), (3, "c")]
+
+    def parse_and_write(*told: Any) -> Report:
+        with closing(sqlite3.connect(path, timeout=0)) as connection, connection:
+            connection.execute("INSERT INTO events (at, level, message) VALUES ('', 'info', 'x')")
+        if later:
+            do_run(database, *later.pop(0), ended(Status.UNPARSABLE, 2))
+        return parse(*told)
+
+    monkeypatch.setattr("hpcvirt.core.engine.reparse.parse", parse_and_write)
+    assert again(path, **METRICS).attempts == 3
+    assert rows(path, "SELECT DISTINCT status FROM attempts") == [("ok",)]
+    assert rows(path, "SELECT count(*) FROM events WHERE message = 'x'") == [(3,)]
 
 
 def test_a_reader_that_counted_before_counts_anew(database: Database, path: Path) -> None:

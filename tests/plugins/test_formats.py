@@ -223,6 +223,31 @@ def test_a_normal_end_on_stderr_alone(stop: bytes) -> None:
     assert [one.status for one in parse("mitgcm", OLD_MODEL * 2, stop * 2).runs] == [Status.OK] * 2
 
 
+@pytest.mark.parametrize(
+    ("stops", "ends"),
+    [
+        (0, [Status.UNVERIFIED] * 3),
+        (1, [Status.OK, Status.UNVERIFIED, Status.UNVERIFIED]),
+        (2, [Status.OK, Status.OK, Status.UNVERIFIED]),
+        (3, [Status.OK] * 3),
+    ],
+)
+@pytest.mark.parametrize("processes", [1, 4])
+def test_so_many_runs_are_proved_as_normal_ends_are_on_stderr(processes: int, stops: int, ends: list[Status]) -> None:
+    grid = b" nPx =    %d ; /* No. processes in X */\n nPy =    %d ; /* No. processes in Y */\n"
+    first, times = OLD_MODEL.split(b"(PID.TID 0000.0001)   Seconds", 1)
+    model = first + grid % ((2, 2) if processes == 4 else (1, 1)) + b"(PID.TID 0000.0001)   Seconds" + times
+    report = parse("mitgcm", model * 3, b"STOP NORMAL END\n" * (stops * processes))
+    assert [one.status for one in report.runs] == ends
+    assert report.status is ends[-1]
+
+
+def test_of_a_run_that_was_cut_off_no_normal_end_is_taken() -> None:
+    cut = b"".join(OLD_MODEL.splitlines(keepends=True)[:2])
+    report = parse("mitgcm", cut + OLD_MODEL, b"STOP NORMAL END\n")
+    assert [one.status for one in report.runs] == [Status.FAILED, Status.OK]
+
+
 def test_a_normal_end_mixed_into_stdout_ends_only_a_model_that_has_no_other() -> None:
     assert parse("mitgcm", OLD_MODEL + b"STOP NORMAL END\n").status is Status.OK
     assert parse("mitgcm", MODEL % b"checkpoint64q" + b"STOP NORMAL END\n").status is Status.UNVERIFIED

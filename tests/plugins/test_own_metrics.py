@@ -247,3 +247,10 @@ def test_what_toml_made_of_a_backslash(name: str) -> None:
     (fault,) = complete(load("command"), given)[1]
     assert fault.startswith(f"{name}: ")
     assert "'''" in fault
+
+
+@pytest.mark.parametrize(("how", "expected"), {"sum": 60, "last": 30, "min": 10}.items())
+@pytest.mark.parametrize("pattern", [r"^(\d+)$", r"^\s*(\d+)", r"(\d+)\n"])
+def test_a_number_on_the_line_before_is_another_one(pattern: str, how: str, expected: int) -> None:
+    report = own(f"m u higher regex stdout '{pattern}' reduce={how}", b"10\n20\n30\n")
+    assert (report.status, values(report)) == (Status.OK, {"m": expected}), report.reason

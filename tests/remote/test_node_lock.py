@@ -276,6 +276,16 @@ def test_a_line_that_names_no_process_proves_nobody_dead(line: str) -> None:
     assert parse_runner(line) is None
 
 
+def test_a_line_of_an_earlier_version_is_read_and_proves_nobody_dead() -> None:
+    runner = RunnerIdentity(process(pid=DEAD), "0123456789abcdef", "1:2", "/my x.db")
+    where = f" {runner.process.machine}/{runner.process.pid_namespace} "
+    assert parse_runner(runner.line) == runner
+    assert where in runner.line
+    found = parse_runner(runner.line.replace(where, " "))
+    assert found == dataclasses.replace(runner, process=process(pid=DEAD, machine="", pid_namespace=""))
+    assert not found.is_proved_dead
+
+
 def test_a_process_elsewhere_or_alive_is_not_proved_dead() -> None:
     def of(told: ProcessIdentity) -> bool:
         return RunnerIdentity(told, "0123456789abcdef", "1:2", "/x.db").is_proved_dead

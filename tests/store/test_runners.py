@@ -16,9 +16,14 @@ from hpcvirt.core.engine.lock import runner_lock
 from hpcvirt.core.errors import StoreLocked
 from hpcvirt.core.process import ProcessIdentity, start_ticks, this_process
 from hpcvirt.core.store.database import Database
+from hpcvirt.core.store.queries import read_snapshot
+from hpcvirt.core.store.runner_state import RunnerState
 from hpcvirt.core.store.runners import read_copied_from, refuse_second_runner
 from tests.core.factories import DEAD, new_database, process
 
+TWIN = process(machine="another", boot_id="another")
+"""Of a host that has this one's name."""
+CONTAINER = process(pid_namespace="1")
 ELSEWHERE = process(host="login2.example.org", boot_id="another")
 
 
@@ -70,8 +75,9 @@ def test_a_copy_names_the_database_that_its_runner_works_on(path: Path, tmp_path
     assert read_copied_from(moved) == "", "a file that was moved is itself"
 
 
-def test_a_runner_elsewhere_is_watched_for_a_sign_of_life(path: Path) -> None:
-    registered(path, ELSEWHERE)
+@pytest.mark.parametrize("who", [ELSEWHERE, TWIN, CONTAINER])
+def test_a_runner_elsewhere_is_watched_for_a_sign_of_life(path: Path, who: ProcessIdentity) -> None:
+    registered(path, who)
 
     def beat() -> None:
         time.sleep(0.4)
@@ -79,7 +85,7 @@ def test_a_runner_elsewhere_is_watched_for_a_sign_of_life(path: Path) -> None:
 
     thread = threading.Thread(target=beat)
     thread.start()
-    with pytest.raises(StoreLocked, match="on login2"):
+    with pytest.raises(StoreLocked, match=f"on {who.host}"):
         refuse_second_runner(path, 20.0)
     thread.join()
     refuse_second_runner(path, 0.5)
@@ -93,6 +99,20 @@ def test_one_of_an_earlier_version_is_not_waited_for(path: Path) -> None:
     refuse_second_runner(path, 20.0)
     assert time.monotonic() - started < 10
     registered(path, this_process())
+
+
+def test_a_row_of_an_earlier_version_is_read_and_its_table_completed(path: Path) -> None:
+    registered(path, process(pid=DEAD))
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for column in ("machine", "pid_namespace"):
+            connection.execute(f"ALTER TABLE runners DROP COLUMN {column}")
+    assert read_snapshot(path).runner.state is RunnerState.ELSEWHERE
+    refuse_second_runner(path, 0.5)
+    registered(path, process(pid=DEAD))
+    assert read_snapshot(path).runner.state is RunnerState.CRASHED
+    registered(path, parent())
+    with pytest.raises(StoreLocked, match="another runner works on it: process 1 on"):
+        refuse_second_runner(path)
 
 
 def test_a_runner_whose_place_was_taken_ends(path: Path) -> None:
