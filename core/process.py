@@ -95,11 +95,13 @@ def is_proved_dead(process: ProcessIdentity) -> bool:
     One of whose machine or namespace nothing is known, as of those that earlier versions filed, may live.
     """
     machine, boot = machine_id(), boot_id()
-    if not machine or (process.machine, process.host) != (machine, socket.gethostname()):
+    if process.host != socket.gethostname() or not boot or not process.boot_id:
         return False
-    if not boot or not process.boot_id:
-        return False
+    is_known_machine = bool(machine) and process.machine == machine
     if process.boot_id != boot:
-        return True
+        return is_known_machine
+    # One boot ID is one running system, also where the machine has no id of its own.
+    if process.machine and machine and not is_known_machine:
+        return False
     is_visible = bool(process.pid_namespace) and process.pid_namespace == pid_namespace()
     return is_visible and start_ticks(process.pid) != process.pid_start

@@ -64,14 +64,14 @@ def test_one_filed_without_its_machine_may_be_seen_alive_and_not_dead(changed: d
     assert not is_proved_dead(process(pid_namespace="", pid=DEAD))
 
 
-def test_a_machine_without_an_id_proves_nobody_dead(machine: Path) -> None:
-    gone = process(pid=DEAD)
-    assert is_proved_dead(gone)
+def test_a_machine_without_an_id_is_known_by_its_boot_id(machine: Path) -> None:
+    """Until it reboots: then nothing says that it is the same machine."""
     for change in (lambda: machine.write_text("\n"), machine.unlink):
         change()
         assert this_process().machine == ""
-        assert not is_proved_dead(gone)
-        assert not is_proved_dead(process(pid=DEAD))
+        assert is_proved_dead(process(pid=DEAD))
+        assert not is_proved_dead(process(pid=DEAD, boot_id="another"))
+        assert not is_proved_dead(this_process())
 
 
 def test_the_id_of_a_machine_is_not_shown(machine: Path) -> None:
