@@ -81,6 +81,7 @@ def the_rescued(folder: Path) -> Path:
     return rescued
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["cp", "backup"])
 def test_a_copy_of_a_running_database_is_refused(
     tmp_path: Path, ledger: LedgerFolder, running: subprocess.Popen[bytes], how: str
@@ -104,6 +105,7 @@ def test_a_copy_of_a_running_database_is_refused(
     assert_accounts(ledger, original)
 
 
+@pytest.mark.slow
 def test_without_its_lock_file_a_second_runner_is_refused_by_the_database_itself(
     tmp_path: Path, ledger: LedgerFolder, running: subprocess.Popen[bytes]
 ) -> None:
@@ -117,6 +119,7 @@ def test_without_its_lock_file_a_second_runner_is_refused_by_the_database_itself
     assert_accounts(ledger, database)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["deleted", "deleted with all beside it", "replaced"])
 def test_a_deleted_database_is_saved_and_the_campaign_paused_until_it_is_resumed(
     tmp_path: Path, ledger: LedgerFolder, running: subprocess.Popen[bytes], how: str
@@ -157,6 +160,7 @@ def test_a_deleted_database_is_saved_and_the_campaign_paused_until_it_is_resumed
     assert left == ({database.name} if how == "replaced" else set())
 
 
+@pytest.mark.slow
 def test_a_rescued_database_is_what_the_campaign_file_resumes(
     tmp_path: Path, ledger: LedgerFolder, running: subprocess.Popen[bytes]
 ) -> None:
@@ -184,6 +188,7 @@ def test_a_database_whose_folder_was_moved_is_told_of(tmp_path: Path, ledger: Le
     assert rows(moved, UNDER_WAY) == [(0,)]
 
 
+@pytest.mark.slow
 def test_a_moved_database_is_told_of_and_resumed_where_it_is(
     tmp_path: Path, ledger: LedgerFolder, running: subprocess.Popen[bytes]
 ) -> None:

@@ -75,6 +75,7 @@ def test_an_unknown_host_key_is_refused(tmp_path: Path, ledger: LedgerFolder, no
 PATIENT = "[connection]\nlogin_limit = 3\npatience = {patience}\n"
 
 
+@pytest.mark.slow
 def test_a_home_that_is_away_for_some_seconds_excludes_nobody(
     tmp_path: Path, ledger: LedgerFolder, nodes: Sshd
 ) -> None:
@@ -101,6 +102,7 @@ def test_a_home_that_is_away_for_some_seconds_excludes_nobody(
     assert rows(database, "SELECT count(*) FROM events WHERE message LIKE 'usable again after %'") == [(4,)]
 
 
+@pytest.mark.slow
 def test_a_home_that_stays_away_excludes_the_nodes_and_run_takes_them_in_again(
     tmp_path: Path, ledger: LedgerFolder, nodes: Sshd
 ) -> None:

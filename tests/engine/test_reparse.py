@@ -423,6 +423,7 @@ def test_no_attempt_is_begun_of_a_run_that_a_reparse_made_ok(tmp_path: Path, mon
     ]
 
 
+@pytest.mark.slow
 def test_while_a_runner_is_at_work(tmp_path: Path, ledger: LedgerFolder) -> None:
     env, path = environment(ledger), tmp_path / "small-own.db"
     mistyped = written(tmp_path, "own.toml", WRONG, runs=6, seconds=0.3)
