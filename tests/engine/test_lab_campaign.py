@@ -109,7 +109,11 @@ def test_measurements_export_round_trips(tmp_path: Path, ledger: LedgerFolder) -
         "value",
         "unit",
         "better",
+        "primary",
+        "exact",
+        "interim",
     ]
+    assert {(row["primary"], row["exact"], row["interim"]) for row in table} == {("1", "0", "0")}
     assert len(table) == 8
     stored = rows(database, "SELECT duration_s, value FROM results")
     assert [(float(row["duration_s"]), float(row["value"])) for row in table] == stored
